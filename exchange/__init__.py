@@ -1,0 +1,3 @@
+"""An exchange that proves its books before it reopens."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Asyncio around the core: market tasks, commit, outbox, timers, streams; the follower and its read models."""

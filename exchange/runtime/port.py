@@ -1,0 +1,177 @@
+"""The one thing the gateway sees: commands in; outcomes, answers and updates out.
+
+Everything here obeys the outbox rule: nothing is handed out before the records it rests on are
+durable. Failures of the exchange itself (stopping, overloaded, too slow) come as a `Refusal`
+too; nothing here raises for a reason a client could cause.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum, unique
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from exchange.values.commands import AnyCommand
+from exchange.values.enums import Side
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.refusals import Refusal
+from exchange.values.specs import AssetSpec
+from exchange.values.views import (
+    AccountView,
+    AdminView,
+    BalanceView,
+    CandleView,
+    DepthView,
+    FillView,
+    KeyView,
+    LedgerLine,
+    MarketView,
+    OrderView,
+    Outcome,
+    StatusView,
+    TickerView,
+    TradeView,
+    Update,
+)
+
+Row = TypeVar("Row")
+
+
+@unique
+class Channel(StrEnum):
+    """Kinds of update one can watch."""
+
+    DEPTH = "depth"
+    BOOK_TICKER = "bookTicker"
+    TRADE = "trade"
+    KLINE = "kline"
+    TICKER = "ticker"
+    ORDER_UPDATE = "orderUpdate"
+    BALANCE_UPDATE = "balanceUpdate"
+    STATUS = "status"
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What to watch: public channels name a market (STATUS none), private ones an account.
+
+    `interval` is the pace in ms of an aggregated DEPTH (0: every change) or the kline interval's name.
+    """
+
+    channel: Channel
+    market: str = ""
+    account: AccountId = AccountId(0)
+    interval: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Part of a history list: `limit` rows from `offset`, newest first unless `ascending`.
+
+    Times in µs, `from_us` inclusive, `to_us` exclusive.
+    """
+
+    limit: int = 100
+    offset: int = 0
+    ascending: bool = False
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+class Paged(msgspec.Struct, Generic[Row], frozen=True):
+    """Rows of one page, and how many there are in all."""
+
+    rows: tuple[Row, ...]
+    total: int
+
+
+class Exchange(Protocol):
+    """A running exchange, seen from outside.
+
+    Queries and streams are safe to call at any time from the event loop; the queries answer
+    as of a durable seq that is at least the last one acknowledged to the account asked about.
+    """
+
+    # --- commands ---
+
+    def submit(self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None]) -> None:
+        """Queue one command, or a batch that runs without a pause (each item stands or falls alone).
+
+        `reply` is called exactly once, on the event loop, with one outcome per command, when all of
+        their records are durable; or at once with refusals (TOO_MANY_REQUESTS: the inbox is full;
+        MAINTENANCE: the process is stopping). All commands of a batch are for one market or for none.
+        """
+
+    async def execute(self, command: AnyCommand) -> Outcome:
+        """`submit` for one command, awaited."""
+
+    # --- live state ---
+
+    def assets(self) -> tuple[AssetSpec, ...]: ...
+
+    def market(self, symbol: str) -> MarketView | None: ...
+
+    def markets(self) -> tuple[MarketView, ...]: ...
+
+    def status(self) -> StatusView: ...
+
+    def key(self, public_key: str) -> KeyView | None:
+        """The API key in force under this base64 public key."""
+
+    def admin(self, public_key: str) -> AdminView | None: ...
+
+    def now_us(self) -> int:
+        """The exchange's clock (injectable), for timestamps and signature windows."""
+
+    def started_us(self) -> int:
+        """When this process began to take commands: a signed change stamped before it is refused."""
+
+    async def account(self, account: AccountId) -> AccountView: ...
+
+    async def balances(self, account: AccountId) -> tuple[BalanceView, ...]:
+        """Every asset the account has ever held."""
+
+    async def open_orders(self, account: AccountId, market: str | None = None) -> tuple[OrderView, ...]:
+        """Oldest first."""
+
+    async def open_order(
+        self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
+    ) -> OrderView | None: ...
+
+    async def max_order_lots(self, account: AccountId, market: str, side: Side, price_ticks: int | None) -> int:
+        """The largest order that funds and filters would let through now; without a price, a market order."""
+
+    async def depth(self, market: str, limit: int) -> DepthView: ...
+
+    # --- history (read models) ---
+
+    async def order(
+        self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
+    ) -> OrderView | None:
+        """An open order, or an ended one: by id at any age, by client id for 24 hours after its end."""
+
+    async def order_history(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[OrderView] | Refusal: ...
+
+    async def fills(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[FillView] | Refusal: ...
+
+    async def ledger(
+        self, account: AccountId, page: Page, *, asset: str | None = None
+    ) -> Paged[LedgerLine] | Refusal: ...
+
+    async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
+        """Newest first."""
+
+    async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
+        """Oldest first, empty buckets included, at most 1,000 (the earliest ones)."""
+
+    async def ticker(self, market: str, days: int) -> TickerView | None:
+        """The last 1 or 7 days; None if nothing traded."""
+
+    # --- streams ---
+
+    def watch(self, topic: Topic, on_update: Callable[[Update], None]) -> None:
+        """Call `on_update` with every update of the topic from now on, each once durable. One watcher per topic."""
+
+    def unwatch(self, topic: Topic) -> None: ...

@@ -1,0 +1,135 @@
+"""Closed sets of words. A member's value is its spelling in the journal and, where the wire
+protocol has the word too, on the wire."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class Side(StrEnum):
+    BID = "Bid"
+    ASK = "Ask"
+
+
+@unique
+class OrderType(StrEnum):
+    LIMIT = "Limit"
+    MARKET = "Market"
+
+
+@unique
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+@unique
+class SelfTradePrevention(StrEnum):
+    """Which order ends when two orders of one user would trade with each other."""
+
+    REJECT_TAKER = "RejectTaker"
+    REJECT_MAKER = "RejectMaker"
+    REJECT_BOTH = "RejectBoth"
+
+
+@unique
+class OrderStatus(StrEnum):
+    NEW = "New"
+    PARTIALLY_FILLED = "PartiallyFilled"
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    EXPIRED = "Expired"
+
+
+@unique
+class ExpiryReason(StrEnum):
+    """Why the engine ended an order (wire enum OrderExpiryReason; those that spot can meet)."""
+
+    IMMEDIATE_OR_CANCEL = "ImmediateOrCancel"
+    FILL_OR_KILL = "FillOrKill"
+    INSUFFICIENT_LIQUIDITY = "InsufficientLiquidity"
+    PRICE_IMPACT = "PriceImpact"
+    SELF_TRADE_PREVENTION = "SelfTradePrevention"
+
+
+@unique
+class CancelReason(StrEnum):
+    """Why an order was cancelled. The user's own request is told apart from ours in their history."""
+
+    USER = "User"
+    CANCEL_ALL_AFTER = "CancelAllAfter"
+    DISCONNECT = "Disconnect"
+    ADMIN = "Admin"
+
+
+@unique
+class MarketKind(StrEnum):
+    SPOT = "SPOT"
+
+
+@unique
+class Mode(StrEnum):
+    """What a market, or the whole venue, takes. `rules.modes` says what each permits."""
+
+    OFFLINE = "OFFLINE"
+    CANCEL_ONLY = "CANCEL_ONLY"
+    POST_ONLY = "POST_ONLY"
+    LIMIT_ONLY = "LIMIT_ONLY"
+    FULL = "FULL"
+
+
+@unique
+class Action(StrEnum):
+    """What a command wants of a market; the rows of the mode table."""
+
+    QUERY = "query"
+    CANCEL = "cancel"
+    REST = "rest"
+    TAKE_LIMIT = "take_limit"
+    TAKE_MARKET = "take_market"
+    TRIGGER_PLACE = "trigger_place"
+    TRIGGER_FIRE = "trigger_fire"
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    BORROW = "borrow"
+    PRICE_UPDATE = "price_update"
+
+
+@unique
+class Pause(StrEnum):
+    """Switches beside the modes, each with a public reason."""
+
+    DEPOSITS = "deposits"
+    WITHDRAWALS = "withdrawals"
+    BORROWING = "borrowing"
+    LIQUIDATION = "liquidation"
+    FUNDING = "funding"
+    NEW_ACCOUNTS = "new_accounts"
+
+
+@unique
+class Role(StrEnum):
+    """What an admin may do. One person may hold several; nobody approves their own request."""
+
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    TREASURER = "treasurer"
+    SUPPORT = "support"
+    AUDITOR = "auditor"
+
+
+@unique
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    READ = "read"
+    TRADE = "trade"
+    WITHDRAW = "withdraw"
+
+
+@unique
+class Bucket(StrEnum):
+    """Where in an account an amount stands."""
+
+    AVAILABLE = "available"
+    LOCKED = "locked"

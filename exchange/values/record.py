@@ -1,0 +1,79 @@
+"""The record: one command and everything it caused, as one line of JSON with field names.
+
+On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain":"<64 hex>"}`.
+`chain` is BLAKE2b-256 over the previous record's chain (32 bytes) and this line up to, and
+without, `,"chain":`; so a missing, changed or reordered record is found.
+"""
+
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from exchange.values.commands import AnyCommand
+from exchange.values.events import AnyEvent
+
+#: The chain value before the first record.
+GENESIS_CHAIN: Final = bytes(32)
+
+_CHAIN_KEY: Final = b',"chain":"'
+_CHAIN_TAIL: Final = len(_CHAIN_KEY) + 64 + 2
+
+
+class RecordError(ValueError):
+    """Bytes that are not a whole record."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """`seq` is dense from 1 over all markets and accounts; `time_us` (µs since 1970, UTC) never falls."""
+
+    seq: int
+    time_us: int
+    command: AnyCommand
+    events: list[AnyEvent]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """The line without its chain: what the chain is computed over."""
+    return _encoder.encode(record)
+
+
+def link(previous: bytes, body: bytes) -> bytes:
+    """The chain value (32 bytes) of a record whose unchained line is `body`."""
+    return blake2b(previous + body, digest_size=32).digest()
+
+
+def seal(body: bytes, chain: bytes) -> bytes:
+    """The line as it is kept: `body` with its chain as the last field."""
+    return b'%b,"chain":"%b"}' % (body[:-1], chain.hex().encode())
+
+
+def split(line: bytes) -> tuple[bytes, bytes]:
+    """The body and the chain value of a kept line.
+
+    Raises:
+        RecordError: the line does not end in a chain.
+    """
+    head, tail = line[:-_CHAIN_TAIL], line[-_CHAIN_TAIL:]
+    if not head or not tail.startswith(_CHAIN_KEY) or not tail.endswith(b'"}'):
+        raise RecordError("no chain at the end of the record")
+    try:
+        return head + b"}", bytes.fromhex(tail[len(_CHAIN_KEY) : -2].decode("ascii"))
+    except ValueError as error:
+        raise RecordError("the chain is not hexadecimal") from error
+
+
+def decode(line: bytes) -> Record:
+    """Read a line, with or without its chain.
+
+    Raises:
+        RecordError
+    """
+    try:
+        return _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise RecordError(str(error)) from error

@@ -1,0 +1,70 @@
+"""Why something was refused: a code from the wire contract's list, and a message for a person.
+
+A refusal is a value, never an exception inside the core. `TRANSIENT` says which codes a client
+may retry unchanged.
+"""
+
+from enum import StrEnum, unique
+from typing import Final
+
+import msgspec
+
+
+@unique
+class Code(StrEnum):
+    """ApiErrorCode of the wire contract (section 3.2)."""
+
+    ACCOUNT_DEACTIVATED = "ACCOUNT_DEACTIVATED"
+    ACCOUNT_LIQUIDATING = "ACCOUNT_LIQUIDATING"
+    BORROW_LIMIT = "BORROW_LIMIT"
+    BORROW_REQUIRES_LEND_REDEEM = "BORROW_REQUIRES_LEND_REDEEM"
+    FORBIDDEN = "FORBIDDEN"
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
+    INSUFFICIENT_SUPPLY = "INSUFFICIENT_SUPPLY"
+    INVALID_ASSET = "INVALID_ASSET"
+    INVALID_CLIENT_REQUEST = "INVALID_CLIENT_REQUEST"
+    INVALID_MARKET = "INVALID_MARKET"
+    INVALID_ORDER = "INVALID_ORDER"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_POSITION_ID = "INVALID_POSITION_ID"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    INVALID_RANGE = "INVALID_RANGE"
+    INVALID_SIGNATURE = "INVALID_SIGNATURE"
+    INVALID_SOURCE = "INVALID_SOURCE"
+    INVALID_SYMBOL = "INVALID_SYMBOL"
+    INVALID_TWO_FACTOR_CODE = "INVALID_TWO_FACTOR_CODE"
+    LEND_LIMIT = "LEND_LIMIT"
+    LEND_REQUIRES_BORROW_REPAY = "LEND_REQUIRES_BORROW_REPAY"
+    MAINTENANCE = "MAINTENANCE"
+    MAX_LEVERAGE_REACHED = "MAX_LEVERAGE_REACHED"
+    NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
+    ORDER_LIMIT = "ORDER_LIMIT"
+    POSITION_LIMIT = "POSITION_LIMIT"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED"
+    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
+    SERVER_ERROR = "SERVER_ERROR"
+    TIMEOUT = "TIMEOUT"
+    TOO_EARLY = "TOO_EARLY"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    TRADING_PAUSED = "TRADING_PAUSED"
+    UNAUTHORIZED = "UNAUTHORIZED"
+
+
+TRANSIENT: Final = frozenset(
+    {
+        Code.MAINTENANCE,
+        Code.SERVER_ERROR,
+        Code.TIMEOUT,
+        Code.TOO_EARLY,
+        Code.TOO_MANY_REQUESTS,
+        Code.TRADING_PAUSED,
+    }
+)
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A code and its message. Equality is by both."""
+
+    code: Code
+    message: str
