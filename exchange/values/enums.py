@@ -50,6 +50,7 @@ class ExpiryReason(StrEnum):
     INSUFFICIENT_LIQUIDITY = "InsufficientLiquidity"
     PRICE_IMPACT = "PriceImpact"
     SELF_TRADE_PREVENTION = "SelfTradePrevention"
+    SLIPPAGE_TOLERANCE_EXCEEDED = "SlippageToleranceExceeded"
 
 
 @unique

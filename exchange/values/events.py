@@ -225,9 +225,12 @@ class PauseChanged(Event, frozen=True):
 
 
 class ProcessStarted(Event, frozen=True):
+    """`resume_mode` is the mode `ResumeModes` may step back to; None: only an admin opens the venue."""
+
     build: str
     recovered_seq: int
     clean: bool
+    resume_mode: Mode | None = None
 
 
 class ProcessStopped(Event, frozen=True):

@@ -1,0 +1,20 @@
+"""Bounds of the core's own work. A command returns a bounded number of events; these are the bounds."""
+
+from typing import Final
+
+#: A taker matches at most this many resting orders; what is left then ends Expired (InsufficientLiquidity).
+MAX_MATCHES_PER_ORDER: Final = 1_000
+#: Orders one `CancelForAccount` ends; the rest stays due and follows in the next record.
+MAX_CANCELS_PER_COMMAND: Final = 500
+#: Longest dead-man's switch: a day.
+MAX_CANCEL_ALL_AFTER_US: Final = 24 * 3600 * 1_000_000
+#: clientId is a u32 on the wire.
+MAX_CLIENT_ID: Final = 2**32 - 1
+#: Free text in commands: reasons, labels, references, names of sessions.
+MAX_TEXT: Final = 500
+#: subaccountId is a u16 on the wire.
+MAX_SUBACCOUNT: Final = 2**16 - 1
+#: API keys in force per sub-account.
+MAX_KEYS_PER_ACCOUNT: Final = 50
+#: Armed cancel-on-disconnect sessions per sub-account.
+MAX_ARMED_SESSIONS: Final = 50
