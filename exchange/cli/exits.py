@@ -1,0 +1,56 @@
+"""How the commands end: one number per reason, so that a supervisor or a script can tell them apart."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum, unique
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+#: Where people read; results a script reads go to standard output.
+console = Console(stderr=True, highlight=False)
+
+
+@unique
+class Exit(IntEnum):
+    """Exit codes; `MEANING` says each in a sentence."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    PORT_IN_USE = 3
+    DATA_LOCKED = 4
+    NOT_FOUNDED = 5
+    JOURNAL_DAMAGED = 6
+    BEHIND_WITNESS = 7
+    CLOCK_BEHIND = 8
+    JOURNAL_FAILED = 9
+    STATE_DOUBTFUL = 10
+    REFUSED = 11
+    UNREACHABLE = 12
+
+
+MEANING = {
+    Exit.OK: "done",
+    Exit.BUG: "a bug of ours; the traceback is above",
+    Exit.USAGE: "wrong options, settings or input files",
+    Exit.PORT_IN_USE: "a port is taken by another program",
+    Exit.DATA_LOCKED: "another process has this data folder open",
+    Exit.NOT_FOUNDED: "the data folder holds no journal yet",
+    Exit.JOURNAL_DAMAGED: "a record is missing, changed or unreadable, or a check of the books failed",
+    Exit.BEHIND_WITNESS: "the journal ends before what the witness has seen: records are lost",
+    Exit.CLOCK_BEHIND: "the clock of this machine is behind the journal's last record",
+    Exit.JOURNAL_FAILED: "the journal could not be written (disk full, lost lock)",
+    Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
+    Exit.REFUSED: "the exchange refused the request",
+    Exit.UNREACHABLE: "no exchange answers at that address",
+}
+
+
+def stop(code: Exit, message: str, hint: str = "") -> NoReturn:
+    """End the program with a message for the person in front of it."""
+    console.print(f"[red]exchange:[/] {message}", soft_wrap=True)
+    if hint:
+        console.print(f"[dim]{hint}[/]", soft_wrap=True)
+    raise typer.Exit(code)

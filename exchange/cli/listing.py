@@ -1,0 +1,96 @@
+"""The `[genesis]` table of a settings file: what a venue opens with, written for people.
+
+Prices, sizes and fees are decimal text; they become the exchange's whole numbers here, once.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from exchange.values.commands import AdminSpec, Genesis, ListedMarket
+from exchange.values.numbers import NotADecimal, TooLarge, TooManyDecimals, parse_decimal
+from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
+
+
+def _at_scale(decimals: int) -> BeforeValidator:
+    def parse(text: object) -> int:
+        if not isinstance(text, str):
+            raise ValueError('write the number as text, such as "0.01"')
+        try:
+            return parse_decimal(text, decimals)
+        except (NotADecimal, TooManyDecimals, TooLarge) as error:
+            raise ValueError(f'"{text}" is not a plain number with at most {decimals} decimals') from error
+
+    return BeforeValidator(parse)
+
+
+#: Decimal text, held times 10**9.
+Decimal = Annotated[int, _at_scale(9)]
+#: Decimal text in basis points, held in millionths.
+Bps = Annotated[int, _at_scale(2)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AssetTable(_Table):
+    symbol: str
+    decimals: int
+    name: str = ""
+
+
+class MarketTable(_Table):
+    """A spot market: tick in quote units, step in base units, and the price it starts from."""
+
+    base: str
+    quote: str
+    tick: Decimal
+    step: Decimal
+    reference_price: Decimal
+
+
+class FeeTierTable(_Table):
+    name: str
+    maker_bps: Bps
+    taker_bps: Bps
+
+
+class GenesisTable(_Table):
+    """Everything a venue opens with but its keys."""
+
+    venue: str
+    auto_resume: bool = False
+    open_orders_per_market: int = Limits().open_orders_per_market
+    assets: list[AssetTable]
+    markets: list[MarketTable]
+    fee_tiers: list[FeeTierTable]
+
+    def command(self, venue_public_key: str, admins: tuple[AdminSpec, ...]) -> Genesis:
+        """The command that founds this venue.
+
+        Raises:
+            SpecError: a listing that would not keep exact books, or names an asset that isn't listed.
+        """
+        assets = {asset.symbol: AssetSpec(asset.symbol, asset.decimals, asset.name) for asset in self.assets}
+        return Genesis(
+            venue=self.venue,
+            venue_public_key=venue_public_key,
+            assets=tuple(assets.values()),
+            markets=tuple(_listed(market, assets) for market in self.markets),
+            fee_tiers=tuple(FeeTier(tier.name, tier.maker_bps, tier.taker_bps) for tier in self.fee_tiers),
+            admins=admins,
+            limits=Limits(self.open_orders_per_market),
+            auto_resume=self.auto_resume,
+        )
+
+
+def _listed(market: MarketTable, assets: dict[str, AssetSpec]) -> ListedMarket:
+    for symbol in (market.base, market.quote):
+        if symbol not in assets:
+            raise SpecError(f"market {market.base}_{market.quote}: asset {symbol} is not listed")
+    spec = spot_market(assets[market.base], assets[market.quote], market.tick, market.step)
+    reference_ticks, rest = divmod(market.reference_price, market.tick)
+    if rest:
+        raise SpecError(f"{spec.symbol}: the reference price is not a whole number of ticks")
+    return ListedMarket(spec, MarketFilters(reference_price_ticks=reference_ticks))

@@ -1,0 +1,87 @@
+"""Settings of a process: from options, then `EXCHANGE_...` variables, then a TOML file, then defaults.
+
+They steer the process alone. What the venue is (listings, fees, core limits) changes by command;
+the file's `[genesis]` table is read once, by `exchange init`.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from exchange.cli.exits import Exit, stop
+from exchange.cli.listing import GenesisTable
+
+#: Read when no file is named and it lies in the current folder.
+DEFAULT_FILE = Path("exchange.toml")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="EXCHANGE_CONFIG", help="Settings file; by default exchange.toml if it is here."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Data folder; before EXCHANGE_DATA and the settings file.")
+]
+
+
+class Settings(BaseSettings):
+    """What a process runs with; each field is also the variable `EXCHANGE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="EXCHANGE_", env_nested_delimiter="__", extra="forbid")
+
+    data: Path = Field(Path("data"), description="data folder: journal, snapshots, read models, keys")
+    witness: Path | None = Field(
+        None, description="folder of the witness; default `<data>/witness`, better on another disk"
+    )
+    host: str = Field("127.0.0.1", description="address both ports listen on")
+    http_port: Port = Field(8000, description="REST, docs, metrics and `/ws`")
+    ws_port: Port = Field(8001, description="trading WebSocket")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
+    )
+    genesis: GenesisTable | None = Field(None, description="what `exchange init` founds; a table of the file")
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{self.host}:{self.http_port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.host}:{self.ws_port}"
+
+
+def load(config: Path | None = None, **options: Any) -> Settings:
+    """The settings of this process; `options` that are None were not given.
+
+    Ends the program with `Exit.USAGE` where one is wrong, naming it.
+    """
+    file = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources = (init_settings, env_settings)
+            return (*sources, TomlConfigSettingsSource(settings_cls, file)) if file else sources
+
+    if file is not None and not file.is_file():
+        stop(Exit.USAGE, f"there is no settings file {file}")
+    try:
+        return FromFile(**{name: value for name, value in options.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        stop(Exit.USAGE, f"{file} is not TOML: {error}")
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        stop(Exit.USAGE, f"wrong settings: {wrong}", f"read from options, EXCHANGE_... and {file or 'no file'}")
