@@ -1,0 +1,105 @@
+"""Decimal text on the wire to ticks, lots and atoms, and back.
+
+A market's tick and step fix how many decimals a price and a quantity may have; text that doesn't
+fit exactly is refused, never rounded.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Final
+
+import msgspec
+
+from exchange.gateway.wire.errors import invalid
+from exchange.values.numbers import MAX_DECIMALS, NotADecimal, TooLarge, TooManyDecimals, format_decimal, parse_decimal
+from exchange.values.refusals import Code, Refusal
+from exchange.values.specs import MarketSpec
+
+#: Texts of recent prices, quantities and amounts that are kept; they repeat on every book and stream.
+TEXTS_KEPT: Final = 65_536
+
+#: A decimal in a payload: JSON text or number, kept as the client wrote it (that text is what was signed).
+WireDecimal = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(extra_json_schema={"type": ["string", "number", "null"], "format": "decimal"}),
+]
+_NULL: Final = msgspec.Raw(b"null")
+
+_text = lru_cache(maxsize=TEXTS_KEPT)(format_decimal)
+
+
+def absent() -> msgspec.Raw:
+    """Default of a `WireDecimal` field; an explicit null means the same."""
+    return _NULL
+
+
+def decimal_text(raw: msgspec.Raw) -> str | None:
+    """The text of a `WireDecimal`; None when it is absent. What is neither text nor number is no decimal later on."""
+    data = bytes(raw)
+    if data == b"null":
+        return None
+    if data[:1] == b'"' and b"\\" not in data:
+        data = data[1:-1]
+    return data.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1_024)
+def _scale(size_e9: int) -> tuple[int, int]:
+    """A tick or step as (decimals, units): 0.05 is 5 units at 2 decimals."""
+    decimals = MAX_DECIMALS
+    while decimals and size_e9 % 10 == 0:
+        size_e9 //= 10
+        decimals -= 1
+    return decimals, size_e9
+
+
+def _count(text: str, size_e9: int, name: str, code: Code) -> int | Refusal:
+    decimals, units = _scale(size_e9)
+    try:
+        count, rest = divmod(parse_decimal(text, decimals), units)
+    except NotADecimal:
+        return invalid(
+            f'parse request payload error: failed to parse "string_decimal": Invalid decimal ({name.lower()})'
+        )
+    except TooManyDecimals:
+        return invalid(f"{name} decimal too long")
+    except TooLarge:
+        return Refusal(code, f"{name} is above the maximum allowed value")
+    if rest:
+        return Refusal(code, f"{name} must be a multiple of {format_decimal(units, decimals)}")
+    if not count:
+        return invalid(f"{name} is below the minimum allowed value")
+    return count
+
+
+def price_ticks(text: str, spec: MarketSpec) -> int | Refusal:
+    """A price above zero, in ticks."""
+    return _count(text, spec.tick_e9, "Price", Code.INVALID_PRICE)
+
+
+def quantity_lots(text: str, spec: MarketSpec) -> int | Refusal:
+    """A quantity above zero, in lots."""
+    return _count(text, spec.step_e9, "Quantity", Code.INVALID_QUANTITY)
+
+
+def quote_quantity_atoms(text: str, spec: MarketSpec) -> int | Refusal:
+    """An amount above zero of a market's quote asset, in atoms."""
+    return amount_atoms(text, spec.quote_decimals, "Quote quantity")
+
+
+def amount_atoms(text: str, decimals: int, name: str = "Quantity") -> int | Refusal:
+    """An amount above zero of an asset with that many decimals, in atoms; `name` is for the refusal."""
+    return _count(text, 10 ** (MAX_DECIMALS - decimals), name, Code.INVALID_QUANTITY)
+
+
+def price_text(ticks: int, spec: MarketSpec) -> str:
+    decimals, units = _scale(spec.tick_e9)
+    return _text(ticks * units, decimals)
+
+
+def quantity_text(lots: int, spec: MarketSpec) -> str:
+    decimals, units = _scale(spec.step_e9)
+    return _text(lots * units, decimals)
+
+
+def amount_text(atoms: int, decimals: int) -> str:
+    return _text(atoms, decimals)
