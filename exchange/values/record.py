@@ -33,8 +33,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     events: list[AnyEvent]
 
 
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What every record begins with."""
+
+    seq: int
+    time_us: int
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
 
 
 def encode(record: Record) -> bytes:
@@ -67,6 +75,12 @@ def split(line: bytes) -> tuple[bytes, bytes]:
         raise RecordError("the chain is not hexadecimal") from error
 
 
+def follow(previous: bytes, line: bytes) -> bytes | None:
+    """The chain value of a kept line, or None if it is not the line that was sealed after `previous`."""
+    chain = link(previous, line[:-_CHAIN_TAIL] + b"}")
+    return chain if line[-_CHAIN_TAIL:] == b'%b%b"}' % (_CHAIN_KEY, chain.hex().encode()) else None
+
+
 def decode(line: bytes) -> Record:
     """Read a line, with or without its chain.
 
@@ -75,5 +89,29 @@ def decode(line: bytes) -> Record:
     """
     try:
         return _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise RecordError(str(error)) from error
+
+
+def decode_lines(lines: bytes) -> list[Record]:
+    """Read many lines, joined by newlines, at once.
+
+    Raises:
+        RecordError
+    """
+    try:
+        return _decoder.decode_lines(lines)
+    except msgspec.MsgspecError as error:
+        raise RecordError(str(error)) from error
+
+
+def head(line: bytes) -> Head:
+    """Read only the seq and the time of a line, with or without its chain.
+
+    Raises:
+        RecordError
+    """
+    try:
+        return _head_decoder.decode(line)
     except msgspec.MsgspecError as error:
         raise RecordError(str(error)) from error

@@ -1,0 +1,101 @@
+"""One entry to each half: `decide` a command, `evolve` an event, `fold` a record."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from exchange.core import decide_orders, decide_venue, evolve_orders, evolve_venue
+from exchange.core.state import State
+from exchange.values import commands, events
+from exchange.values.commands import AnyCommand
+from exchange.values.events import AnyEvent
+from exchange.values.record import Record
+
+_DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
+    commands.PlaceOrder: decide_orders.place_order,
+    commands.CancelOrder: decide_orders.cancel_order,
+    commands.CancelAll: decide_orders.cancel_all,
+    commands.CancelForAccount: decide_orders.cancel_for_account,
+    commands.SetCancelAllAfter: decide_orders.set_cancel_all_after,
+    commands.SetCancelOnDisconnect: decide_orders.set_cancel_on_disconnect,
+    commands.UpdateAccount: decide_venue.update_account,
+    commands.Genesis: decide_venue.genesis,
+    commands.StartProcess: decide_venue.start_process,
+    commands.StopProcess: decide_venue.stop_process,
+    commands.ResumeModes: decide_venue.resume_modes,
+    commands.ReportFault: decide_venue.report_fault,
+    commands.DropToCancelOnly: decide_venue.drop_to_cancel_only,
+    commands.SetMode: decide_venue.set_mode,
+    commands.SetPause: decide_venue.set_pause,
+    commands.ListAsset: decide_venue.list_asset,
+    commands.ListMarket: decide_venue.list_market,
+    commands.SetFilters: decide_venue.set_filters,
+    commands.SetFeeTiers: decide_venue.set_fee_tiers,
+    commands.SetUserTier: decide_venue.set_user_tier,
+    commands.SetLimits: decide_venue.set_limits,
+    commands.SetAutoResume: decide_venue.set_auto_resume,
+    commands.ActivateRule: decide_venue.activate_rule,
+    commands.OpenAccount: decide_venue.open_account,
+    commands.AddKey: decide_venue.add_key,
+    commands.RevokeKey: decide_venue.revoke_key,
+    commands.AddAdmin: decide_venue.add_admin,
+    commands.RevokeAdmin: decide_venue.revoke_admin,
+    commands.CreditDeposit: decide_venue.credit_deposit,
+}
+
+_EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
+    events.OrderRested: evolve_orders.order_rested,
+    events.Traded: evolve_orders.traded,
+    events.OrderDone: evolve_orders.order_done,
+    events.CancelAllAfterSet: evolve_orders.cancel_all_after_set,
+    events.CancelOnDisconnectSet: evolve_orders.cancel_on_disconnect_set,
+    events.Posted: evolve_venue.posted,
+    events.AccountOpened: evolve_venue.account_opened,
+    events.AccountSettingsChanged: evolve_venue.account_settings_changed,
+    events.KeyAdded: evolve_venue.key_added,
+    events.KeyRevoked: evolve_venue.key_revoked,
+    events.AdminAdded: evolve_venue.admin_added,
+    events.AdminRevoked: evolve_venue.admin_revoked,
+    events.UserTierChanged: evolve_venue.user_tier_changed,
+    events.VenueFounded: evolve_venue.venue_founded,
+    events.AssetListed: evolve_venue.asset_listed,
+    events.MarketListed: evolve_venue.market_listed,
+    events.FiltersChanged: evolve_venue.filters_changed,
+    events.FeeTiersChanged: evolve_venue.fee_tiers_changed,
+    events.LimitsChanged: evolve_venue.limits_changed,
+    events.AutoResumeChanged: evolve_venue.auto_resume_changed,
+    events.RuleActivated: evolve_venue.rule_activated,
+    events.ModeChanged: evolve_venue.mode_changed,
+    events.PauseChanged: evolve_venue.pause_changed,
+    events.ProcessStarted: evolve_venue.process_started,
+    events.ProcessStopped: evolve_venue.process_stopped,
+    events.Refused: evolve_venue.nothing,
+    events.Faulted: evolve_venue.nothing,
+}
+
+
+class OutOfOrder(AssertionError):
+    """A record that is not the next one: a bug of ours, never a client's doing."""
+
+
+def decide(state: State, time_us: int, command: AnyCommand) -> list[AnyEvent]:
+    """Everything `command` would cause at `time_us` (µs, not below `state.time_us`), or one `Refused`. Only reads.
+
+    The record it becomes has seq `state.seq + 1`. If this raises, nothing has happened.
+    """
+    return _DECIDE[type(command)](state, time_us, command)
+
+
+def fold(state: State, record: Record) -> None:
+    """Apply a record's events: the one way state changes, live and in recovery.
+
+    If this raises, the state is doubtful and must be thrown away.
+
+    Raises:
+        OutOfOrder: `record.seq` is not the next seq, or its time lies before the last one's.
+    """
+    if record.seq != state.seq + 1 or record.time_us < state.time_us:
+        raise OutOfOrder(f"record {record.seq} at {record.time_us} after {state.seq} at {state.time_us}")
+    state.seq = record.seq
+    state.time_us = record.time_us
+    for event in record.events:
+        _EVOLVE[type(event)](state, event)

@@ -1,0 +1,64 @@
+"""Checks every subject shares, each answering a refusal or None; and how a refusal becomes events."""
+
+from typing import Final
+
+from exchange.core.state import Account, Market, State
+from exchange.rules.limits import MAX_TEXT
+from exchange.rules.modes import permits
+from exchange.values.enums import Action, Mode, Role, Scope
+from exchange.values.events import AnyEvent, Refused
+from exchange.values.ids import AccountId, AdminId, KeyId
+from exchange.values.refusals import Code, Refusal
+
+UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
+NOT_FOUND: Final = Refusal(Code.RESOURCE_NOT_FOUND, "Not Found")
+WOULD_TAKE: Final = Refusal(Code.INVALID_ORDER, "Order would immediately match and take")
+INSUFFICIENT_FUNDS: Final = Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds")
+
+_UNKNOWN_ACCOUNT: Final = Refusal(Code.UNAUTHORIZED, "Unknown account")
+_UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked API key")
+_NO_SCOPE: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
+_UNKNOWN_ADMIN: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked admin")
+_NO_REASON: Final = Refusal(Code.INVALID_CLIENT_REQUEST, f"A reason of 1 to {MAX_TEXT} characters is needed")
+
+
+def refused(refusal: Refusal) -> list[AnyEvent]:
+    return [Refused(refusal.code, refusal.message)]
+
+
+def trader(state: State, account: AccountId, key_id: KeyId, scope: Scope) -> Account | Refusal:
+    """The account, if the key is in force, belongs to it and has the scope."""
+    key = state.keys.get(key_id)
+    if key is None:
+        return _UNKNOWN_KEY
+    if key.account.account_id != account:
+        return _UNKNOWN_ACCOUNT
+    if scope not in key.scopes:
+        return _NO_SCOPE
+    return key.account
+
+
+def admin(state: State, admin_id: AdminId, role: Role) -> Refusal | None:
+    spec = state.admins.get(admin_id)
+    if spec is None:
+        return _UNKNOWN_ADMIN
+    if role not in spec.roles:
+        return Refusal(Code.FORBIDDEN, f"This takes the role {role}")
+    return None
+
+
+def reason(text: str) -> Refusal | None:
+    return None if text.strip() and len(text) <= MAX_TEXT else _NO_REASON
+
+
+def mode(state: State, market: Market, action: Action) -> Refusal | None:
+    """Whether the ruling mode permits the action; the refusal names the mode and its reason."""
+    ruling = state.ruling_mode(market)
+    if permits(ruling, (), action):
+        return None
+    why = state.ruling_reason(market)
+    message = f"{market.symbol} is {ruling}: {why}"
+    if ruling in (Mode.OFFLINE, Mode.CANCEL_ONLY):
+        whole_venue = state.venue_mode is Mode.OFFLINE
+        return Refusal(Code.MAINTENANCE if whole_venue else Code.TRADING_PAUSED, message)
+    return Refusal(Code.INVALID_ORDER, message)

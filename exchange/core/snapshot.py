@@ -1,0 +1,303 @@
+"""The whole state as bytes, and back.
+
+Canonical and versioned: the same state gives the same bytes in every process and build, whatever
+the layout in memory. One line of JSON for the venue, then one per account by id, open orders with
+their account. The queue of a price level needs no mention: it is its orders by rising id
+(`core.book`).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from exchange.core.book import Order
+from exchange.core.state import Account, Balance, Key, Market, State
+from exchange.values.commands import AdminSpec
+from exchange.values.enums import Mode, Pause, Scope, SelfTradePrevention, Side
+from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId
+from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+
+FORMAT: Final = 1
+
+
+class SnapshotError(ValueError):
+    """Bytes that are not a snapshot this build reads."""
+
+
+class MarketImage(msgspec.Struct, frozen=True, gc=False):
+    spec: MarketSpec
+    filters: MarketFilters
+    listed_us: int
+    mode: Mode
+    mode_reason: str
+    last_price_ticks: int
+    trade_id: int
+    update_id: int
+
+
+class VenueImage(msgspec.Struct, frozen=True, gc=False):
+    format: int
+    seq: int
+    time_us: int
+    epoch: int
+    venue: str
+    venue_public_key: str
+    assets: tuple[AssetSpec, ...]
+    markets: tuple[MarketImage, ...]
+    fee_tiers: tuple[FeeTier, ...]
+    limits: Limits
+    auto_resume: bool
+    rules: tuple[str, ...]
+    tiers: tuple[tuple[UserId, int], ...]
+    admins: tuple[tuple[AdminId, AdminSpec], ...]
+    references: tuple[tuple[str, int], ...]
+    mode: Mode
+    mode_reason: str
+    mode_changed_us: int
+    pauses: tuple[tuple[Pause, str, str], ...]
+    build: str
+    stopped: bool
+    resume_mode: Mode | None
+    orphaned: tuple[tuple[AccountId, str], ...]
+
+
+class KeyImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    key_id: KeyId
+    public_key: str
+    scopes: tuple[Scope, ...]
+    label: str
+
+
+class OrderImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    order_id: OrderId
+    market: str
+    side: Side
+    price_ticks: int
+    lots: int
+    left_lots: int
+    reserved_atoms: int
+    filled_quote_atoms: int
+    post_only: bool
+    self_trade_prevention: SelfTradePrevention
+    client_id: int | None
+    created_us: int
+
+
+class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id."""
+
+    account: AccountId
+    label: str
+    balances: tuple[tuple[str, int, int], ...] = ()
+    orders: tuple[OrderImage, ...] = ()
+    keys: tuple[KeyImage, ...] = ()
+    settings: AccountSettings = AccountSettings()
+    cancel_all_after_us: int = 0
+    armed_sessions: tuple[str, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_venue = msgspec.json.Decoder(VenueImage).decode
+_decode_account = msgspec.json.Decoder(AccountImage).decode
+
+
+def venue_line(state: State) -> bytes:
+    """Everything that belongs to no account."""
+    return _encode(
+        VenueImage(
+            format=FORMAT,
+            seq=state.seq,
+            time_us=state.time_us,
+            epoch=state.epoch,
+            venue=state.venue,
+            venue_public_key=state.venue_public_key,
+            assets=tuple(state.assets.values()),
+            markets=tuple(_market_image(market) for market in state.markets.values()),
+            fee_tiers=state.fee_tiers,
+            limits=state.limits,
+            auto_resume=state.auto_resume,
+            rules=tuple(sorted(state.rules)),
+            tiers=tuple(sorted((user.user_id, user.tier) for user in state.users.values() if user.tier)),
+            admins=tuple(sorted(state.admins.items(), key=lambda item: item[0])),
+            references=tuple(sorted(state.references.items())),
+            mode=state.venue_mode,
+            mode_reason=state.mode_reason,
+            mode_changed_us=state.mode_changed_us,
+            pauses=tuple(sorted((pause, asset, reason) for (pause, asset), reason in state.pauses.items())),
+            build=state.build,
+            stopped=state.stopped,
+            resume_mode=state.resume_mode,
+            # Work is due in this order, so the order is part of the state.
+            orphaned=tuple(state.orphaned),
+        )
+    )
+
+
+def _market_image(market: Market) -> MarketImage:
+    return MarketImage(
+        market.spec,
+        market.filters,
+        market.listed_us,
+        market.mode,
+        market.mode_reason,
+        market.last_price_ticks,
+        market.trade_id,
+        market.update_id,
+    )
+
+
+def account_line(account: Account) -> bytes:
+    """One account with its balances, keys and open orders."""
+    return _encode(
+        AccountImage(
+            account.account_id,
+            account.label,
+            tuple(
+                (asset, balance.available_atoms, balance.locked_atoms)
+                for asset, balance in sorted(account.balances.items())
+            ),
+            tuple(_order_image(order) for _, order in sorted(account.orders.items())),
+            tuple(
+                KeyImage(key.key_id, key.public_key, key.scopes, key.label) for _, key in sorted(account.keys.items())
+            ),
+            account.settings,
+            account.cancel_all_after_us,
+            # They become orphaned in this order.
+            tuple(account.armed_sessions),
+        )
+    )
+
+
+def _order_image(order: Order) -> OrderImage:
+    return OrderImage(
+        order.order_id,
+        order.market.symbol,
+        order.side,
+        order.price_ticks,
+        order.lots,
+        order.left_lots,
+        order.reserved_atoms,
+        order.filled_quote_atoms,
+        order.post_only,
+        order.self_trade_prevention,
+        order.client_id,
+        order.created_us,
+    )
+
+
+def dump(state: State) -> bytes:
+    """The snapshot; each line ends in a newline."""
+    lines = [venue_line(state)]
+    lines.extend(account_line(account) for _, account in sorted(state.accounts.items()))
+    lines.append(b"")
+    return b"\n".join(lines)
+
+
+def load(data: bytes) -> State:
+    """The state a snapshot holds.
+
+    Raises:
+        SnapshotError: not a snapshot, or of a format this build does not read.
+    """
+    lines = data.splitlines()
+    try:
+        venue = _decode_venue(lines[0])
+        accounts = [_decode_account(line) for line in lines[1:]]
+    except (IndexError, msgspec.MsgspecError) as error:
+        raise SnapshotError(f"not a snapshot: {error}") from error
+    if venue.format != FORMAT:
+        raise SnapshotError(f"snapshot format {venue.format}, this build reads {FORMAT}")
+    state = State()
+    try:
+        _restore_venue(state, venue)
+        orders = [order for image in accounts for order in _restore_account(state, image)]
+    except KeyError as error:
+        raise SnapshotError(f"the snapshot names {error}, which it does not hold") from error
+    for user, tier in venue.tiers:
+        state.users[user].tier = tier
+    _restore_orders(state, orders)
+    return state
+
+
+def _restore_venue(state: State, venue: VenueImage) -> None:
+    state.seq = venue.seq
+    state.time_us = venue.time_us
+    state.epoch = venue.epoch
+    state.venue = venue.venue
+    state.venue_public_key = venue.venue_public_key
+    state.assets = {asset.symbol: asset for asset in venue.assets}
+    for image in venue.markets:
+        market = state.markets[image.spec.symbol] = Market(image.spec, image.filters, image.listed_us)
+        market.mode = image.mode
+        market.mode_reason = image.mode_reason
+        market.last_price_ticks = image.last_price_ticks
+        market.trade_id = image.trade_id
+        market.update_id = image.update_id
+    state.fee_tiers = venue.fee_tiers
+    state.limits = venue.limits
+    state.auto_resume = venue.auto_resume
+    state.rules = dict.fromkeys(venue.rules)
+    for admin_id, spec in venue.admins:
+        state.admins[admin_id] = spec
+        state.admin_ids[spec.public_key] = admin_id
+    state.references = dict(venue.references)
+    state.venue_mode = venue.mode
+    state.mode_reason = venue.mode_reason
+    state.mode_changed_us = venue.mode_changed_us
+    state.pauses = {(pause, asset): reason for pause, asset, reason in venue.pauses}
+    state.build = venue.build
+    state.stopped = venue.stopped
+    state.resume_mode = venue.resume_mode
+    state.orphaned = dict.fromkeys(venue.orphaned)
+
+
+def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderImage, Account]]:
+    if image.account in VENUE_ACCOUNTS:
+        account = state.accounts[image.account]
+    else:
+        account = state.open_account(image.account, image.label)
+    account.settings = image.settings
+    account.armed_sessions = dict.fromkeys(image.armed_sessions)
+    account.cancel_all_after_us = image.cancel_all_after_us
+    if image.cancel_all_after_us:
+        state.deadlines.append((image.cancel_all_after_us, image.account))
+    for asset, available_atoms, locked_atoms in image.balances:
+        account.balances[asset] = Balance(available_atoms, locked_atoms)
+    for key_image in image.keys:
+        key = Key(key_image.key_id, account, key_image.public_key, key_image.scopes, key_image.label)
+        state.keys[key.key_id] = account.keys[key.key_id] = key
+        state.key_ids[key.public_key] = key.key_id
+    return ((order, account) for order in image.orders)
+
+
+def _restore_orders(state: State, orders: list[tuple[OrderImage, Account]]) -> None:
+    """Orders join their levels by rising id, which is the order they joined in before."""
+    state.deadlines.sort()
+    orders.sort(key=lambda item: item[0].order_id)
+    for image, account in orders:
+        market = state.markets[image.market]
+        spec = market.spec
+        bid = image.side is Side.BID
+        order = Order(
+            image.order_id,
+            account,
+            market,
+            image.side,
+            image.price_ticks,
+            image.lots,
+            image.left_lots,
+            image.reserved_atoms,
+            image.filled_quote_atoms,
+            image.post_only,
+            image.self_trade_prevention,
+            image.client_id,
+            image.created_us,
+            account.balance(spec.quote if bid else spec.base),
+            account.balance(spec.base if bid else spec.quote),
+        )
+        market.book(image.side).add(order)
+        state.orders[image.order_id] = account.orders[image.order_id] = order
+        account.open_orders[image.market] = account.open_orders.get(image.market, 0) + 1
+        if image.client_id is not None:
+            account.client_ids[(image.market, image.client_id)] = order

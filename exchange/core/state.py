@@ -1,0 +1,192 @@
+"""The state of the venue: what the fold of all recorded events holds.
+
+Only the `evolve_*` modules change anything here. Iteration order of every dict below is the
+order of events, so it is the same in every process.
+"""
+
+from exchange.core.book import BookSide, Order
+from exchange.rules.modes import lower
+from exchange.values.commands import AdminSpec
+from exchange.values.enums import Mode, Pause, Scope, Side
+from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId, user_of
+from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+
+
+class Balance:
+    """One asset on one account. `locked_atoms` is exactly the sum of what its open orders reserve."""
+
+    __slots__ = ("available_atoms", "locked_atoms")
+
+    def __init__(self, available_atoms: int = 0, locked_atoms: int = 0) -> None:
+        self.available_atoms = available_atoms
+        self.locked_atoms = locked_atoms
+
+
+class User:
+    """A person: tier and self-trade prevention are theirs, over all their sub-accounts."""
+
+    __slots__ = ("tier", "user_id")
+
+    def __init__(self, user_id: UserId) -> None:
+        self.user_id = user_id
+        self.tier = 0
+
+
+class Account:
+    """A sub-account, or one of the venue's own ledger accounts."""
+
+    __slots__ = (
+        "account_id",
+        "armed_sessions",
+        "balances",
+        "cancel_all_after_us",
+        "client_ids",
+        "keys",
+        "label",
+        "open_orders",
+        "orders",
+        "settings",
+        "user",
+    )
+
+    def __init__(self, account_id: AccountId, user: User, label: str = "") -> None:
+        self.account_id = account_id
+        self.user = user
+        self.label = label
+        self.settings = AccountSettings()
+        self.balances: dict[str, Balance] = {}
+        self.orders: dict[OrderId, Order] = {}
+        #: Open orders per market, for the limit.
+        self.open_orders: dict[str, int] = {}
+        self.client_ids: dict[tuple[str, int], Order] = {}
+        self.keys: dict[KeyId, Key] = {}
+        #: When the dead-man's switch fires; 0: off.
+        self.cancel_all_after_us = 0
+        #: Sessions whose end cancels this account's orders (a dict for its order).
+        self.armed_sessions: dict[str, None] = {}
+
+    def balance(self, asset: str) -> Balance:
+        """The balance of an asset, opened at zero if need be: for `evolve` alone."""
+        held = self.balances.get(asset)
+        if held is None:
+            held = self.balances[asset] = Balance()
+        return held
+
+
+class Key:
+    """An API key in force."""
+
+    __slots__ = ("account", "key_id", "label", "public_key", "scopes")
+
+    def __init__(self, key_id: KeyId, account: Account, public_key: str, scopes: tuple[Scope, ...], label: str) -> None:
+        self.key_id = key_id
+        self.account = account
+        self.public_key = public_key
+        self.scopes = scopes
+        self.label = label
+
+
+class Market:
+    """A listing, its book and its counters. `trade_id` and `update_id` are the last ones given."""
+
+    __slots__ = (
+        "asks",
+        "bids",
+        "filters",
+        "last_price_ticks",
+        "listed_us",
+        "mode",
+        "mode_reason",
+        "spec",
+        "symbol",
+        "trade_id",
+        "update_id",
+    )
+
+    def __init__(self, spec: MarketSpec, filters: MarketFilters, listed_us: int) -> None:
+        self.symbol = spec.symbol
+        self.spec = spec
+        self.filters = filters
+        self.listed_us = listed_us
+        self.mode = Mode.OFFLINE
+        self.mode_reason = "listed"
+        #: The last trade's price; 0 before the first.
+        self.last_price_ticks = 0
+        self.trade_id = 0
+        self.update_id = 0
+        self.bids = BookSide(Side.BID)
+        self.asks = BookSide(Side.ASK)
+
+    def active_price_ticks(self) -> int:
+        """What the price band is measured from."""
+        return self.last_price_ticks or self.filters.reference_price_ticks
+
+    def book(self, side: Side) -> BookSide:
+        return self.bids if side is Side.BID else self.asks
+
+
+class State:
+    """Everything. `seq` and `time_us` are those of the last folded record."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.time_us = 0
+        self.epoch = 1
+        self.venue = ""
+        self.venue_public_key = ""
+        self.assets: dict[str, AssetSpec] = {}
+        self.markets: dict[str, Market] = {}
+        self.fee_tiers: tuple[FeeTier, ...] = ()
+        self.limits = Limits()
+        self.auto_resume = False
+        #: Names of the rule versions that are on (a dict for its order).
+        self.rules: dict[str, None] = {}
+
+        self.users: dict[UserId, User] = {}
+        self.accounts: dict[AccountId, Account] = {}
+        self.keys: dict[KeyId, Key] = {}
+        self.key_ids: dict[str, KeyId] = {}
+        self.admins: dict[AdminId, AdminSpec] = {}
+        self.admin_ids: dict[str, AdminId] = {}
+        self.orders: dict[OrderId, Order] = {}
+        #: References of postings that must happen once, with the seq that posted them.
+        self.references: dict[str, int] = {}
+
+        self.venue_mode = Mode.OFFLINE
+        self.mode_reason = "not opened yet"
+        self.mode_changed_us = 0
+        #: Reason by (switch, asset); asset "" is all of them.
+        self.pauses: dict[tuple[Pause, str], str] = {}
+
+        #: The build that wrote the last ProcessStarted, and whether it has stopped in order since.
+        self.build = ""
+        self.stopped = True
+        self.resume_mode: Mode | None = None
+        #: (deadline_us, account) of every dead-man's switch that is on, soonest first.
+        self.deadlines: list[tuple[int, AccountId]] = []
+        #: Armed sessions (account, session) whose process is gone: their orders end before any new one.
+        self.orphaned: dict[tuple[AccountId, str], None] = {}
+
+        venue = self.users[UserId(0)] = User(UserId(0))
+        for account_id, name in VENUE_ACCOUNTS.items():
+            self.accounts[account_id] = Account(account_id, venue, name)
+
+    def ruling_mode(self, market: Market) -> Mode:
+        """The lower of the venue's mode and the market's own."""
+        return lower(self.venue_mode, market.mode)
+
+    def ruling_reason(self, market: Market) -> str:
+        return self.mode_reason if self.ruling_mode(market) is not market.mode else market.mode_reason
+
+    def paused(self, asset: str) -> frozenset[Pause]:
+        """The switches that are on for an asset."""
+        return frozenset(pause for pause, of in self.pauses if of in ("", asset))
+
+    def open_account(self, account_id: AccountId, label: str) -> Account:
+        """A new, empty account, and its user if that one is new too: for `evolve` alone."""
+        user_id = user_of(account_id)
+        user = self.users.get(user_id)
+        if user is None:
+            user = self.users[user_id] = User(user_id)
+        account = self.accounts[account_id] = Account(account_id, user, label)
+        return account
