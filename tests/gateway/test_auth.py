@@ -2,7 +2,6 @@
 
 import base64
 import json
-from urllib.parse import urlencode
 
 import ccxt
 import pytest
@@ -158,7 +157,6 @@ def test_what_ccxt_signs_verifies(path: str, method: str, params: dict[str, obje
     request = client.sign(path, ["private"], method, dict(params))
     headers = request["headers"]
     if method == "GET":
-        assert request["url"].endswith(urlencode(params).replace("+", "%20"))
         usual = query_fields(request["url"].partition("?")[2])
     else:
         usual = fields(request["body"].encode())
