@@ -1,0 +1,50 @@
+"""Where things lie in a data folder, and how a file is put there so that a crash leaves the old one or the new one."""
+
+import os
+from pathlib import Path
+
+
+def journal_path(data_dir: Path) -> Path:
+    return data_dir / "journal.sqlite"
+
+
+def lock_path(data_dir: Path) -> Path:
+    return data_dir / "journal.lock"
+
+
+def segments_dir(data_dir: Path) -> Path:
+    return data_dir / "segments"
+
+
+def snapshots_dir(data_dir: Path) -> Path:
+    return data_dir / "snapshots"
+
+
+def checkpoints_dir(data_dir: Path) -> Path:
+    return data_dir / "checkpoints"
+
+
+def witness_path(data_dir: Path, witness_dir: Path | None = None) -> Path:
+    """The witness does its work when `witness_dir` is on other storage than the journal."""
+    return (witness_dir or data_dir / "witness") / "witness"
+
+
+def sync_dir(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file durably: after a crash there is the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".tmp")
+    with open(draft, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+    sync_dir(path.parent)

@@ -1,0 +1,281 @@
+"""The records on disk: an SQLite file with one row per commit batch.
+
+A row holds up to `BATCH_RECORDS` records as JSON lines, each line sealed with its own chain value,
+so that any SQLite program can read them and a damaged record is told from its neighbours. Older
+rows may have moved to sealed segments (`segments`); a reader goes through both.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from exchange.journal import segments
+from exchange.journal.chain import Batch, CheckedBatch, read_batch
+from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
+from exchange.journal.layout import journal_path, sync_dir
+from exchange.values.record import GENESIS_CHAIN, Record, head, link, seal, split
+
+FORMAT: Final = 1
+#: Most records in one row.
+BATCH_RECORDS: Final = 256
+#: Rows a reader takes at a time: it never holds a read transaction while its caller thinks.
+_READ_ROWS: Final = 16
+#: How long the writer waits at its start for readers to let go of the write-ahead log.
+_BUSY_MS: Final = 5_000
+
+_SCHEMA: Final = (
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    "CREATE TABLE batches(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, lines BLOB NOT NULL,"
+    " chain BLOB NOT NULL, time_us INTEGER NOT NULL) STRICT",
+)
+_INSERT: Final = "INSERT INTO batches(first_seq, last_seq, lines, chain, time_us) VALUES (?, ?, ?, ?, ?)"
+
+
+class Connection(Protocol):
+    """What the store asks of an SQLite connection in autocommit mode."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterable[Any]: ...
+
+
+class Journal:
+    """The writing side; there is one at a time, and it holds the journal's lock (`writer`)."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Open a journal, or make a new one in an empty database.
+
+        All that a writer before us left in the write-ahead log goes into the database file, and is
+        synced, before anything is added: after a failed fsync the log may read back whole from memory
+        though it never reached the disk.
+
+        Raises:
+            UnknownFormat, JournalDamaged, JournalError: readers keep the log from being emptied.
+        """
+        self._connection = connection
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
+            self._all(f"PRAGMA {pragma}")
+        self._all(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
+            self._create()
+        _check_format(self._all("SELECT value FROM meta WHERE key = 'format'"))
+        if self._all("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+            raise JournalError("other programs keep the journal's write-ahead log busy; end them and start again")
+        genesis = self._all("SELECT value FROM meta WHERE key = 'genesis'")
+        self.genesis: str = genesis[0][0] if genesis else ""
+        self.last_seq = 0
+        self.last_chain = GENESIS_CHAIN
+        self._restore_end()
+
+    def append(self, first_seq: int, bodies: Sequence[bytes]) -> None:
+        """Seal records and make them durable, in one transaction with one sync, or fail and change nothing.
+
+        `bodies` are encoded records without their chain, seq `first_seq` and on; moves `last_seq` and `last_chain`.
+
+        Raises:
+            OutOfSequence: they do not begin at `last_seq` + 1, or don't hold the seqs they are said to hold.
+            Exception: whatever the connection raises; the journal must not be used after it.
+        """
+        if first_seq != self.last_seq + 1:
+            raise OutOfSequence(f"a batch begins at seq {first_seq}, but the journal ends at seq {self.last_seq}")
+        chain, rows = self.last_chain, []
+        for start in range(0, len(bodies), BATCH_RECORDS):
+            lines = []
+            for body in bodies[start : start + BATCH_RECORDS]:
+                chain = link(chain, body)
+                lines.append(seal(body, chain))
+            first, last = head(lines[0]), head(lines[-1])
+            if (first.seq, last.seq) != (first_seq + start, first_seq + start + len(lines) - 1):
+                raise OutOfSequence(f"the batch at seq {first_seq + start} holds seqs {first.seq} to {last.seq}")
+            rows.append((first.seq, last.seq, b"\n".join(lines), chain, last.time_us))
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        for row in rows:
+            execute(_INSERT, row)
+        if not self.genesis:
+            self.genesis = split(bytes(rows[0][2]).partition(b"\n")[0])[1].hex()
+            execute("INSERT INTO meta(key, value) VALUES ('genesis', ?)", (self.genesis,))
+        execute("COMMIT")
+        self.last_seq, self.last_chain = rows[-1][1], chain
+
+    def checkpoint(self) -> None:
+        """Move what is in the write-ahead log into the database file, as far as readers let us."""
+        self._all("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def first_seq(self) -> int:
+        """The lowest seq still in the database; `last_seq` + 1 if all are in segments."""
+        (first,) = self._all("SELECT min(first_seq) FROM batches")[0]
+        return first if first is not None else self.last_seq + 1
+
+    def drop_sealed(self, up_to_seq: int, rows: int) -> bool:
+        """Delete up to `rows` of the oldest rows, all in sealed segments, never the last. True: there may be more."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        execute(
+            "DELETE FROM batches WHERE first_seq IN (SELECT first_seq FROM batches"
+            " WHERE last_seq <= ? AND last_seq < ? ORDER BY first_seq LIMIT ?)",
+            (up_to_seq, self.last_seq, rows),
+        )
+        ((deleted,),) = execute("SELECT changes()")
+        execute("COMMIT")
+        return bool(deleted == rows)
+
+    def _create(self) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA:
+            execute(statement)
+        execute("INSERT INTO meta(key, value) VALUES ('format', ?)", (str(FORMAT),))
+        execute("COMMIT")
+
+    def _restore_end(self) -> None:
+        """Read where the journal ends, and hold the last row against its own record."""
+        rows = self._all("SELECT last_seq, chain, lines FROM batches ORDER BY first_seq DESC LIMIT 1")
+        if not rows:
+            return
+        self.last_seq, self.last_chain, lines = rows[0]
+        if not lines.endswith(b',"chain":"%b"}' % self.last_chain.hex().encode()):
+            raise JournalDamaged(self.last_seq, "the last row and its last record have different chain values")
+
+    def _all(self, sql: str) -> list[Any]:
+        return list(self._connection.execute(sql))
+
+
+def open_writing(data_dir: Path) -> Journal:
+    """Open the journal of a data folder for its one writer, making both if they are not there."""
+    path = journal_path(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    journal = Journal(sqlite3.connect(path, isolation_level=None))
+    sync_dir(data_dir)
+    return journal
+
+
+class JournalReader:
+    """Reads a journal, beside a live writer too; holds no transaction between calls.
+
+    Not to be shared between threads.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        """Raises NoJournal, UnknownFormat."""
+        self._data_dir = data_dir
+        path = journal_path(data_dir)
+        if not path.exists():
+            raise NoJournal(f"there is no {path.name} in {data_dir}")
+        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            _check_format(self._connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchall())
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise NoJournal(f"{path.name} can't be read as a journal: {error}") from error
+        except JournalError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "JournalReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def genesis(self) -> str:
+        """The journal's identity: the chain value of record 1 in hex; "" before there is one."""
+        rows = self._query("SELECT value FROM meta WHERE key = 'genesis'", (), 1)
+        return rows[0][0] if rows else ""
+
+    def last(self) -> tuple[int, bytes]:
+        """The last durable seq and its chain value; (0, GENESIS_CHAIN) if there is none."""
+        rows = self._query("SELECT last_seq, chain FROM batches ORDER BY first_seq DESC LIMIT 1", (), 1)
+        return rows[0] if rows else (0, GENESIS_CHAIN)
+
+    def chain_at(self, seq: int) -> bytes:
+        """The chain value kept with record `seq` (GENESIS_CHAIN for 0), not checked against anything.
+
+        Raises:
+            JournalDamaged: it is not there, or can't be read.
+        """
+        if seq == 0:
+            return GENESIS_CHAIN
+        for batch in self._batches(seq):
+            return batch.chain_at(seq)
+        raise JournalDamaged(seq, "the record is missing")
+
+    def records(self, from_seq: int = 1, to_seq: int | None = None, chain: bytes | None = None) -> Iterator[Record]:
+        """Records `from_seq` to `to_seq` (None: to the end as it is when we get there), each checked against the chain.
+
+        `chain` is the trusted value of record `from_seq` - 1; without it the kept one is believed.
+
+        Raises:
+            JournalDamaged: names the first record that is missing, changed, reordered, repeated or unreadable.
+        """
+        for batch in self.checked_batches(from_seq, to_seq, chain):
+            yield from batch.records
+
+    def lines(self, from_seq: int = 1, to_seq: int | None = None, chain: bytes | None = None) -> Iterator[bytes]:
+        """The same as kept: JSON lines with their chain."""
+        for batch in self.checked_batches(from_seq, to_seq, chain):
+            yield from batch.lines
+
+    def checked_batches(
+        self, from_seq: int, to_seq: int | None = None, chain: bytes | None = None
+    ) -> Iterator[CheckedBatch]:
+        """The same in the pieces they are read in; the fastest way through many records."""
+        expected = from_seq
+        chain = self.chain_at(from_seq - 1) if chain is None else chain
+        for batch in self._batches(from_seq):
+            checked = read_batch(batch, expected, chain, to_seq)
+            if checked.lines:
+                yield checked
+                expected, chain = expected + len(checked.lines), checked.chain
+            if to_seq is not None and expected > to_seq:
+                return
+        if to_seq is not None and expected <= to_seq:
+            raise JournalDamaged(expected, "the record is missing: the journal ends before it")
+
+    def _batches(self, from_seq: int) -> Iterator[Batch]:
+        """Raw batches from the one with `from_seq` to the end: from the database, or segments where they left it."""
+        expected = from_seq
+        while True:
+            rows = self._rows(expected)
+            if not rows and self.last()[0] < expected:
+                return
+            if rows and rows[0].first_seq <= expected:
+                for row in rows:
+                    yield row
+                    expected = row.last_seq + 1
+            else:
+                for batch in segments.batches(self._data_dir, expected):
+                    yield batch
+                    expected = batch.last_seq + 1
+
+    def _rows(self, expected: int) -> list[Batch]:
+        """The row with record `expected`, or the next there is, and those after it."""
+        try:
+            return self._some_rows(expected, _READ_ROWS)
+        except JournalDamaged:
+            return self._some_rows(expected, 1)  # what can be read before the damage is read, to name its place
+
+    def _some_rows(self, expected: int, limit: int) -> list[Batch]:
+        found = self._query(
+            "SELECT first_seq, last_seq, lines, chain FROM batches WHERE first_seq >="
+            " coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?), 0)"
+            " AND last_seq >= ? ORDER BY first_seq LIMIT ?",
+            (expected, expected, limit),
+            expected,
+        )
+        return [Batch(*row) for row in found]
+
+    def _query(self, sql: str, parameters: tuple[Any, ...], seq: int) -> list[Any]:
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(seq, f"the database can't be read there: {error}") from error
+
+
+def _check_format(rows: list[Any]) -> None:
+    found = rows[0][0] if rows else None
+    if found != str(FORMAT):
+        raise UnknownFormat(Path("journal.sqlite"), found, FORMAT)

@@ -1,0 +1,154 @@
+"""The journal writer: a process of its own, `python -m exchange.journal.writer`.
+
+It holds the journal's lock from its first moment to its last, takes all records that have gathered,
+makes them durable with one transaction and one sync, notes the end in the witness, then acknowledges. It ends
+when the core is gone. If it can't write it says why and ends; it never
+acknowledges what is not durable.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import socket
+import sqlite3
+import struct
+import sys
+from pathlib import Path
+from typing import Final
+
+from exchange.journal import frames
+from exchange.journal.errors import JournalError, JournalLocked, OutOfSequence
+from exchange.journal.layout import lock_path, witness_path
+from exchange.journal.store import Journal, open_writing
+from exchange.journal.witness import SYNC_INTERVAL_S, Witness
+
+#: Most bytes taken from the socket into one transaction.
+GATHER_BYTES: Final = 1 << 22
+#: The write-ahead log is moved into the database each time this much was written.
+_CHECKPOINT_BYTES: Final = 1 << 24
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The journal writer; started by the exchange itself.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--witness", type=Path)
+    parser.add_argument("--socket", type=int, required=True, help="file descriptor of the socket to the core")
+    arguments = parser.parse_args()
+    # The signals that end an exchange go to all its processes; the writer stays until the core has had its last word.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    core = socket.socket(fileno=arguments.socket)
+    sys.exit(run(core, arguments.data, witness_path(arguments.data, arguments.witness)))
+
+
+def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
+    """Serve until the core is gone (0) or the journal can't be written (1)."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(data_dir)
+        journal = open_writing(data_dir)
+        gc.freeze()
+        _reply(core, frames.STARTED, frames.END.pack(journal.last_seq, journal.last_chain))
+        serve(core, journal, Witness(witness))
+        os.close(lock)
+    except ConnectionError:  # the core is gone
+        return 0
+    except (JournalError, sqlite3.Error, OSError) as error:
+        print(f"journal writer: {error}", file=sys.stderr)  # noqa: T201
+        with contextlib.suppress(ConnectionError):
+            _reply(core, frames.FAILED, f"{type(error).__name__}: {error}".encode())
+        return 1
+    return 0
+
+
+def take_lock(data_dir: Path) -> int:
+    """The journal's exclusive lock, held until the returned descriptor is closed or the process ends.
+
+    Raises:
+        JournalLocked
+    """
+    lock = os.open(lock_path(data_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
+        os.close(lock)
+        raise JournalLocked(f"process {holder or 'unknown'} holds the journal in {data_dir}") from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def serve(core: socket.socket, journal: Journal, witness: Witness) -> None:
+    """Write what the core sends until it is gone.
+
+    Raises:
+        JournalError, OSError, or what the journal's connection raises: nothing unacknowledged may be trusted.
+    """
+    # A timeout in the kernel costs no extra call; it paces the work that is due while nothing comes in.
+    seconds, rest = divmod(SYNC_INTERVAL_S, 1.0)
+    core.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(rest * 1e6)))
+    gathered = bytearray()
+    unmoved_bytes = 0
+    while _gather(core, gathered):
+        gathered_bytes = len(gathered)
+        first_seq, bodies = _take_frames(gathered)
+        if bodies:
+            journal.append(first_seq, bodies)
+            witness.write(journal.genesis, journal.last_seq, journal.last_chain)
+            _reply(core, frames.DURABLE, frames.END.pack(journal.last_seq, journal.last_chain))
+            unmoved_bytes += gathered_bytes
+        witness.sync_if_due()
+        if unmoved_bytes >= _CHECKPOINT_BYTES:
+            journal.checkpoint()
+            unmoved_bytes = 0
+    witness.sync()
+
+
+def _gather(core: socket.socket, gathered: bytearray) -> bool:
+    """Wait for bytes, at most `SYNC_INTERVAL_S`, and take all that are there; False: the core is gone."""
+    flags = 0
+    try:
+        while len(gathered) < GATHER_BYTES or not flags:
+            chunk = core.recv(GATHER_BYTES, flags)
+            if not chunk:
+                return flags != 0
+            gathered += chunk
+            flags = socket.MSG_DONTWAIT
+    except BlockingIOError:
+        pass
+    except ConnectionError:
+        return False
+    return True
+
+
+def _take_frames(gathered: bytearray) -> tuple[int, list[bytes]]:
+    """Take the whole frames off the front: the first seq, and all their records.
+
+    Raises:
+        OutOfSequence: a frame does not begin where the one before it ended.
+    """
+    first_seq, at, header = 0, 0, frames.BATCH.size
+    bodies: list[bytes] = []
+    while len(gathered) - at >= header:
+        length, frame_seq = frames.BATCH.unpack_from(gathered, at)
+        if len(gathered) - at - header < length:
+            break
+        first_seq = first_seq or frame_seq
+        if frame_seq != first_seq + len(bodies):
+            raise OutOfSequence(f"a batch begins at seq {frame_seq} instead of {first_seq + len(bodies)}")
+        bodies += bytes(gathered[at + header : at + header + length]).split(b"\n")
+        at += header + length
+    del gathered[:at]
+    return first_seq, bodies
+
+
+def _reply(core: socket.socket, kind: int, payload: bytes) -> None:
+    core.sendall(frames.REPLY.pack(kind, len(payload)) + payload)
+
+
+if __name__ == "__main__":
+    main()
