@@ -1,1 +1,19 @@
-""""""
+"""The command line: `exchange --help`. Commands live in a file per subject; `main` is the entry point."""
+
+import typer
+
+from exchange.cli import admin, found
+
+app = typer.Typer(
+    help="An exchange that proves its books before it reopens.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _part in (found.app,):
+    app.registered_commands += _part.registered_commands
+app.add_typer(admin.app, name="admin")
+
+
+def main() -> None:
+    app()

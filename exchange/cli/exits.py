@@ -1,7 +1,5 @@
 """How the commands end: one number per reason, so that a supervisor or a script can tell them apart."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum, unique
 from typing import NoReturn
 
@@ -50,7 +48,8 @@ MEANING = {
 
 def stop(code: Exit, message: str, hint: str = "") -> NoReturn:
     """End the program with a message for the person in front of it."""
-    console.print(f"[red]exchange:[/] {message}", soft_wrap=True)
+    console.print("exchange: ", end="", style="red")
+    console.print(message, markup=False, soft_wrap=True)
     if hint:
-        console.print(f"[dim]{hint}[/]", soft_wrap=True)
+        console.print(hint, style="dim", markup=False, soft_wrap=True)
     raise typer.Exit(code)

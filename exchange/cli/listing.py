@@ -12,22 +12,24 @@ from exchange.values.numbers import NotADecimal, TooLarge, TooManyDecimals, pars
 from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
 
 
-def _at_scale(decimals: int) -> BeforeValidator:
-    def parse(text: object) -> int:
-        if not isinstance(text, str):
-            raise ValueError('write the number as text, such as "0.01"')
-        try:
-            return parse_decimal(text, decimals)
-        except (NotADecimal, TooManyDecimals, TooLarge) as error:
-            raise ValueError(f'"{text}" is not a plain number with at most {decimals} decimals') from error
+def scaled(text: object, decimals: int) -> int:
+    """Decimal text as a whole number of 10**-decimals.
 
-    return BeforeValidator(parse)
+    Raises:
+        ValueError: with a message for the person who wrote it.
+    """
+    if not isinstance(text, str):
+        raise ValueError('write the number as text, such as "0.01"')
+    try:
+        return parse_decimal(text, decimals)
+    except (NotADecimal, TooManyDecimals, TooLarge):
+        raise ValueError(f'"{text}" is not a plain number with at most {decimals} decimals') from None
 
 
 #: Decimal text, held times 10**9.
-Decimal = Annotated[int, _at_scale(9)]
+Decimal = Annotated[int, BeforeValidator(lambda text: scaled(text, 9))]
 #: Decimal text in basis points, held in millionths.
-Bps = Annotated[int, _at_scale(2)]
+Bps = Annotated[int, BeforeValidator(lambda text: scaled(text, 2))]
 
 
 class _Table(BaseModel):
@@ -49,11 +51,28 @@ class MarketTable(_Table):
     step: Decimal
     reference_price: Decimal
 
+    def listed(self, assets: dict[str, AssetSpec]) -> ListedMarket:
+        """
+        Raises:
+            SpecError
+        """
+        for symbol in (self.base, self.quote):
+            if symbol not in assets:
+                raise SpecError(f"market {self.base}_{self.quote}: asset {symbol} is not listed")
+        spec = spot_market(assets[self.base], assets[self.quote], self.tick, self.step)
+        reference_ticks, rest = divmod(self.reference_price, self.tick)
+        if rest:
+            raise SpecError(f"{spec.symbol}: the reference price is not a whole number of ticks")
+        return ListedMarket(spec, MarketFilters(reference_price_ticks=reference_ticks))
+
 
 class FeeTierTable(_Table):
     name: str
     maker_bps: Bps
     taker_bps: Bps
+
+    def spec(self) -> FeeTier:
+        return FeeTier(self.name, self.maker_bps, self.taker_bps)
 
 
 class GenesisTable(_Table):
@@ -77,20 +96,9 @@ class GenesisTable(_Table):
             venue=self.venue,
             venue_public_key=venue_public_key,
             assets=tuple(assets.values()),
-            markets=tuple(_listed(market, assets) for market in self.markets),
-            fee_tiers=tuple(FeeTier(tier.name, tier.maker_bps, tier.taker_bps) for tier in self.fee_tiers),
+            markets=tuple(market.listed(assets) for market in self.markets),
+            fee_tiers=tuple(tier.spec() for tier in self.fee_tiers),
             admins=admins,
             limits=Limits(self.open_orders_per_market),
             auto_resume=self.auto_resume,
         )
-
-
-def _listed(market: MarketTable, assets: dict[str, AssetSpec]) -> ListedMarket:
-    for symbol in (market.base, market.quote):
-        if symbol not in assets:
-            raise SpecError(f"market {market.base}_{market.quote}: asset {symbol} is not listed")
-    spec = spot_market(assets[market.base], assets[market.quote], market.tick, market.step)
-    reference_ticks, rest = divmod(market.reference_price, market.tick)
-    if rest:
-        raise SpecError(f"{spec.symbol}: the reference price is not a whole number of ticks")
-    return ListedMarket(spec, MarketFilters(reference_price_ticks=reference_ticks))

@@ -1,0 +1,149 @@
+"""`exchange admin ...`: what an admin does to a running exchange. Each command is a record with actor and reason."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from exchange.cli import admin_accounts, admin_listings
+from exchange.cli.admin_client import AdminClient, Reason, Session, send, venue_of
+from exchange.cli.exits import Exit, console, stop
+from exchange.cli.found import admin_key_path
+from exchange.cli.keys import read_key
+from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.values.commands import (
+    ActivateRule,
+    AddAdmin,
+    AdminSpec,
+    RevokeAdmin,
+    SetAutoResume,
+    SetLimits,
+    SetMode,
+    SetPause,
+)
+from exchange.values.enums import Mode, Pause, Role
+from exchange.values.ids import AdminId
+from exchange.values.specs import Limits
+
+app = typer.Typer(help="Change a running exchange: modes, pauses, accounts, listings, fees.", no_args_is_help=True)
+app.add_typer(admin_accounts.account, name="account")
+app.add_typer(admin_accounts.key, name="key")
+app.registered_commands += admin_accounts.app.registered_commands
+app.registered_commands += admin_listings.app.registered_commands
+rule = typer.Typer(help="Named rule versions.", no_args_is_help=True)
+admin = typer.Typer(help="Who may use these commands.", no_args_is_help=True)
+app.add_typer(rule, name="rule")
+app.add_typer(admin, name="admin")
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    key: Annotated[Path | None, typer.Option(help="The admin's key file; by default <data>/keys/admin.json.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the exchange answers; by default as the settings say.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print answers as JSON.")] = False,
+) -> None:
+    settings = load(config, data=data)
+    file = key or admin_key_path(settings.data)
+    try:
+        pair = read_key(file)
+    except OSError as error:
+        stop(Exit.USAGE, f"can't read the admin's key: {error}", "name it with --key, or the data folder with --data")
+    except msgspec.MsgspecError as error:
+        stop(Exit.USAGE, f"{file} is no key file: {error}")
+    context.obj = Session(AdminClient(url or settings.http_url, pair), as_json)
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show the modes with their reasons, the pauses, and what is listed."""
+    venue = venue_of(context)
+    if context.obj.as_json:
+        typer.echo(msgspec.json.encode(venue))
+        return
+    shown = venue.status
+    table = Table("scope", "ruling mode", "reason", title=f"{shown.venue}, build {shown.build}, epoch {shown.epoch}")
+    table.add_row("venue", shown.mode, shown.reason)
+    for symbol, (mode, reason) in shown.markets.items():
+        table.add_row(symbol, mode, reason)
+    for pause in shown.pauses:
+        table.add_row(f"{pause.pause} of {pause.asset or 'everything'}", "paused", pause.reason)
+    console.print(table)
+
+
+@app.command()
+def mode(
+    context: typer.Context,
+    to: Annotated[Mode, typer.Argument(help="The mode to go to.", case_sensitive=False)],
+    reason: Reason,
+    market: Annotated[str | None, typer.Option(help="One market; without it, the venue as a whole.")] = None,
+) -> None:
+    """Change the mode of the venue or of one market; the lower of the two rules.
+
+    Down is possible from anywhere; up goes OFFLINE, POST_ONLY, FULL (LIMIT_ONLY between if you like).
+    """
+    send(context, SetMode(AdminId(0), to, reason, market))
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    switch: Annotated[Pause, typer.Argument(help="What to pause.")],
+    reason: Reason,
+    asset: Annotated[str | None, typer.Option(help="One asset; without it, all.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Let it go on.")] = False,
+) -> None:
+    """Throw one of the switches beside the modes."""
+    send(context, SetPause(AdminId(0), switch, not off, reason, asset))
+
+
+@app.command()
+def limits(
+    context: typer.Context,
+    reason: Reason,
+    open_orders_per_market: Annotated[int, typer.Option(help="Resting orders of one account on one market.")],
+) -> None:
+    """Set the limits the core itself holds."""
+    send(context, SetLimits(AdminId(0), Limits(open_orders_per_market), reason))
+
+
+@app.command()
+def auto_resume(
+    context: typer.Context,
+    reason: Reason,
+    on: Annotated[bool, typer.Option("--on/--off", help="Whether the modes step back by themselves.")],
+) -> None:
+    """Whether a start of the same build, whose books prove whole, steps back to the modes before it."""
+    send(context, SetAutoResume(AdminId(0), on, reason))
+
+
+@rule.command()
+def activate(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Name of the rule version.")], reason: Reason
+) -> None:
+    """Switch a named rule version on, for ever."""
+    send(context, ActivateRule(AdminId(0), name, reason))
+
+
+@admin.command()
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name for the records.")],
+    public_key: Annotated[str, typer.Argument(help="Base64 Ed25519 public key (exchange keygen prints one).")],
+    reason: Reason,
+    role: Annotated[list[Role], typer.Option(help="A role; may be given several times.")],
+) -> None:
+    """Add an admin."""
+    send(context, AddAdmin(AdminId(0), AdminSpec(name, public_key, tuple(role)), reason))
+
+
+@admin.command()
+def revoke(
+    context: typer.Context, admin_id: Annotated[int, typer.Argument(help="Id of the admin.")], reason: Reason
+) -> None:
+    """Take an admin's rights away."""
+    send(context, RevokeAdmin(AdminId(0), AdminId(admin_id), reason))

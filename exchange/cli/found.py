@@ -1,0 +1,111 @@
+"""`exchange init` and `exchange keygen`: found a venue in an empty data folder; make keys."""
+
+import asyncio
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.cli.exits import Exit, console, stop
+from exchange.cli.keys import KeyFile, read_key, write_private
+from exchange.cli.listing import GenesisTable
+from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.core import State, decide
+from exchange.journal.client import WriterClient
+from exchange.journal.errors import JournalError
+from exchange.journal.layout import journal_path
+from exchange.runtime.clock import SystemClock
+from exchange.values.commands import AdminSpec, Genesis
+from exchange.values.enums import Role
+from exchange.values.events import Refused
+from exchange.values.record import Record, encode
+from exchange.values.specs import SpecError
+
+app = typer.Typer()
+
+
+def example_settings() -> Path:
+    """The commented settings file that comes with the package; the demo founds its venue from it."""
+    return Path(str(files("exchange.cli") / "example.toml"))
+
+
+def venue_key_path(data: Path) -> Path:
+    return data / "keys" / "venue.json"
+
+
+def admin_key_path(data: Path) -> Path:
+    return data / "keys" / "admin.json"
+
+
+def found(settings: Settings, table: GenesisTable) -> None:
+    """Make the venue's key and the first admin's, and write the first record.
+
+    Raises:
+        SpecError, JournalError
+    """
+    venue, admin = _kept_key(venue_key_path(settings.data)), _kept_key(admin_key_path(settings.data))
+    first_admin = AdminSpec(admin.name, admin.api_key, tuple(Role))
+    asyncio.run(_write_first_record(settings, table.command(venue.api_key, (first_admin,))))
+
+
+def _kept_key(path: Path) -> KeyFile:
+    """The key at `path`, made if it isn't there: an `init` cut short goes on with the same keys."""
+    if not path.exists():
+        write_private(path, KeyFile.generate(path.stem))
+    return read_key(path)
+
+
+async def _write_first_record(settings: Settings, genesis: Genesis) -> None:
+    time_us = SystemClock().now_us()
+    events = decide(State(), time_us, genesis)
+    match events:
+        case [Refused(message=message)]:
+            raise SpecError(message)
+    failed: list[str] = []
+    writer = await WriterClient.start(settings.data, on_durable=lambda _seq: None, on_failed=failed.append)
+    writer.append(1, [encode(Record(1, time_us, genesis, events))])
+    await writer.close()
+    if failed:
+        raise JournalError(failed[0])
+
+
+@app.command()
+def init(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    example: Annotated[bool, typer.Option("--example", help="Only print a commented settings file.")] = False,
+) -> None:
+    """Found a venue in an empty data folder, from the genesis table of the settings file.
+
+    The key of the first admin, who holds every role, is put into <data>/keys/admin.json.
+    """
+    if example:
+        typer.echo(example_settings().read_text(), nl=False)
+        return
+    settings = load(config, data=data)
+    if settings.genesis is None:
+        stop(Exit.USAGE, "no [genesis] table in the settings", "exchange init --example > exchange.toml writes one")
+    if journal_path(settings.data).exists():
+        stop(Exit.USAGE, f"{settings.data} holds a journal already; a venue is founded once")
+    try:
+        found(settings, settings.genesis)
+    except SpecError as error:
+        stop(Exit.USAGE, f"[genesis]: {error}")
+    except JournalError as error:
+        stop(Exit.JOURNAL_FAILED, str(error))
+    console.print(f"Founded [bold]{settings.genesis.venue}[/] in {settings.data}; next: exchange serve")
+    console.print(f"The first admin signs with {admin_key_path(settings.data)}")
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the key pair is put (mode 0600).")],
+    name: Annotated[str, typer.Option(help="A name for people; by default the file's.")] = "",
+) -> None:
+    """Make an Ed25519 key pair for a trader or an admin, and print the public key."""
+    if file.exists():
+        stop(Exit.USAGE, f"{file} is there already; keys are never written over")
+    key = KeyFile.generate(name or file.stem)
+    write_private(file, key)
+    typer.echo(key.api_key)
