@@ -1,0 +1,240 @@
+"""Reading the read models: history, trades and candles, as views.
+
+Everything here is synchronous and safe to call from several threads; a file that isn't there yet
+reads as empty. How far the answers reach is `seq`: who needs more waits for the follower first.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from exchange.runtime.candles import Bucket
+from exchange.runtime.intervals import bucket
+from exchange.runtime.port import Page, Paged
+from exchange.runtime.read_models.schema import BUSY_TIMEOUT_S, VERSION
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.views import CandleView, FillView, LedgerLine, OrderView, TradeView, View
+
+#: Most rows of one page, whatever it asks for.
+MAX_ROWS: Final = 1_000
+#: Most candles of one answer.
+MAX_CANDLES: Final = 1_000
+#: Most candles handed over at a start: a day of minutes, or a week of hours, and some room.
+MAX_RECENT_CANDLES: Final = 2_000
+#: Connections kept open between queries; more are opened while more threads ask at once.
+_IDLE_CONNECTIONS: Final = 4
+
+_CANDLES: Final = """
+SELECT start_us, open_ticks, high_ticks, low_ticks, close_ticks, lots, quote_atoms, trades FROM candles
+WHERE market = ? AND interval = ? AND start_us >= ? AND start_us < ?
+ORDER BY start_us DESC LIMIT ?"""
+
+AnyView = TypeVar("AnyView", bound=View)
+
+
+class ReadModels:
+    """Read-only queries over the read models at `path`. Accounts are not checked: who may ask is the caller's matter.
+
+    Raises (every query):
+        sqlite3.Error: the file can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: deque[tuple[int, sqlite3.Connection]] = deque(maxlen=_IDLE_CONNECTIONS)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def seq(self) -> int:
+        """The last record the read models hold; 0: none."""
+        with self._reading() as connection:
+            return int(connection.execute("SELECT seq FROM progress").fetchone()[0]) if connection else 0
+
+    # --- an account's history ---
+
+    def order(
+        self,
+        account: AccountId,
+        market: str,
+        *,
+        order_id: OrderId | None = None,
+        client_id: int | None = None,
+        ended_after_us: int = 0,
+    ) -> OrderView | None:
+        """One order by id, or the latest one under a client id; one that ended before `ended_after_us` isn't found."""
+        where = _Where(account=account, market=market, order_id=order_id, client_id=client_id)
+        where.add("coalesce(ended_us, ?) >= ?", ended_after_us, ended_after_us)
+        return next(iter(self._rows(OrderView, "orders", where, "order_id DESC", 1)), None)
+
+    def order_history(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[OrderView]:
+        """Orders open and ended, in the order they were placed; times of the page are those of placing."""
+        where = _Where(account=account, market=market, order_id=order_id)
+        return self._page(OrderView, "orders", where, page, "created_us", ("order_id",))
+
+    def fills(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[FillView]:
+        where = _Where(account=account, market=market, order_id=order_id)
+        return self._page(FillView, "fills", where, page, "time_us", ("seq", '"index"'))
+
+    def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine]:
+        where = _Where(account=account, asset=asset)
+        return self._page(LedgerLine, "ledger", where, page, "time_us", ("seq", '"index"'))
+
+    # --- a market's history ---
+
+    def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...]:
+        """Newest first, at most `MAX_ROWS`."""
+        where = _Where(market=market)
+        # Trade ids have no gaps, so an offset is a subtraction.
+        where.add("trade_id <= (SELECT max(trade_id) FROM trades WHERE market = ?) - ?", market, max(offset, 0))
+        return self._rows(TradeView, "trades", where, "trade_id DESC", limit)
+
+    def candles(self, market: str, interval: str, start_us: int, end_us: int, now_us: int) -> tuple[CandleView, ...]:
+        """Candles that begin in `start_us` to `end_us` (exclusive) and not after `now_us`, oldest first.
+
+        Buckets without trades are there too, with prices None. At most `MAX_CANDLES`, the earliest ones.
+
+        Raises:
+            KeyError: no such interval.
+        """
+        buckets: dict[int, Bucket] = {}
+        first_us, next_us = bucket(interval, max(start_us, 0))
+        at_us = first_us if first_us >= start_us else next_us
+        while at_us < end_us and at_us <= now_us and len(buckets) < MAX_CANDLES:
+            made = buckets[at_us] = Bucket(*bucket(interval, at_us))
+            at_us = made.end_us
+        if buckets:
+            for traded in self._candles(market, interval, min(buckets), at_us):
+                buckets[traded.start_us] = traded
+        return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in buckets.values())
+
+    def recent_candles(self, market: str, interval: str, from_us: int, now_us: int) -> tuple[CandleView, ...]:
+        """The candles with trades that begin in `from_us` to `now_us`, oldest first, for one that carries them on live.
+
+        At most `MAX_RECENT_CANDLES`, the latest ones.
+        """
+        traded = self._candles(market, interval, from_us, now_us + 1)
+        return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in traded)
+
+    # --- how ---
+
+    def _candles(self, market: str, interval: str, start_us: int, end_us: int) -> list[Bucket]:
+        with self._reading() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(_CANDLES, (market, interval, start_us, end_us, MAX_RECENT_CANDLES)).fetchall()
+        buckets = []
+        for at_us, *traded in reversed(rows):
+            made = Bucket(*bucket(interval, at_us))
+            made.open_ticks, made.high_ticks, made.low_ticks, made.close_ticks = traded[:4]
+            made.lots, made.quote_atoms, made.trades = traded[4:]
+            buckets.append(made)
+        return buckets
+
+    def _page(
+        self, view: type[AnyView], table: str, where: "_Where", page: Page, time: str, key: tuple[str, ...]
+    ) -> Paged[AnyView]:
+        """One page and the number of rows in all, as of one moment."""
+        if page.from_us is not None:
+            where.add(f"{time} >= ?", page.from_us)
+        if page.to_us is not None:
+            where.add(f"{time} < ?", page.to_us)
+        order = ", ".join(f"{column} {'ASC' if page.ascending else 'DESC'}" for column in key)
+        with self._reading() as connection:
+            if connection is None:
+                return Paged((), 0)
+            (total,) = connection.execute(f"SELECT count(*) FROM {table}{where.sql}", where.values).fetchone()
+            rows = _select(connection, view, table, where, order, page.limit, page.offset)
+            return Paged(rows, total)
+
+    def _rows(self, view: type[AnyView], table: str, where: "_Where", order: str, limit: int) -> tuple[AnyView, ...]:
+        with self._reading() as connection:
+            return _select(connection, view, table, where, order, limit) if connection is not None else ()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection that sees one moment; None before there is anything to read."""
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            yield None
+            return
+        connection = self._connection(inode)
+        try:
+            connection.execute("BEGIN")
+            empty = connection.execute("PRAGMA user_version").fetchone() != (VERSION,)
+            yield None if empty else connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.execute("COMMIT")
+        if len(self._idle) < _IDLE_CONNECTIONS:
+            self._idle.append((inode, connection))
+        else:
+            connection.close()
+
+    def _connection(self, inode: int) -> sqlite3.Connection:
+        """An idle connection to the file that is there now, or a new one."""
+        while self._idle:
+            try:
+                of_inode, connection = self._idle.pop()
+            except IndexError:  # another thread took the last one
+                break
+            if of_inode == inode:
+                return connection
+            connection.close()
+        # "rw" creates nothing, and unlike "ro" it can read what a writer that is gone left in the log.
+        return sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+
+class _Where:
+    """A WHERE clause and its values."""
+
+    def __init__(self, **equal: object) -> None:
+        """Columns that must equal a value; those that are None don't matter."""
+        self._terms: list[str] = []
+        self.values: list[object] = []
+        for column, value in equal.items():
+            if value is not None:
+                self.add(f"{column} = ?", value)
+
+    def add(self, term: str, *values: object) -> None:
+        self._terms.append(term)
+        self.values += values
+
+    @property
+    def sql(self) -> str:
+        return " WHERE " + " AND ".join(self._terms)
+
+
+def _select(
+    connection: sqlite3.Connection,
+    view: type[AnyView],
+    table: str,
+    where: _Where,
+    order: str,
+    limit: int,
+    offset: int = 0,
+) -> tuple[AnyView, ...]:
+    """Rows as views: the columns have the names of the view's fields."""
+    fields = view.__struct_fields__
+    columns = ", ".join(f'"{field}"' for field in fields)
+    sql = f"SELECT {columns} FROM {table}{where.sql} ORDER BY {order} LIMIT ? OFFSET ?"
+    found = connection.execute(sql, (*where.values, min(max(limit, 0), MAX_ROWS), max(offset, 0)))
+    return tuple(msgspec.convert(dict(zip(fields, row, strict=True)), view, strict=False) for row in found)

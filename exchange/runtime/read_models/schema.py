@@ -1,0 +1,160 @@
+"""The tables of the read models, in a SQLite file of their own beside the journal.
+
+Everything here can be rebuilt from the journal at any time, so a file of another version is
+emptied and filled again, never migrated. Tables are clustered by what is asked: an account's
+rows, or a market's, lie together in the order of the timeline.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+#: Raised with every change of a table or of what its columns mean.
+VERSION: Final = 1
+FILE_NAME: Final = "read.sqlite"
+#: Volume of a candle stops here, the largest whole number SQLite holds.
+MAX_VOLUME: Final = 2**63 - 1
+#: How long a reader waits for the writer, or the writer for the end of a checkpoint.
+BUSY_TIMEOUT_S: Final = 5.0
+
+_TABLES: Final = """
+CREATE TABLE progress (
+    id INTEGER PRIMARY KEY CHECK (id = 0),
+    seq INTEGER NOT NULL,
+    time_us INTEGER NOT NULL,
+    chain BLOB NOT NULL
+) STRICT;
+INSERT INTO progress VALUES (0, 0, 0, zeroblob(32));
+
+CREATE TABLE orders (
+    account INTEGER NOT NULL,
+    order_id INTEGER NOT NULL,
+    market TEXT NOT NULL,
+    side TEXT NOT NULL,
+    order_type TEXT NOT NULL,
+    price_ticks INTEGER NOT NULL,
+    lots INTEGER NOT NULL,
+    quote_atoms INTEGER NOT NULL,
+    time_in_force TEXT NOT NULL,
+    post_only INTEGER NOT NULL,
+    self_trade_prevention TEXT NOT NULL,
+    client_id INTEGER,
+    slippage_ticks INTEGER,
+    slippage_ppm INTEGER,
+    created_us INTEGER NOT NULL,
+    filled_lots INTEGER NOT NULL,
+    filled_quote_atoms INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    expiry_reason TEXT,
+    cancel_reason TEXT,
+    ended_us INTEGER,
+    PRIMARY KEY (account, order_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_by_client_id ON orders (account, market, client_id);
+
+CREATE TABLE fills (
+    account INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    "index" INTEGER NOT NULL,
+    time_us INTEGER NOT NULL,
+    market TEXT NOT NULL,
+    trade_id INTEGER NOT NULL,
+    order_id INTEGER NOT NULL,
+    client_id INTEGER,
+    side TEXT NOT NULL,
+    price_ticks INTEGER NOT NULL,
+    lots INTEGER NOT NULL,
+    quote_atoms INTEGER NOT NULL,
+    fee_atoms INTEGER NOT NULL,
+    fee_asset TEXT NOT NULL,
+    is_maker INTEGER NOT NULL,
+    PRIMARY KEY (account, seq, "index")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fills_by_order ON fills (account, order_id);
+
+CREATE TABLE ledger (
+    account INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    "index" INTEGER NOT NULL,
+    time_us INTEGER NOT NULL,
+    asset TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    atoms INTEGER NOT NULL,
+    balance_atoms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    order_id INTEGER,
+    trade_id INTEGER,
+    market TEXT,
+    reference TEXT NOT NULL,
+    PRIMARY KEY (account, seq, "index")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trades (
+    market TEXT NOT NULL,
+    trade_id INTEGER NOT NULL,
+    price_ticks INTEGER NOT NULL,
+    lots INTEGER NOT NULL,
+    quote_atoms INTEGER NOT NULL,
+    time_us INTEGER NOT NULL,
+    buyer_order_id INTEGER NOT NULL,
+    seller_order_id INTEGER NOT NULL,
+    buyer_is_maker INTEGER NOT NULL,
+    PRIMARY KEY (market, trade_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE candles (
+    market TEXT NOT NULL,
+    interval TEXT NOT NULL,
+    start_us INTEGER NOT NULL,
+    open_ticks INTEGER NOT NULL,
+    high_ticks INTEGER NOT NULL,
+    low_ticks INTEGER NOT NULL,
+    close_ticks INTEGER NOT NULL,
+    lots INTEGER NOT NULL,
+    quote_atoms INTEGER NOT NULL,
+    trades INTEGER NOT NULL,
+    PRIMARY KEY (market, interval, start_us)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The read models at `path`, made or made anew if there are none of this version.
+
+    Raises:
+        sqlite3.Error: the file can't be written.
+    """
+    connection = _connect(path)
+    try:
+        version = _version(connection)
+    except sqlite3.DatabaseError as error:
+        # Only bytes that are no database are worth throwing away; a full disk is not cured by it.
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        connection.close()
+        for leftover in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
+        connection, version = _connect(path), 0
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A commit lost to a power cut is folded again from the journal; only the file must stay whole.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if version != VERSION:
+        empty(connection)
+    return connection
+
+
+def empty(connection: sqlite3.Connection) -> None:
+    """Throw everything away, in place so that readers follow, and start again before the first record."""
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    drops = "".join(f"DROP TABLE {name};" for name in names)
+    connection.executescript(f"BEGIN IMMEDIATE;{drops}{_TABLES}PRAGMA user_version = {VERSION};COMMIT")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """0 for a new file."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

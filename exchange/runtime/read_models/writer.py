@@ -1,0 +1,130 @@
+"""Writing the read models: rows of a batch, and how far they reach, in one transaction."""
+
+from pathlib import Path
+from typing import Final
+
+from exchange.runtime.candles import Bucket
+from exchange.runtime.intervals import DAY_US, HOUR_US
+from exchange.runtime.read_models import schema
+from exchange.runtime.read_models.rows import OrderChange, Row, Rows
+
+#: Candles of one second are kept this long; all others for ever.
+SECONDS_KEPT_US: Final = 2 * DAY_US
+
+_ORDER_COLUMNS: Final = 21
+_NEW_ORDER: Final = f"INSERT INTO orders VALUES ({', '.join('?' * _ORDER_COLUMNS)})"
+_CHANGED_ORDER: Final = """
+UPDATE orders SET filled_lots = filled_lots + ?, filled_quote_atoms = filled_quote_atoms + ?,
+    status = ?, expiry_reason = ?, cancel_reason = ?, ended_us = ?
+WHERE account = ? AND order_id = ?"""
+_CANDLE: Final = f"""
+INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    high_ticks = max(high_ticks, excluded.high_ticks),
+    low_ticks = min(low_ticks, excluded.low_ticks),
+    close_ticks = excluded.close_ticks,
+    lots = min(lots + excluded.lots, {schema.MAX_VOLUME}),
+    quote_atoms = min(quote_atoms + excluded.quote_atoms, {schema.MAX_VOLUME}),
+    trades = trades + excluded.trades"""
+
+
+class ReadModelWriter:
+    """The one writer of the read models. `seq`, `time_us` and `chain` are those of the last record they hold."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the read models at `path`, or begin them.
+
+        Raises:
+            sqlite3.Error: the file can't be written.
+        """
+        self._connection = schema.open_for_writing(path)
+        self.seq, self.time_us, self.chain = self._progress()
+
+    def write(self, rows: Rows, seq: int, time_us: int, chain: bytes) -> None:
+        """Add the rows of the records up to `seq`, whole or not at all.
+
+        Raises:
+            sqlite3.Error: nothing was added.
+        """
+        execute, executemany = self._connection.execute, self._connection.executemany
+        execute("BEGIN IMMEDIATE")
+        try:
+            executemany(_NEW_ORDER, [_new_order(c) for c in rows.orders.values() if c.placed is not None])
+            executemany(_CHANGED_ORDER, [_changed_order(i, c) for i, c in rows.orders.items() if c.placed is None])
+            for table, columns, added in (
+                ("fills", 15, rows.fills),
+                ("ledger", 13, rows.ledger),
+                ("trades", 9, rows.trades),
+            ):
+                executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", added)
+            executemany(_CANDLE, [_candle(key, candle) for key, candle in rows.candles().items()])
+            if time_us // HOUR_US > self.time_us // HOUR_US:
+                self._drop_old_seconds(time_us)
+            execute("UPDATE progress SET seq = ?, time_us = ?, chain = ?", (seq, time_us, chain))
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        self.seq, self.time_us, self.chain = seq, time_us, chain
+
+    def empty(self) -> None:
+        """Throw all rows away, to be made again from the first record on."""
+        schema.empty(self._connection)
+        self.seq, self.time_us, self.chain = self._progress()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _progress(self) -> tuple[int, int, bytes]:
+        row: tuple[int, int, bytes] = self._connection.execute("SELECT seq, time_us, chain FROM progress").fetchone()
+        return row
+
+    def _drop_old_seconds(self, time_us: int) -> None:
+        """Counted from full hours, so that what remains does not depend on how records were batched."""
+        oldest_us = time_us // HOUR_US * HOUR_US - SECONDS_KEPT_US
+        # Market by market, along the key.
+        self._connection.execute(
+            "DELETE FROM candles WHERE market IN (SELECT DISTINCT market FROM candles WHERE interval = '1d')"
+            " AND interval = '1s' AND start_us < ?",
+            (oldest_us,),
+        )
+
+
+def _new_order(change: OrderChange) -> Row:
+    assert change.placed is not None
+    return (
+        *change.placed,
+        change.filled_lots,
+        change.filled_quote_atoms,
+        change.status,
+        change.expiry_reason,
+        change.cancel_reason,
+        change.ended_us,
+    )
+
+
+def _changed_order(order_id: int, change: OrderChange) -> Row:
+    return (
+        change.filled_lots,
+        change.filled_quote_atoms,
+        change.status,
+        change.expiry_reason,
+        change.cancel_reason,
+        change.ended_us,
+        change.account,
+        order_id,
+    )
+
+
+def _candle(key: tuple[str, str, int], candle: Bucket) -> Row:
+    return (
+        *key,
+        candle.open_ticks,
+        candle.high_ticks,
+        candle.low_ticks,
+        candle.close_ticks,
+        min(candle.lots, schema.MAX_VOLUME),
+        min(candle.quote_atoms, schema.MAX_VOLUME),
+        candle.trades,
+    )
