@@ -1,0 +1,181 @@
+"""A small venue in memory, for tests: the real core, records included, without a process around it."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+
+from exchange.core import State, decide, fold
+from exchange.core.invariants import violations
+from exchange.values.commands import (
+    AddKey,
+    AdminSpec,
+    AnyCommand,
+    CancelAll,
+    CancelOrder,
+    CreditDeposit,
+    Genesis,
+    ListedMarket,
+    OpenAccount,
+    PlaceOrder,
+    SetMode,
+)
+from exchange.values.enums import Mode, OrderType, Role, Scope, SelfTradePrevention, Side, TimeInForce
+from exchange.values.events import AccountOpened, AnyEvent, KeyAdded, Refused
+from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, id_at, user_of
+from exchange.values.record import Record
+from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
+
+SOL = AssetSpec("SOL", 9, "Solana")
+USDC = AssetSpec("USDC", 6, "USD Coin")
+#: Tick 0.01 USDC, step 0.01 SOL: one tick times one lot is 100 atoms of USDC.
+SOL_USDC = spot_market(SOL, USDC, 10_000_000, 10_000_000)
+FILTERS = MarketFilters(reference_price_ticks=10_000)
+#: Maker 8 bps, taker 10 bps; and a tier with none.
+TIERS = (FeeTier("VIP0", 800, 1_000), FeeTier("free", 0, 0))
+ADMIN = AdminId(id_at(1, 1))
+ALL_ROLES = (Role.OPERATOR, Role.APPROVER, Role.TREASURER, Role.SUPPORT, Role.AUDITOR)
+
+
+def public_key(number: int) -> str:
+    """A well-formed public key that belongs to nobody."""
+    return b64encode(number.to_bytes(32, "big")).decode()
+
+
+def genesis(filters: MarketFilters = FILTERS, limits: Limits | None = None, auto_resume: bool = False) -> Genesis:
+    return Genesis(
+        "test venue",
+        public_key(1),
+        (SOL, USDC),
+        (ListedMarket(SOL_USDC, filters),),
+        TIERS,
+        (AdminSpec("founder", public_key(2), ALL_ROLES),),
+        limits or Limits(),
+        auto_resume,
+    )
+
+
+class Venue:
+    """The core with a clock that steps by a millisecond, and the records it made."""
+
+    def __init__(
+        self, filters: MarketFilters = FILTERS, limits: Limits | None = None, auto_resume: bool = False
+    ) -> None:
+        self.state = State()
+        self.records: list[Record] = []
+        self.time_us = 1_750_000_000_000_000
+        self._keys: dict[AccountId, KeyId] = {}
+        self.expect(genesis(filters, limits, auto_resume))
+
+    def open(self) -> "Venue":
+        """All modes FULL."""
+        self.expect(SetMode(ADMIN, Mode.POST_ONLY, "test"))
+        self.expect(SetMode(ADMIN, Mode.FULL, "test"))
+        return self
+
+    def do(self, command: AnyCommand) -> list[AnyEvent]:
+        """Decide and fold one command; its events."""
+        self.time_us += 1_000
+        events = decide(self.state, self.time_us, command)
+        record = Record(self.state.seq + 1, self.time_us, command, events)
+        fold(self.state, record)
+        self.records.append(record)
+        return events
+
+    def expect(self, command: AnyCommand) -> list[AnyEvent]:
+        """`do`, for a command that must be carried out."""
+        events = self.do(command)
+        assert not any(isinstance(event, Refused) for event in events), events
+        return events
+
+    def account(
+        self, deposits: Mapping[str, int], subaccount_of: AccountId | None = None, subaccount: int = 0
+    ) -> AccountId:
+        """A new account with a trading key and so many atoms of each asset."""
+        user: UserId | None = None if subaccount_of is None else user_of(subaccount_of)
+        [opened] = self.expect(OpenAccount(ADMIN, user, SubaccountId(subaccount)))
+        assert isinstance(opened, AccountOpened)
+        key = AddKey(ADMIN, opened.account, public_key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE))
+        [added] = self.expect(key)
+        assert isinstance(added, KeyAdded)
+        self._keys[opened.account] = added.key_id
+        for asset, atoms in deposits.items():
+            self.expect(CreditDeposit(ADMIN, opened.account, asset, atoms, f"deposit {self.state.seq}"))
+        return opened.account
+
+    def key(self, account: AccountId) -> KeyId:
+        return self._keys[account]
+
+    def limit(
+        self,
+        account: AccountId,
+        side: Side,
+        price_ticks: int,
+        lots: int,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        client_id: int | None = None,
+        stp: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER,
+    ) -> PlaceOrder:
+        return PlaceOrder(
+            account,
+            self._keys[account],
+            SOL_USDC.symbol,
+            side,
+            OrderType.LIMIT,
+            price_ticks,
+            lots,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            client_id=client_id,
+            self_trade_prevention=stp,
+        )
+
+    def market(
+        self,
+        account: AccountId,
+        side: Side,
+        lots: int = 0,
+        quote_atoms: int = 0,
+        stp: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        slippage_ticks: int | None = None,
+        slippage_ppm: int | None = None,
+    ) -> PlaceOrder:
+        return PlaceOrder(
+            account,
+            self._keys[account],
+            SOL_USDC.symbol,
+            side,
+            OrderType.MARKET,
+            lots=lots,
+            quote_atoms=quote_atoms,
+            self_trade_prevention=stp,
+            time_in_force=time_in_force,
+            slippage_ticks=slippage_ticks,
+            slippage_ppm=slippage_ppm,
+        )
+
+    def cancel(self, account: AccountId, order_id: OrderId) -> CancelOrder:
+        return CancelOrder(account, self._keys[account], SOL_USDC.symbol, order_id)
+
+    def cancel_client_id(self, account: AccountId, client_id: int) -> CancelOrder:
+        return CancelOrder(account, self._keys[account], SOL_USDC.symbol, client_id=client_id)
+
+    def cancel_all(self, account: AccountId) -> CancelAll:
+        return CancelAll(account, self._keys[account], SOL_USDC.symbol)
+
+    def balance(self, account: AccountId, asset: str) -> tuple[int, int]:
+        """(available, locked) atoms."""
+        held = self.state.accounts[account].balances.get(asset)
+        return (held.available_atoms, held.locked_atoms) if held is not None else (0, 0)
+
+    def check(self) -> None:
+        """All invariants hold."""
+        assert violations(self.state) == []
+
+
+def refold(records: Iterable[Record]) -> State:
+    """The state that a recovery from genesis gives."""
+    state = State()
+    for record in records:
+        fold(state, record)
+    return state
