@@ -8,17 +8,36 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 import typer
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import GenesisTable
+from exchange.gateway.ws_limits import WsLimits
 
 #: Read when no file is named and it lies in the current folder.
 DEFAULT_FILE = Path("exchange.toml")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _names_of(limits: type[msgspec.Struct]) -> AfterValidator:
+    """Only names and types that `limits` has; a variable's text becomes its number."""
+
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        try:
+            read = msgspec.convert(given, limits, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+        unknown = given.keys() - msgspec.structs.asdict(read).keys()
+        if unknown:
+            raise ValueError(f"there is no limit {', '.join(sorted(unknown))}")
+        return {name: getattr(read, name) for name in given}
+
+    return AfterValidator(check)
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -44,6 +63,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
+    )
+    ws_limits: Annotated[dict[str, Any], _names_of(WsLimits)] = Field(
+        {}, description="limits of WebSocket connections, by name, such as `EXCHANGE_WS_LIMITS__CONNECTIONS`"
     )
     genesis: GenesisTable | None = Field(None, description="what `exchange init` founds; a table of the file")
 
