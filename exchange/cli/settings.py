@@ -53,29 +53,36 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EXCHANGE_", env_nested_delimiter="__", extra="forbid")
 
-    data: Path = Field(Path("data"), description="data folder: journal, snapshots, read models, keys")
+    data: Path = Field(default=Path("data"), description="data folder: journal, snapshots, read models, keys")
     witness: Path | None = Field(
-        None, description="folder of the witness; default `<data>/witness`, better on another disk"
+        default=None, description="folder of the witness; default `<data>/witness`, better on another disk"
     )
-    host: str = Field("127.0.0.1", description="address both ports listen on")
-    http_port: Port = Field(8000, description="REST, docs, metrics and `/ws`")
-    ws_port: Port = Field(8001, description="trading WebSocket")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    host: str = Field(default="127.0.0.1", description="address both ports listen on")
+    http_port: Port = Field(default=8000, description="REST, docs, metrics and `/ws`")
+    ws_port: Port = Field(default=8001, description="trading WebSocket")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level that is logged"
+    )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
+        default="auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
     )
     ws_limits: Annotated[dict[str, Any], _names_of(WsLimits)] = Field(
-        {}, description="limits of WebSocket connections, by name, such as `EXCHANGE_WS_LIMITS__CONNECTIONS`"
+        default={}, description="limits of WebSocket connections, by name, such as `EXCHANGE_WS_LIMITS__CONNECTIONS`"
     )
-    genesis: GenesisTable | None = Field(None, description="what `exchange init` founds; a table of the file")
+    genesis: GenesisTable | None = Field(default=None, description="what `exchange init` founds; a table of the file")
 
     @property
     def http_url(self) -> str:
-        return f"http://{self.host}:{self.http_port}"
+        """Where a client on this machine finds REST."""
+        return f"http://{self._reachable_host}:{self.http_port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://{self.host}:{self.ws_port}"
+        return f"ws://{self._reachable_host}:{self.ws_port}"
+
+    @property
+    def _reachable_host(self) -> str:
+        return "127.0.0.1" if self.host == "0.0.0.0" else self.host
 
 
 def load(config: Path | None = None, **options: Any) -> Settings:
