@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from exchange.journal import frames
-from exchange.journal.errors import WriterFailed
+from exchange.journal.errors import JournalError, JournalLocked, WriterFailed
 
 #: How long a writer may take to open the journal: the write-ahead log of a crash is moved first.
 START_TIMEOUT_S: Final = 60.0
@@ -63,7 +63,8 @@ class WriterClient(asyncio.Protocol):
         the writer can't go on or is gone: then nothing more will be durable.
 
         Raises:
-            WriterFailed: it could not open the journal, or another process holds it; the text says which.
+            JournalLocked: another process holds the journal.
+            WriterFailed: it could not open the journal; the text says why.
         """
         client = cls(on_durable, on_failed)
         ours, theirs = socket.socketpair()
@@ -139,7 +140,8 @@ class WriterClient(asyncio.Protocol):
                 self.durable_seq, self._next_seq = self.last_seq, self.last_seq + 1
                 self._started.set_result(None)
             else:
-                failure = payload.decode(errors="replace")
+                reason = payload.decode(errors="replace")
+                failure = JournalLocked(reason) if kind == frames.LOCKED else WriterFailed(reason)
         if durable is not None:
             self._settle(durable)
         if failure is not None:
@@ -147,7 +149,7 @@ class WriterClient(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._in_flight or not self._closing:
-            self._fail("the journal writer is gone")
+            self._fail(WriterFailed("the journal writer is gone"))
         self._lost.set_result(None)
 
     # --- inside ---
@@ -165,11 +167,11 @@ class WriterClient(asyncio.Protocol):
             self.backlog_bytes -= self._in_flight.popleft()[1]
         self._on_durable(durable_seq)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, failure: JournalError) -> None:
         if self._failed:
             return
         self._failed = True
         if self._started.done():
-            self._on_failed(reason)
+            self._on_failed(str(failure))
         else:
-            self._started.set_exception(WriterFailed(reason))
+            self._started.set_exception(failure)

@@ -77,6 +77,16 @@ class ClockBehind(JournalError):
         )
 
 
+class InvariantBroken(JournalError):
+    """The folded books don't hold together."""
+
+    def __init__(self, seq: int, violations: list[str]) -> None:
+        shown = "; ".join(violations[:3])
+        super().__init__(f"at seq {seq} {len(violations)} invariants are broken: {shown}")
+        self.seq = seq
+        self.violations = violations
+
+
 class SnapshotDamaged(JournalError):
     """A snapshot file is not what was written."""
 

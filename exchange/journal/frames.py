@@ -1,7 +1,7 @@
 """What the core and its journal writer say to each other over their socket pair: length-prefixed frames.
 
 Core to writer: `BATCH` + encoded records joined by newlines.
-Writer to core: `REPLY` + payload; the payload of STARTED and DURABLE is `END`, of FAILED a reason in UTF-8.
+Writer to core: `REPLY` + payload; the payload of STARTED and DURABLE is `END`, of LOCKED and FAILED a reason in UTF-8.
 """
 
 import struct
@@ -16,4 +16,5 @@ END: Final = struct.Struct("<Q32s")
 
 STARTED: Final = 1
 DURABLE: Final = 2
-FAILED: Final = 3
+LOCKED: Final = 3
+FAILED: Final = 4

@@ -58,8 +58,9 @@ def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
         return 0
     except (JournalError, sqlite3.Error, OSError) as error:
         print(f"journal writer: {error}", file=sys.stderr)  # noqa: T201
+        kind = frames.LOCKED if isinstance(error, JournalLocked) else frames.FAILED
         with contextlib.suppress(ConnectionError):
-            _reply(core, frames.FAILED, f"{type(error).__name__}: {error}".encode())
+            _reply(core, kind, f"{type(error).__name__}: {error}".encode())
         return 1
     return 0
 

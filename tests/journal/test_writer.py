@@ -100,7 +100,7 @@ async def test_close_waits_for_everything_appended(tmp_path: Path) -> None:
 
 async def test_there_is_one_writer(tmp_path: Path) -> None:
     client, _ = await started(tmp_path)
-    with pytest.raises(WriterFailed, match=f"process {client.pid} holds the journal"):
+    with pytest.raises(JournalLocked, match=f"process {client.pid} holds the journal"):
         await started(tmp_path)
     await client.close()
     client, _ = await started(tmp_path)

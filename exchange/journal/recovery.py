@@ -1,0 +1,149 @@
+"""Getting the state back: the newest good snapshot, and the fold of the records after it.
+
+Recovery repeats what was recorded and decides nothing. A start takes `recover`, which also holds the
+journal against the witness and the clock; who only wants the state at some seq takes `replay`.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from exchange.core import State, fold
+from exchange.core.invariants import violations
+from exchange.journal import snapshots, witness
+from exchange.journal.chain import CheckedBatch
+from exchange.journal.errors import (
+    ClockBehind,
+    InvariantBroken,
+    JournalDamaged,
+    SegmentError,
+    SnapshotDamaged,
+    UnknownFormat,
+)
+from exchange.journal.layout import witness_path
+from exchange.journal.store import JournalReader
+from exchange.values.record import GENESIS_CHAIN
+
+#: Called with the seq reached and the last one.
+Progress = Callable[[int, int], None]
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """A state and how it was come by.
+
+    `chain` is the journal's value after record `seq`; `snapshot_seq` where the fold began (0: genesis); `clean`:
+    the process before ended in order; `skipped` says of each newer snapshot why it could not be used: report it.
+    """
+
+    state: State
+    seq: int
+    chain: bytes
+    snapshot_seq: int
+    clean: bool
+    skipped: tuple[str, ...]
+
+
+def recover(
+    data_dir: Path,
+    progress: Progress | None = None,
+    *,
+    witness_dir: Path | None = None,
+    accept_missing_witness: bool = False,
+    now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+) -> Recovered:
+    """The state at the journal's end, proved as far as a start needs; hold the journal's lock (`client`) while calling.
+
+    Leaves all it loaded outside the garbage collector's sight (`gc.freeze`).
+
+    Raises:
+        NoJournal, UnknownFormat, JournalDamaged, SegmentError, InvariantBroken, ClockBehind, and `WitnessError`s
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with JournalReader(data_dir) as reader:
+            witness.require_agreement(
+                witness_path(data_dir, witness_dir), reader, accept_missing=accept_missing_witness
+            )
+            recovered = replay(data_dir, reader, progress=progress)
+        state = recovered.state
+        if (now := now_us()) < state.time_us:
+            raise ClockBehind(now, state.time_us)
+        if broken := violations(state):
+            raise InvariantBroken(state.seq, broken)
+        gc.freeze()
+    finally:
+        if collecting:
+            gc.enable()
+    return recovered
+
+
+def replay(
+    data_dir: Path, reader: JournalReader, to_seq: int | None = None, progress: Progress | None = None
+) -> Recovered:
+    """The state after record `to_seq` (None: the last), every folded record checked against the chain.
+
+    Raises:
+        JournalDamaged, SegmentError
+    """
+    last_seq, last_chain = reader.last()
+    end_seq = last_seq if to_seq is None else to_seq
+    state, chain, skipped = _newest_state(data_dir, reader, end_seq)
+    snapshot_seq = state.seq
+    for batch in reader.checked_batches(snapshot_seq + 1, end_seq, chain):
+        fold_batch(state, batch)
+        chain = batch.chain
+        if progress is not None:
+            progress(state.seq, end_seq)
+    if state.seq == last_seq and chain != last_chain:
+        raise JournalDamaged(last_seq, "the record is not the one the snapshot was made at")
+    return Recovered(state, state.seq, chain, snapshot_seq, state.stopped, tuple(skipped))
+
+
+def fold_batch(state: State, batch: CheckedBatch) -> None:
+    """Fold checked records.
+
+    Raises:
+        JournalDamaged: one can't be folded; the state is spoilt.
+    """
+    for record in batch.records:
+        try:
+            fold(state, record)
+        except Exception as error:
+            raise JournalDamaged(record.seq, f"the record can't be folded: {error!r}") from error
+
+
+def _newest_state(data_dir: Path, reader: JournalReader, end_seq: int) -> tuple[State, bytes, list[str]]:
+    """The newest good snapshot at or before `end_seq` that belongs to this journal, or the empty state."""
+    skipped: list[str] = []
+    last_seq, _ = reader.last()
+    for path in snapshots.newest_first(data_dir):
+        if int(path.stem) > last_seq:
+            raise JournalDamaged(last_seq + 1, f"snapshot {path.name} was made after it, but the record is missing")
+        if int(path.stem) > end_seq:
+            continue
+        try:
+            header, state = snapshots.load(path)
+        except (SnapshotDamaged, UnknownFormat) as error:
+            skipped.append(str(error))
+            continue
+        if belongs(header, reader):
+            return state, bytes.fromhex(header.chain), skipped
+        skipped.append(f"snapshot {path.name} was not made at this journal's record {header.seq}")
+    return State(), GENESIS_CHAIN, skipped
+
+
+def belongs(header: snapshots.Header, reader: JournalReader) -> bool:
+    """Whether a snapshot was made at this journal's record of its seq; if that lies in an archive that is
+    away, the record after it will tell.
+
+    Raises:
+        JournalDamaged
+    """
+    try:
+        return reader.chain_at(header.seq).hex() == header.chain
+    except SegmentError:
+        return True
