@@ -1,0 +1,45 @@
+"""The documents' tables say what the code does."""
+
+import re
+
+from exchange.cli.exits import MEANING
+from exchange.cli.settings import Settings
+from exchange.rules.modes import LADDER, PERMITTED, TRANSITIONS, is_step_up
+from exchange.values.enums import Action
+from tests.checks.test_layers import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose header row begins with `heading`, header and rule left out."""
+    lines = README[README.index(f"\n| {heading} |") + 1 :].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_mode_table_is_the_one_in_force() -> None:
+    expected = [[action.value, *("yes" if action in PERMITTED[mode] else "no" for mode in LADDER)] for action in Action]
+    assert rows("action") == expected
+
+
+def test_the_steps_up_are_the_ones_there_are() -> None:
+    told = re.search(r"Steps up: (.*?)\.", README, re.DOTALL)
+    assert told is not None
+    steps = set()
+    for part in re.split(r",\s+", told[1]):
+        before, _, after = part.partition(" to ")
+        steps |= {(before.strip(), each) for each in after.split(" or ")}
+    assert steps == {(str(before), str(after)) for before, after in TRANSITIONS if is_step_up(before, after)}
+
+
+def test_the_settings_table_has_every_setting() -> None:
+    expected = [
+        [f"`EXCHANGE_{name.upper()}`", f"`{field.default}`" if field.default else "", field.description]
+        for name, field in Settings.model_fields.items()
+        if name != "genesis"
+    ]
+    assert rows("variable") == expected
+
+
+def test_the_exit_codes_are_the_ones_in_use() -> None:
+    assert rows("code") == [[str(int(code)), meaning] for code, meaning in MEANING.items()]
