@@ -4,6 +4,8 @@ Nothing here changes state. Each function checks everything in the published ord
 (`rules.validity`) and returns all the facts, or a refusal.
 """
 
+from typing import Final
+
 from exchange.core import refuse
 from exchange.core.book import Order
 from exchange.core.matching import Match, crosses, match
@@ -38,6 +40,13 @@ from exchange.values.events import AnyEvent, CancelAllAfterSet, CancelOnDisconne
 from exchange.values.ids import OrderId, id_at
 from exchange.values.refusals import Code, Refusal
 
+# On the path of every order: reading a member off its enum class costs several times a global.
+_BID: Final = Side.BID
+_LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
+_GTC: Final = TimeInForce.GTC
+_TRADE: Final = Scope.TRADE
+
 _DUPLICATE_CLIENT_ID = Refusal(Code.INVALID_CLIENT_REQUEST, "Duplicate clientId among the open orders")
 _ORDER_LIMIT = Refusal(Code.ORDER_LIMIT, "Too many open orders on this market")
 _BELOW_MINIMUM = Refusal(Code.INVALID_CLIENT_REQUEST, "Quantity is below the minimum allowed value")
@@ -47,13 +56,13 @@ _SESSION = Refusal(Code.INVALID_CLIENT_REQUEST, "Too many armed sessions, or a b
 
 
 def place_order(state: State, time_us: int, command: PlaceOrder) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
     market = state.markets.get(command.market)
     if market is None:
         return refuse.refused(refuse.UNKNOWN_MARKET)
-    limit = command.order_type is OrderType.LIMIT
+    limit = command.order_type is _LIMIT
     taking = not limit or crosses(market, command.side, command.price_ticks)
     refusal = (
         refuse.mode(state, market, _action(command, taking))
@@ -75,16 +84,16 @@ def place_order(state: State, time_us: int, command: PlaceOrder) -> list[AnyEven
 
 
 def _action(command: PlaceOrder, taking: bool) -> Action:
-    if command.order_type is OrderType.MARKET:
+    if command.order_type is _MARKET:
         return Action.TAKE_MARKET
     # A post-only order never takes; one that would is refused for that, whatever the mode.
-    if command.post_only or (not taking and command.time_in_force is TimeInForce.GTC):
+    if command.post_only or (not taking and command.time_in_force is _GTC):
         return Action.REST
     return Action.TAKE_LIMIT
 
 
 def _rests(command: PlaceOrder) -> bool:
-    return command.order_type is OrderType.LIMIT and command.time_in_force is TimeInForce.GTC
+    return command.order_type is _LIMIT and command.time_in_force is _GTC
 
 
 def _account_limits(state: State, account: Account, market: Market, command: PlaceOrder) -> Refusal | None:
@@ -99,13 +108,13 @@ def _most_paid(market: Market, command: PlaceOrder) -> int:
     """The most the order can cost, in atoms of what it pays; for a sized market bid only matching tells (0 here)."""
     if command.side is Side.ASK:
         return command.lots * market.spec.base_atoms_per_lot
-    if command.order_type is OrderType.LIMIT:
+    if command.order_type is _LIMIT:
         return command.price_ticks * command.lots * market.spec.quote_atoms_per_tick_lot
     return command.quote_atoms
 
 
 def _available(account: Account, market: Market, command: PlaceOrder) -> int:
-    held = account.balances.get(market.spec.quote if command.side is Side.BID else market.spec.base)
+    held = account.balances.get(market.spec.quote if command.side is _BID else market.spec.base)
     return held.available_atoms if held is not None else 0
 
 
@@ -113,8 +122,8 @@ def _take(state: State, account: Account, market: Market, command: PlaceOrder, o
     """An order that meets the other side, or a market order that meets none."""
     worst, too_far = _worst_price(market, command)
     found = match(state, market, account.user, command, order_id, worst)
-    if command.order_type is OrderType.MARKET:
-        paid = found.quote_atoms if command.side is Side.BID else found.base_atoms
+    if command.order_type is _MARKET:
+        paid = found.quote_atoms if command.side is _BID else found.base_atoms
         if paid > _available(account, market, command):
             return refuse.refused(refuse.INSUFFICIENT_FUNDS)
         if not found.left_lots and found.filled_lots < market.filters.min_lots:
@@ -131,21 +140,21 @@ def _take(state: State, account: Account, market: Market, command: PlaceOrder, o
 
 def _nothing_left(command: PlaceOrder) -> ExpiryReason:
     """Why an order that may not rest ends when there is nothing more to meet."""
-    market = command.order_type is OrderType.MARKET
+    market = command.order_type is _MARKET
     return ExpiryReason.INSUFFICIENT_LIQUIDITY if market else ExpiryReason.IMMEDIATE_OR_CANCEL
 
 
 def _worst_price(market: Market, command: PlaceOrder) -> tuple[int, ExpiryReason]:
     """The worst price to trade at, and the reason of an end because all that is left lies beyond it."""
-    if command.order_type is OrderType.LIMIT:
+    if command.order_type is _LIMIT:
         return command.price_ticks, ExpiryReason.IMMEDIATE_OR_CANCEL
-    touch = (market.asks if command.side is Side.BID else market.bids).best()
+    touch = (market.asks if command.side is _BID else market.bids).best()
     if touch is None:
         return 0, ExpiryReason.INSUFFICIENT_LIQUIDITY
     worst = validity.impact_bound(command.side, touch, market.filters)
     reason = ExpiryReason.PRICE_IMPACT
     tolerated = validity.slippage_bound(command, touch)
-    if tolerated is not None and (tolerated < worst if command.side is Side.BID else tolerated > worst):
+    if tolerated is not None and (tolerated < worst if command.side is _BID else tolerated > worst):
         worst, reason = tolerated, ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED
     return worst, reason
 
@@ -153,7 +162,7 @@ def _worst_price(market: Market, command: PlaceOrder) -> tuple[int, ExpiryReason
 def _rested(command: PlaceOrder, market: Market, order_id: OrderId, found: Match | None) -> OrderRested:
     left = command.lots if found is None else found.left_lots
     spec = market.spec
-    if command.side is Side.BID:
+    if command.side is _BID:
         reserve = command.price_ticks * left * spec.quote_atoms_per_tick_lot
     else:
         reserve = left * spec.base_atoms_per_lot
@@ -201,7 +210,7 @@ def _unfilled(command: PlaceOrder, order_id: OrderId) -> OrderDone:
 
 
 def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
     market = state.markets.get(command.market)
@@ -224,7 +233,7 @@ def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEv
 
 def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]:
     """Bounded by the limit on open orders; no order to cancel is no refusal, and no event."""
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
     market = state.markets.get(command.market)
@@ -275,7 +284,7 @@ def _cancelled(order: Order, reason: CancelReason) -> OrderDone:
 
 
 def set_cancel_all_after(state: State, time_us: int, command: SetCancelAllAfter) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
     if not 0 <= command.timeout_us <= MAX_CANCEL_ALL_AFTER_US:
@@ -284,7 +293,7 @@ def set_cancel_all_after(state: State, time_us: int, command: SetCancelAllAfter)
 
 
 def set_cancel_on_disconnect(state: State, time_us: int, command: SetCancelOnDisconnect) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
     new = command.armed and command.session not in account.armed_sessions

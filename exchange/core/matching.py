@@ -5,6 +5,8 @@ of matches) that the walk along the other side spends; what comes back is the li
 what is left. Trades happen at the maker's price; a partly filled maker keeps its place.
 """
 
+from typing import Final
+
 from exchange.core.state import Market, State, User
 from exchange.rules.fees import trading_fee
 from exchange.rules.limits import MAX_MATCHES_PER_ORDER
@@ -12,6 +14,9 @@ from exchange.values.commands import PlaceOrder
 from exchange.values.enums import ExpiryReason, OrderStatus, SelfTradePrevention, Side
 from exchange.values.events import AnyEvent, OrderDone, Traded
 from exchange.values.ids import OrderId
+
+# On the path of every order: reading a member off its enum class costs several times a global.
+_BID: Final = Side.BID
 
 
 class Match:
@@ -46,7 +51,7 @@ class Match:
 
 def crosses(market: Market, side: Side, price_ticks: int) -> bool:
     """Whether a limit order at this price would trade at once."""
-    if side is Side.BID:
+    if side is _BID:
         best = market.asks.best()
         return best is not None and price_ticks >= best
     best = market.bids.best()
@@ -65,7 +70,7 @@ def match(
     events = found.events
     spec = market.spec
     by_quote = not order.lots
-    bid = order.side is Side.BID
+    bid = order.side is _BID
     opposite = market.asks if bid else market.bids
     worst_key = worst_price_ticks * opposite.sign
     prevention = order.self_trade_prevention
