@@ -193,7 +193,11 @@ class Streams:
             await self._link.socket.send(request)
         except (NotConnected, ConnectionClosed):
             pass  # the next connection subscribes to everything
-        await self._confirm()
+        try:
+            await self._confirm()
+        except NotConnected:
+            await self.drop(subscription)
+            raise
         return subscription
 
     async def drop(self, subscription: Subscription[Any]) -> None:
@@ -225,15 +229,22 @@ class Streams:
         return msgspec.json.encode(request).decode()
 
     async def _confirm(self) -> None:
-        """Wait until the exchange has read everything sent so far: it answers a ping in turn."""
-        async with asyncio.timeout(CONFIRM_TIMEOUT_S):
-            while True:
-                await self._link.wait_connected(CONFIRM_TIMEOUT_S)
-                try:
-                    await (await self._link.socket.ping())
-                except (NotConnected, ConnectionClosed):
-                    continue
-                return
+        """Wait until the exchange has read everything sent so far: it answers a ping in turn. Raises NotConnected."""
+        try:
+            async with asyncio.timeout(CONFIRM_TIMEOUT_S):
+                while not await self._answered():
+                    pass
+        except TimeoutError:
+            raise NotConnected("the exchange does not answer") from None
+
+    async def _answered(self) -> bool:
+        """Whether a ping is answered before the connection breaks."""
+        await self._link.wait_connected(CONFIRM_TIMEOUT_S)
+        try:
+            await (await self._link.socket.ping())
+        except (NotConnected, ConnectionClosed):
+            return False
+        return True
 
     # --- connections ---
 
@@ -249,7 +260,7 @@ class Streams:
     async def _tell_reconnected(self) -> None:
         try:
             await self._confirm()
-        except (NotConnected, TimeoutError):
+        except NotConnected:
             return  # lost again: the next connection tells
         for callback in tuple(self._reconnect_callbacks):
             callback()
