@@ -81,9 +81,7 @@ def test_two_equal_requests_never_sign_alike() -> None:
 def test_the_headers_verify() -> None:
     keypair = Keypair(SECRET)
     headers = keypair.headers("orderCancelAll", [{"symbol": "SOL_USDC"}])
-    text = (
-        f"instruction=orderCancelAll&symbol=SOL_USDC&timestamp={headers['X-Timestamp']}&window={headers['X-Window']}"
-    )
+    text = f"instruction=orderCancelAll&symbol=SOL_USDC&timestamp={headers['X-Timestamp']}&window={headers['X-Window']}"
     key = VerifyKey(base64.b64decode(headers["X-API-Key"]))
     key.verify(text.encode(), base64.b64decode(headers["X-Signature"]))
 

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from clients.python import ExchangeClient, ExchangeError, Keypair, LiveBook, StreamLagged, Streams, streams
 from clients.python.events import TradeEvent
 from clients.python.models import Depth, DepthLimit
+from tests.clients.until import until
 
 KEYPAIR = Keypair(base64.b64encode(bytes(range(32))).decode())
 WITHIN_S = 10.0
@@ -109,12 +110,6 @@ async def feed(peer: Peer) -> AsyncIterator[Streams]:
         yield opened
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def cut(peer: Peer, feed: Streams) -> None:
     """Break the connection and wait for the next one to have subscribed."""
     back = asyncio.Event()
@@ -205,9 +200,7 @@ async def test_closing_one_of_two_subscriptions_keeps_the_other(peer: Peer, feed
     await until(lambda: peer.requests[-1]["method"] == "UNSUBSCRIBE")
 
 
-async def test_a_reader_that_is_too_slow_is_told_so(
-    peer: Peer, feed: Streams, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reader_that_is_too_slow_is_told_so(peer: Peer, feed: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "QUEUE_EVENTS", 5)
     subscription = await feed.trades("SOL_USDC")
     after: list[TradeEvent] = []
@@ -215,11 +208,10 @@ async def test_a_reader_that_is_too_slow_is_told_so(
     for number in range(8):
         peer.publish("trade.SOL_USDC", trade(number))
     await until(lambda: len(after) == 8)
-    seen = []
+    events = aiter(subscription)
+    assert [(await anext(events)).trade_id for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(StreamLagged):
-        async for event in subscription:
-            seen.append(event.trade_id)
-    assert seen == [0, 1, 2, 3, 4]
+        await anext(events)
 
 
 async def test_the_live_book_follows(peer: Peer, feed: Streams) -> None:

@@ -22,6 +22,7 @@ from clients.python import (
     trading,
 )
 from clients.python.models import Order
+from tests.clients.until import until
 
 KEYPAIR = Keypair(base64.b64encode(bytes(range(32))).decode())
 NOT_FOUND = {"code": "RESOURCE_NOT_FOUND", "message": "Not Found"}
@@ -269,8 +270,7 @@ async def test_without_a_peer_the_outcome_is_unknown_in_bounded_time(
 async def test_nothing_is_sent_without_a_connection(peer: Peer, session: TradingSession) -> None:
     peer.fault = lambda method, params: "lose it"
     lost = asyncio.create_task(place(session))
-    while session.connected:
-        await asyncio.sleep(0.01)
+    await until(lambda: not session.connected)
     with pytest.raises(NotConnected):
         await place(session, 2)
     peer.fault = lambda method, params: "carry out"
@@ -320,8 +320,7 @@ async def test_a_transient_login_refusal_is_waited_out(peer: Peer, session: Trad
     peer.fault = once("order.place", "lose the answer")
     peer.login_error = {"code": "MAINTENANCE", "message": "back soon"}
     waiting = asyncio.create_task(place(session))
-    while peer.methods().count("session.login") < 3:
-        await asyncio.sleep(0.01)
+    await until(lambda: peer.methods().count("session.login") >= 3)
     peer.login_error = None
     assert (await waiting).status == "New"
 
@@ -331,7 +330,6 @@ async def test_closing_answers_what_is_in_flight(peer: Peer) -> None:
     session = TradingSession(peer.url, KEYPAIR)
     async with session:
         waiting = asyncio.create_task(place(session))
-        while "order.place" not in peer.methods():
-            await asyncio.sleep(0.01)
+        await until(lambda: "order.place" in peer.methods())
     with pytest.raises(OutcomeUnknown):
         await waiting
