@@ -1,0 +1,196 @@
+"""Listings, fees, tiers, keys, admins, deposits and rule versions: who may, and what is refused."""
+
+import pytest
+from msgspec.structs import replace
+
+from exchange.core import decide
+from exchange.rules.versions import BAND_BY_SIDE
+from exchange.values import commands as c
+from exchange.values.enums import Mode, Pause, Role, Scope, Side
+from exchange.values.events import AdminAdded, KeyAdded, Refused
+from exchange.values.ids import AccountId, AdminId, KeyId, SubaccountId, UserId, user_of
+from exchange.values.refusals import Code
+from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
+from tests.venue import ADMIN, FILTERS, SOL, SOL_USDC, TIERS, USDC, Venue, genesis, public_key, refold
+
+BTC = AssetSpec("BTC", 8, "Bitcoin")
+BTC_USDC = spot_market(BTC, USDC, 100_000_000, 10_000)
+
+
+def refused(venue: Venue, command: c.AnyCommand) -> Code:
+    [event] = venue.do(command)
+    assert isinstance(event, Refused), event
+    return event.code
+
+
+def test_ticks_and_steps_must_keep_the_books_exact() -> None:
+    spot_market(SOL, USDC, 10_000_000, 10_000_000)
+    with pytest.raises(SpecError, match="USDC"):
+        spot_market(SOL, AssetSpec("USDC", 3), 10_000_000, 10_000_000)
+    with pytest.raises(SpecError, match="SOL"):
+        spot_market(AssetSpec("SOL", 1), USDC, 10_000_000, 10_000_000)
+
+
+def test_a_new_market_starts_shut_and_opens_by_command() -> None:
+    venue = Venue().open()
+    assert refused(venue, c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS))) is Code.INVALID_CLIENT_REQUEST
+    venue.expect(c.ListAsset(ADMIN, BTC))
+    venue.expect(c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS)))
+    assert venue.state.ruling_mode(venue.state.markets["BTC_USDC"]) is Mode.OFFLINE
+    venue.expect(c.SetMode(ADMIN, Mode.POST_ONLY, "listing", "BTC_USDC"))
+    assert refused(venue, c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS))) is Code.PRECONDITION_FAILED
+    assert refused(venue, c.ListAsset(ADMIN, BTC)) is Code.PRECONDITION_FAILED
+
+
+def test_genesis_happens_once() -> None:
+    assert refused(Venue(), genesis()) is Code.PRECONDITION_FAILED
+
+
+def test_deposits_are_credited_once_per_reference_and_balanced_by_custody() -> None:
+    venue = Venue()
+    account = venue.account({"USDC": 5})
+    reference = next(iter(venue.state.references))
+    assert refused(venue, c.CreditDeposit(ADMIN, account, "USDC", 5, reference)) is Code.PRECONDITION_FAILED
+    assert venue.balance(account, "USDC") == (5, 0)
+    assert venue.balance(AccountId(1), "USDC") == (-5, 0)
+    venue.check()
+
+
+def test_no_asset_can_grow_beyond_what_the_ledger_counts() -> None:
+    venue = Venue()
+    account = venue.account({"USDC": 2**62 - 1})
+    for atoms in (1, 0, -1):
+        assert refused(venue, c.CreditDeposit(ADMIN, account, "USDC", atoms, "x")) is Code.INVALID_CLIENT_REQUEST
+
+
+def test_fee_tiers_follow_the_user_over_all_sub_accounts() -> None:
+    venue = Venue().open()
+    one = venue.account({"SOL": 10**12, "USDC": 10**12})
+    two = venue.account({"SOL": 10**12, "USDC": 10**12}, one, 1)
+    venue.expect(c.SetUserTier(ADMIN, user_of(one), 1, "volume"))
+    assert venue.state.accounts[two].user.tier == 1
+    assert refused(venue, c.SetFeeTiers(ADMIN, TIERS[:1], "cut")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, c.SetUserTier(ADMIN, user_of(one), 2, "no such tier")) is Code.INVALID_CLIENT_REQUEST
+    bad = (FeeTier("x", -1, 0), TIERS[1])
+    assert refused(venue, c.SetFeeTiers(ADMIN, bad, "a rebate")) is Code.INVALID_CLIENT_REQUEST
+
+
+def test_a_revoked_key_is_refused_from_that_seq_on() -> None:
+    venue = Venue().open()
+    account = venue.account({"USDC": 10**12})
+    venue.expect(venue.limit(account, Side.BID, 9_000, 1))
+    venue.expect(c.RevokeKey(ADMIN, venue.key(account), "lost"))
+    assert refused(venue, venue.limit(account, Side.BID, 9_000, 1)) is Code.UNAUTHORIZED
+    assert refused(venue, c.RevokeKey(ADMIN, venue.key(account), "lost")) is Code.RESOURCE_NOT_FOUND
+
+
+def test_keys_must_be_well_formed_and_new() -> None:
+    venue = Venue()
+    account = venue.account({})
+    for text in ("", "x" * 44, public_key(5)[:-1], public_key(5) + "="):
+        assert refused(venue, c.AddKey(ADMIN, account, text, (Scope.READ,))) is Code.INVALID_CLIENT_REQUEST
+    [added] = venue.expect(c.AddKey(ADMIN, account, public_key(5), (Scope.READ,)))
+    assert isinstance(added, KeyAdded)
+    assert refused(venue, c.AddKey(ADMIN, account, public_key(5), (Scope.READ,))) is Code.PRECONDITION_FAILED
+    assert refused(venue, c.AddKey(ADMIN, AccountId(2), public_key(6), (Scope.READ,))) is Code.INVALID_CLIENT_REQUEST
+
+
+def test_each_role_may_do_its_own_and_an_unknown_admin_nothing() -> None:
+    venue = Venue().open()
+    account = venue.account({})
+    added: dict[Role, AdminId] = {}
+    for number, role in enumerate(Role):
+        spec = c.AdminSpec(role, public_key(500 + number), (role,))
+        [made] = venue.expect(c.AddAdmin(ADMIN, spec, "staff"))
+        assert isinstance(made, AdminAdded)
+        added[role] = made.admin
+    wanted: list[tuple[Role, c.AnyCommand]] = [
+        (Role.OPERATOR, c.SetMode(ADMIN, Mode.CANCEL_ONLY, "r")),
+        (Role.OPERATOR, c.SetPause(ADMIN, Pause.DEPOSITS, True, "r")),
+        (Role.OPERATOR, c.ListAsset(ADMIN, BTC)),
+        (Role.OPERATOR, c.SetFilters(ADMIN, "SOL_USDC", FILTERS, "r")),
+        (Role.OPERATOR, c.SetFeeTiers(ADMIN, TIERS, "r")),
+        (Role.OPERATOR, c.SetUserTier(ADMIN, user_of(account), 1, "r")),
+        (Role.OPERATOR, c.SetLimits(ADMIN, Limits(), "r")),
+        (Role.OPERATOR, c.SetAutoResume(ADMIN, True, "r")),
+        (Role.OPERATOR, c.ActivateRule(ADMIN, BAND_BY_SIDE, "r")),
+        (Role.SUPPORT, c.OpenAccount(ADMIN)),
+        (Role.SUPPORT, c.AddKey(ADMIN, account, public_key(9), (Scope.READ,))),
+        (Role.SUPPORT, c.RevokeKey(ADMIN, venue.key(account), "r")),
+        (Role.APPROVER, c.AddAdmin(ADMIN, c.AdminSpec("x", public_key(8), (Role.AUDITOR,)), "r")),
+        (Role.APPROVER, c.RevokeAdmin(ADMIN, ADMIN, "r")),
+        (Role.TREASURER, c.CreditDeposit(ADMIN, account, "SOL", 1, "r")),
+    ]
+    for needed, command in wanted:
+        for role, admin in added.items():
+            [event] = decide(venue.state, venue.time_us, replace(command, admin=admin))
+            assert (isinstance(event, Refused) and event.code is Code.FORBIDDEN) is (role is not needed), command
+        [event] = decide(venue.state, venue.time_us, replace(command, admin=AdminId(999)))
+        assert isinstance(event, Refused)
+        assert event.code is Code.UNAUTHORIZED
+
+
+def test_reasons_are_needed_and_bounded() -> None:
+    venue = Venue()
+    for reason in ("", "  ", "x" * 501):
+        assert refused(venue, c.SetMode(ADMIN, Mode.CANCEL_ONLY, reason)) is Code.INVALID_CLIENT_REQUEST
+
+
+def test_the_last_admin_stays() -> None:
+    assert refused(Venue(), c.RevokeAdmin(ADMIN, ADMIN, "r")) is Code.PRECONDITION_FAILED
+
+
+def test_accounts_open_once_under_the_seq_of_their_command() -> None:
+    venue = Venue()
+    account = venue.account({})
+    assert user_of(account) in {record.seq for record in venue.records}
+    again = c.OpenAccount(ADMIN, user_of(account), SubaccountId(0))
+    assert refused(venue, again) is Code.PRECONDITION_FAILED
+    assert refused(venue, c.OpenAccount(ADMIN, UserId(0), SubaccountId(3))) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, c.OpenAccount(ADMIN, UserId(12345))) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, c.OpenAccount(ADMIN, None, SubaccountId(70_000))) is Code.INVALID_CLIENT_REQUEST
+    venue.expect(c.SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy"))
+    assert refused(venue, c.OpenAccount(ADMIN)) is Code.PRECONDITION_FAILED
+
+
+def test_the_open_order_limit() -> None:
+    venue = Venue(limits=Limits(open_orders_per_market=2)).open()
+    account = venue.account({"USDC": 10**12, "SOL": 10**12})
+    venue.expect(venue.limit(account, Side.BID, 9_000, 1))
+    venue.expect(venue.limit(account, Side.BID, 9_000, 1))
+    assert refused(venue, venue.limit(account, Side.BID, 9_000, 1)) is Code.ORDER_LIMIT
+    venue.expect(venue.market(account, Side.BID, 1))
+
+
+def test_value_bounds_where_a_market_sets_them() -> None:
+    filters = MarketFilters(10_000, min_notional_atoms=10**6, max_notional_atoms=10**9, max_lots=5_000)
+    venue = Venue(filters).open()
+    account = venue.account({"USDC": 10**13, "SOL": 10**13})
+    assert refused(venue, venue.limit(account, Side.BID, 9_999, 1)) is Code.INVALID_QUANTITY
+    venue.expect(venue.limit(account, Side.BID, 10_000, 1))
+    assert refused(venue, venue.limit(account, Side.BID, 10_000, 1_001)) is Code.INVALID_QUANTITY
+    assert refused(venue, venue.market(account, Side.BID, 5_001)) is Code.INVALID_QUANTITY
+    assert refused(venue, venue.market(account, Side.BID, quote_atoms=10**6 - 1)) is Code.INVALID_QUANTITY
+
+
+def test_a_rule_version_changes_behaviour_from_its_seq_on_and_not_before() -> None:
+    venue = Venue().open()
+    account = venue.account({"USDC": 10**12, "SOL": 10**12})
+    deep = venue.limit(account, Side.BID, 5_000, 1)
+    assert refused(venue, deep) is Code.INVALID_PRICE
+    venue.expect(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"))
+    venue.expect(deep)
+    assert refused(venue, venue.limit(account, Side.BID, 12_501, 1)) is Code.INVALID_PRICE
+    assert refused(venue, venue.limit(account, Side.ASK, 7_499, 1)) is Code.INVALID_PRICE
+    assert refused(venue, c.ActivateRule(ADMIN, BAND_BY_SIDE, "again")) is Code.PRECONDITION_FAILED
+    assert refused(venue, c.ActivateRule(ADMIN, "no-such-rule", "r")) is Code.INVALID_CLIENT_REQUEST
+    assert list(refold(venue.records).rules) == [BAND_BY_SIDE]
+
+
+def test_huge_orders_are_refused_before_they_overflow() -> None:
+    venue = Venue().open()
+    account = venue.account({"USDC": 2**61, "SOL": 2**61})
+    assert refused(venue, venue.limit(account, Side.BID, 10_000, 2**62)) is Code.INVALID_QUANTITY
+    assert refused(venue, venue.limit(account, Side.ASK, 10_000, 2**60)) is Code.INVALID_QUANTITY
+    assert refused(venue, venue.market(account, Side.BID, 2**60)) is Code.INVALID_QUANTITY
+    assert refused(venue, c.CancelOrder(account, KeyId(1), SOL_USDC.symbol)) is Code.UNAUTHORIZED
