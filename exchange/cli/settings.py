@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import GenesisTable
+from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ws_limits import WsLimits
 
 #: Read when no file is named and it lies in the current folder.
@@ -65,6 +66,9 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
+    )
+    limits: Annotated[dict[str, Any], _names_of(GatewayLimits)] = Field(
+        default={}, description="limits on requests, by name, such as `EXCHANGE_LIMITS__REQUESTS_PER_MINUTE`"
     )
     ws_limits: Annotated[dict[str, Any], _names_of(WsLimits)] = Field(
         default={}, description="limits of WebSocket connections, by name, such as `EXCHANGE_WS_LIMITS__CONNECTIONS`"
