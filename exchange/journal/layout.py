@@ -1,7 +1,11 @@
 """Where things lie in a data folder, and how a file is put there so that a crash leaves the old one or the new one."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def journal_path(data_dir: Path) -> Path:
@@ -38,13 +42,20 @@ def sync_dir(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file durably: after a crash there is the old one or the new one, never a part."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file durably: after a crash there is the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
-    with open(draft, "wb") as file:
-        file.write(content)
+    with open(draft, "w+b") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
     sync_dir(path.parent)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file durably."""
+    with open(source, "rb") as original, whole_file(target) as copy:
+        shutil.copyfileobj(original, copy)

@@ -15,7 +15,7 @@ from exchange.core.digest import digest
 from exchange.core.snapshot import SnapshotError, dump
 from exchange.core.snapshot import load as load_state
 from exchange.journal.errors import SnapshotDamaged, UnknownFormat
-from exchange.journal.layout import snapshots_dir, write_atomically
+from exchange.journal.layout import snapshots_dir, whole_file
 
 FORMAT: Final = 1
 #: Snapshots kept; older ones are deleted when a new one is written.
@@ -44,7 +44,9 @@ def write(data_dir: Path, state: State, chain: bytes, *, folder: Path | None = N
     header = Header(FORMAT, state.seq, state.time_us, chain.hex(), digest(state), state.build, state_bytes=len(content))
     header = msgspec.structs.replace(header, hash=_hash(header, content))
     path = (folder or snapshots_dir(data_dir)) / f"{state.seq}.json"
-    write_atomically(path, msgspec.json.encode(header) + b"\n" + content)
+    with whole_file(path) as file:
+        file.write(msgspec.json.encode(header) + b"\n")
+        file.write(content)
     for old in newest_first(data_dir)[KEPT_SNAPSHOTS:]:
         old.unlink()
     return path

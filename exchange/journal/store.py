@@ -106,18 +106,13 @@ class Journal:
         (first,) = self._all("SELECT min(first_seq) FROM batches")[0]
         return first if first is not None else self.last_seq + 1
 
-    def drop_sealed(self, up_to_seq: int, rows: int) -> bool:
-        """Delete up to `rows` of the oldest rows, all in sealed segments, never the last. True: there may be more."""
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        execute(
+    def drop_sealed(self, up_to_seq: int, rows: int) -> None:
+        """Delete up to `rows` of the oldest rows that end at or before `up_to_seq`, never the last row of all."""
+        self._connection.execute(
             "DELETE FROM batches WHERE first_seq IN (SELECT first_seq FROM batches"
             " WHERE last_seq <= ? AND last_seq < ? ORDER BY first_seq LIMIT ?)",
             (up_to_seq, self.last_seq, rows),
         )
-        ((deleted,),) = execute("SELECT changes()")
-        execute("COMMIT")
-        return bool(deleted == rows)
 
     def _create(self) -> None:
         execute = self._connection.execute
@@ -195,10 +190,13 @@ class JournalReader:
         """The chain value kept with record `seq` (GENESIS_CHAIN for 0), not checked against anything.
 
         Raises:
-            JournalDamaged: it is not there, or can't be read.
+            JournalDamaged: it is not there, or can't be read. SegmentError: its segment is away.
         """
         if seq == 0:
             return GENESIS_CHAIN
+        for segment in segments.manifest(self._data_dir):
+            if segment.last_seq == seq:
+                return bytes.fromhex(segment.chain)
         for batch in self._batches(seq):
             return batch.chain_at(seq)
         raise JournalDamaged(seq, "the record is missing")

@@ -10,18 +10,23 @@ import argparse
 import contextlib
 import fcntl
 import gc
+import math
 import os
 import signal
 import socket
 import sqlite3
 import struct
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 from exchange.journal import frames
-from exchange.journal.errors import JournalError, JournalLocked, OutOfSequence
+from exchange.journal.errors import JournalError, JournalLocked, OutOfSequence, SegmentError
 from exchange.journal.layout import lock_path, witness_path
+from exchange.journal.sealing import SEAL_AT_RECORDS
+from exchange.journal.segments import manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
 from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 
@@ -29,6 +34,8 @@ from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 GATHER_BYTES: Final = 1 << 22
 #: The write-ahead log is moved into the database each time this much was written.
 _CHECKPOINT_BYTES: Final = 1 << 24
+#: Sealed rows deleted between two commits.
+_DROPPED_ROWS: Final = 8
 
 
 def main() -> None:
@@ -52,7 +59,7 @@ def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
         journal = open_writing(data_dir)
         gc.freeze()
         _reply(core, frames.STARTED, frames.END.pack(journal.last_seq, journal.last_chain))
-        serve(core, journal, Witness(witness))
+        serve(core, journal, Witness(witness), Upkeep(data_dir, journal))
         os.close(lock)
     except ConnectionError:  # the core is gone
         return 0
@@ -83,7 +90,55 @@ def take_lock(data_dir: Path) -> int:
     return lock
 
 
-def serve(core: socket.socket, journal: Journal, witness: Witness) -> None:
+class Upkeep:
+    """Has long tails sealed, and deletes rows that lie in sealed segments, a few at a time between commits."""
+
+    def __init__(self, data_dir: Path, journal: Journal) -> None:
+        self._data_dir = data_dir
+        self._journal = journal
+        self._due_at = 0.0
+        self._manifest_ns = 0
+        self._droppable_seq = 0
+        self._first_seq = journal.first_seq()
+        self._sealer: subprocess.Popen[bytes] | None = None
+
+    def turn(self) -> None:
+        """One step, if any is due. Raises what the journal's connection raises."""
+        if self._first_seq <= self._droppable_seq:
+            self._journal.drop_sealed(self._droppable_seq, _DROPPED_ROWS)
+            first_seq = self._journal.first_seq()
+            # The last row of all stays, and one that reaches beyond its segment.
+            self._droppable_seq = 0 if first_seq == self._first_seq else self._droppable_seq
+            self._first_seq = first_seq
+        elif (now := time.monotonic()) >= self._due_at:
+            self._due_at = now + SYNC_INTERVAL_S
+            try:
+                self._look()
+            except (JournalError, OSError) as error:
+                print(f"journal writer: nothing is sealed: {error}", file=sys.stderr)  # noqa: T201
+                self._due_at = math.inf
+
+    def _look(self) -> None:
+        if self._sealer is not None:
+            if self._sealer.poll() is None:
+                return
+            if self._sealer.returncode:
+                raise SegmentError(f"the sealing process ended with {self._sealer.returncode}")
+            self._sealer = None
+        path = manifest_path(self._data_dir)
+        manifest_ns = path.stat().st_mtime_ns if path.exists() else 0
+        if manifest_ns != self._manifest_ns:
+            self._manifest_ns = manifest_ns
+            last = manifest(self._data_dir)[-1]
+            # Rows go only when what replaces them is seen to be there.
+            if last.path(self._data_dir).stat().st_size == last.file_bytes:
+                self._droppable_seq = last.last_seq
+        elif self._journal.last_seq - self._first_seq >= SEAL_AT_RECORDS:
+            arguments = [sys.executable, "-m", "exchange.journal.sealing", "--data", str(self._data_dir)]
+            self._sealer = subprocess.Popen(arguments)
+
+
+def serve(core: socket.socket, journal: Journal, witness: Witness, upkeep: Upkeep) -> None:
     """Write what the core sends until it is gone.
 
     Raises:
@@ -106,6 +161,7 @@ def serve(core: socket.socket, journal: Journal, witness: Witness) -> None:
         if unmoved_bytes >= _CHECKPOINT_BYTES:
             journal.checkpoint()
             unmoved_bytes = 0
+        upkeep.turn()
     witness.sync()
 
 

@@ -9,51 +9,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from exchange.journal import witness
-from exchange.journal.client import WriterClient
 from exchange.journal.errors import JournalLocked, WriterFailed
 from exchange.journal.layout import journal_path, witness_path
 from exchange.journal.store import JournalReader
 from exchange.journal.writer import take_lock
+from tests.journal.live import WITHIN_S, started
 from tests.journal.records import bodies, body
-
-WITHIN_S = 20.0
-
-
-class Heard:
-    """What a client was told."""
-
-    def __init__(self) -> None:
-        self.durable: list[int] = []
-        self.failed: list[str] = []
-        self._changed = asyncio.Event()
-
-    def on_durable(self, seq: int) -> None:
-        self.durable.append(seq)
-        self._changed.set()
-
-    def on_failed(self, reason: str) -> None:
-        self.failed.append(reason)
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def until_durable(self, seq: int) -> None:
-        await self.until(lambda: bool(self.failed) or bool(self.durable and self.durable[-1] >= seq))
-
-
-async def started(data_dir: Path) -> tuple[WriterClient, Heard]:
-    heard = Heard()
-    return await WriterClient.start(data_dir, heard.on_durable, heard.on_failed), heard
 
 
 async def test_what_is_acknowledged_can_be_read_whole(tmp_path: Path) -> None:
