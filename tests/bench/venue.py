@@ -1,0 +1,132 @@
+"""The core with the record behind it and nothing around it: commands in, events folded, lines out."""
+
+import base64
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import cycle
+from typing import Final
+
+from exchange.core import State, decide, fold
+from exchange.values.commands import (
+    AddKey,
+    AdminSpec,
+    AnyCommand,
+    CancelOrder,
+    CreditDeposit,
+    Genesis,
+    ListedMarket,
+    OpenAccount,
+    PlaceOrder,
+    SetMode,
+)
+from exchange.values.enums import Mode, OrderType, Role, Scope, Side
+from exchange.values.events import AccountOpened, AdminAdded, AnyEvent, KeyAdded, Refused
+from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, id_at
+from exchange.values.record import Record, encode
+from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
+from tests.bench.flow import MID_TICKS, Kind, Step
+
+USDC: Final = AssetSpec("USDC", 6)
+SOL: Final = AssetSpec("SOL", 9)
+SPEC: Final = spot_market(SOL, USDC, tick_e9=10**7, step_e9=10**7)
+START_US: Final = 1_750_000_000_000_000
+#: More than any flow here can spend.
+DEPOSIT_ATOMS: Final = 10**13
+
+
+class Refusal(AssertionError):
+    """The core refused a command of the bench: the figure would be one of refusals."""
+
+
+class Core:
+    """Decides, folds and encodes; `lines` holds the unchained line of every record if `keep` is set."""
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self.state = State()
+        self.lines: list[bytes] = []
+        self.keep = keep
+        self.admin = AdminId(0)
+
+    def run(self, command: AnyCommand) -> list[AnyEvent]:
+        """One command and everything it causes.
+
+        Raises:
+            Refusal
+        """
+        state = self.state
+        time_us = START_US + state.seq
+        events = decide(state, time_us, command)
+        if type(events[0]) is Refused:
+            raise Refusal(f"{command}: {events[0]}")
+        record = Record(state.seq + 1, time_us, command, events)
+        fold(state, record)
+        if self.keep:
+            self.lines.append(encode(record))
+        return events
+
+
+def public_key(number: int) -> str:
+    """Key material nobody signs with: 32 bytes told apart by `number`."""
+    return base64.b64encode(blake2b(number.to_bytes(8, "big"), digest_size=32).digest()).decode()
+
+
+def founded(*, keep: bool = False) -> Core:
+    """One market, open."""
+    core = Core(keep=keep)
+    events = core.run(
+        Genesis(
+            venue="bench",
+            venue_public_key=public_key(0),
+            assets=(USDC, SOL),
+            markets=(ListedMarket(SPEC, MarketFilters(reference_price_ticks=MID_TICKS)),),
+            fee_tiers=(FeeTier("VIP0", 800, 1_000),),
+            admins=(AdminSpec("bench", public_key(1), tuple(Role)),),
+            limits=Limits(open_orders_per_market=5_000),
+        )
+    )
+    core.admin = next(event.admin for event in events if isinstance(event, AdminAdded))
+    for mode in (Mode.POST_ONLY, Mode.FULL):
+        core.run(SetMode(core.admin, mode, "bench"))
+    return core
+
+
+def open_accounts(core: Core, count: int) -> list[tuple[AccountId, KeyId]]:
+    """Funded accounts with a trading key each."""
+    opened: list[tuple[AccountId, KeyId]] = []
+    for number in range(count):
+        (account_event,) = core.run(OpenAccount(core.admin))
+        assert isinstance(account_event, AccountOpened)
+        account = account_event.account
+        (key_event,) = core.run(AddKey(core.admin, account, public_key(1_000 + number), (Scope.READ, Scope.TRADE)))
+        assert isinstance(key_event, KeyAdded)
+        for asset in (USDC, SOL):
+            core.run(CreditDeposit(core.admin, account, asset.symbol, DEPOSIT_ATOMS, f"{account} {asset.symbol}"))
+        opened.append((account, key_event.key_id))
+    return opened
+
+
+class Translator:
+    """Turns a flow into commands; remembers which order a step became, as cancels name it.
+
+    Bids come from one half of the accounts and asks from the other, so that nobody meets himself.
+    """
+
+    def __init__(self, accounts: Sequence[tuple[AccountId, KeyId]]) -> None:
+        half = len(accounts) // 2
+        self.turns = {True: cycle(accounts[:half]), False: cycle(accounts[half:])}
+        self.placed: dict[int, tuple[OrderId, tuple[AccountId, KeyId]]] = {}
+
+    def commands(self, after_seq: int, steps: Sequence[Step]) -> list[AnyCommand]:
+        """The steps as commands that will be recorded from `after_seq` + 1 on, without a gap."""
+        return [self.command(seq, step) for seq, step in enumerate(steps, after_seq + 1)]
+
+    def command(self, seq: int, step: Step) -> AnyCommand:
+        if step.kind is Kind.CANCEL:
+            order_id, owner = self.placed.pop(step.number)
+            return CancelOrder(*owner, SPEC.symbol, order_id=order_id)
+        owner = next(self.turns[step.is_bid])
+        self.placed[step.number] = OrderId(id_at(seq)), owner
+        side = Side.BID if step.is_bid else Side.ASK
+        if step.kind is Kind.LIMIT:
+            return PlaceOrder(*owner, SPEC.symbol, side, price_ticks=step.price_ticks, lots=step.lots)
+        return PlaceOrder(*owner, SPEC.symbol, side, OrderType.MARKET, lots=step.lots)
