@@ -145,8 +145,11 @@ class Exchange(Protocol):
 
     async def order(
         self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
-    ) -> OrderView | None:
-        """An open order, or an ended one: by id at any age, by client id for 24 hours after its end."""
+    ) -> OrderView | Refusal | None:
+        """An open order, or an ended one: by id at any age, by client id for 24 hours after its end.
+
+        None: there is none. A `Refusal`: that can't be said now (TIMEOUT), so nobody places it a second time on a guess.
+        """
 
     async def order_history(
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None

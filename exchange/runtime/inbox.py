@@ -1,0 +1,93 @@
+"""What waits to be decided: one bounded inbox per market, and one for commands of no market.
+
+A cancel overtakes other accounts' commands, so that a trader can leave a crowded market; it
+never overtakes an earlier command of its own account. Cancels can't starve the rest: each ends an
+order somebody placed, or is refused, and refusals are rate-limited.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from exchange.values.commands import AnyCommand, CancelAll, CancelOrder
+from exchange.values.views import Outcome
+
+#: An inbox refuses (TOO_MANY_REQUESTS) beyond this many commands.
+MAX_INBOX_COMMANDS: Final = 10_000
+
+Reply = Callable[[list[Outcome]], None]
+#: Commands to run without a pause, and who is told what became of them.
+Entry = tuple[Sequence[AnyCommand], Reply]
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self._cancels: deque[Entry] = deque()
+        self._others: deque[Entry] = deque()
+        self._commands = 0
+        # Per account, how many of its commands wait in `_others`.
+        self._waiting: dict[int, int] = {}
+        self._filled = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        """Commands waiting."""
+        return self._commands
+
+    def put(self, commands: Sequence[AnyCommand], reply: Reply) -> bool:
+        """Queue an entry; False: the inbox is full and nothing was queued."""
+        if self._commands + len(commands) > MAX_INBOX_COMMANDS:
+            return False
+        self._commands += len(commands)
+        first = commands[0]
+        if (
+            len(commands) == 1
+            and isinstance(first, (CancelOrder, CancelAll))
+            and (not self._waiting or first.account not in self._waiting)
+        ):
+            self._cancels.append((commands, reply))
+        else:
+            waiting = self._waiting
+            for command in commands:
+                account = getattr(command, "account", 0)
+                waiting[account] = waiting.get(account, 0) + 1
+            self._others.append((commands, reply))
+        self._filled.set()
+        self._empty.clear()
+        return True
+
+    def take(self, max_commands: int) -> list[Entry]:
+        """Entries in the order to run them, up to `max_commands` commands (a batch is never split)."""
+        taken: list[Entry] = []
+        count = 0
+        while self._cancels and count < max_commands:
+            taken.append(self._cancels.popleft())
+            count += 1
+        waiting = self._waiting
+        while self._others and count < max_commands:
+            entry = self._others.popleft()
+            taken.append(entry)
+            for command in entry[0]:
+                account = getattr(command, "account", 0)
+                left = waiting[account] - 1
+                if left:
+                    waiting[account] = left
+                else:
+                    del waiting[account]
+            count += len(entry[0])
+        self._commands -= count
+        if not self._commands:
+            self._filled.clear()
+            self._empty.set()
+        return taken
+
+    async def filled(self) -> None:
+        """Return once something waits."""
+        if not self._commands:
+            await self._filled.wait()
+
+    async def emptied(self) -> None:
+        """Return once nothing waits."""
+        await self._empty.wait()

@@ -1,0 +1,59 @@
+"""A task per market, and one for commands of no market, so that one busy market can't starve another."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from exchange.runtime.commit import Committer, StateDoubtful
+from exchange.runtime.ending import Ending, Reason
+from exchange.runtime.inbox import Inbox
+from exchange.runtime.outbox import Outbox
+
+#: Commands committed before the other tasks have their turn.
+MAX_BATCH_COMMANDS: Final = 64
+
+_log = structlog.get_logger(__name__)
+
+
+async def run_all_due(committer: Committer) -> None:
+    """Run all due work, giving way to the other tasks in between."""
+    left = True
+    while left:
+        left = committer.run_due(MAX_BATCH_COMMANDS)
+        await asyncio.sleep(0)
+
+
+class Lane:
+    """An inbox and the task that empties it."""
+
+    def __init__(self, name: str, committer: Committer, outbox: Outbox, ending: Ending) -> None:
+        self.name = name
+        self.inbox = Inbox()
+        self._committer = committer
+        self._outbox = outbox
+        self._ending = ending
+        self._task = asyncio.create_task(self._run(), name=f"lane {name}")
+
+    async def finish(self) -> None:
+        """Commit what waits, and end."""
+        emptied = asyncio.create_task(self.inbox.emptied())
+        await asyncio.wait((emptied, self._task), return_when=asyncio.FIRST_COMPLETED)
+        emptied.cancel()
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while not self._ending.come:
+                await self.inbox.filled()
+                await self._outbox.room()
+                if not self._committer.run_due(MAX_BATCH_COMMANDS):
+                    self._committer.run(self.inbox.take(MAX_BATCH_COMMANDS))
+                await asyncio.sleep(0)
+        except StateDoubtful:
+            return
+        except Exception:
+            # Entries taken may be half done: nobody can say what holds, so nothing more is answered.
+            _log.exception("lane_failed", lane=self.name)
+            self._outbox.seal()
+            self._ending.end(Reason.STATE_DOUBTFUL, f"the task of {self.name} failed")

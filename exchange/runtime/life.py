@@ -1,0 +1,213 @@
+"""How a venue starts and stops.
+
+Every start puts it OFFLINE first; orders of sessions that ended with the last process are
+cancelled before anything else; then the core may let it step back to the mode it had.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from exchange.journal.client import WriterClient
+from exchange.journal.recovery import Progress, Recovered, recover
+from exchange.journal.store import JournalReader
+from exchange.runtime.build import build_id
+from exchange.runtime.candles import WINDOWS
+from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock, SystemClock
+from exchange.runtime.commit import Committer
+from exchange.runtime.ending import End, Ending, Reason
+from exchange.runtime.follower_client import FollowerClient
+from exchange.runtime.follower_messages import Check, Mismatch
+from exchange.runtime.history import History
+from exchange.runtime.intervals import INTERVALS, bucket
+from exchange.runtime.lanes import run_all_due
+from exchange.runtime.metrics import Metrics
+from exchange.runtime.outbox import Outbox
+from exchange.runtime.public_state import PublicState
+from exchange.runtime.read_models import FILE_NAME, ReadModels
+from exchange.runtime.streams import Streams
+from exchange.runtime.timers import Timers
+from exchange.runtime.venue import Venue
+from exchange.values.commands import DropToCancelOnly, ReportFault, ResumeModes, StartProcess, StopProcess
+from exchange.values.events import Faulted
+
+#: How often a start that waits for the read models says so.
+_SAY_EVERY_S: Final = 10.0
+#: A stop in order gives up on its last record after this long.
+STOP_TIMEOUT_S: Final = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Life:
+    """A venue with the processes beside it: the journal's writer and the follower."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        recovered: Recovered,
+        clock: Clock,
+        writer: WriterClient,
+        outbox: Outbox,
+        ending: Ending,
+    ) -> None:
+        state = recovered.state
+        self._data_dir = data_dir
+        self._recovered = recovered
+        self._state = state
+        self._clock = clock
+        self._writer = writer
+        self._outbox = outbox
+        self._ending = ending
+        self._metrics = Metrics()
+        public = PublicState(state, outbox)
+        self._streams = Streams(state, outbox, public)
+        self._committer = Committer(state, clock, writer, outbox, self._streams, self._metrics, ending)
+        self._history = History(outbox, ReadModels(data_dir / FILE_NAME))
+        self._follower: FollowerClient
+        self._timers: asyncio.Task[None]
+        self.venue = Venue(
+            state, clock, outbox, self._streams, public, self._committer, self._history, self._metrics, ending
+        )
+
+    @classmethod
+    async def start(
+        cls,
+        data_dir: Path,
+        *,
+        witness_dir: Path | None = None,
+        clock: Clock | None = None,
+        progress: Progress | None = None,
+    ) -> "Life":
+        """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
+
+        Raises:
+            JournalError: it could not be recovered, or another process has it; subclasses say why.
+            ClockBehindJournal
+        """
+        outbox, ending = Outbox(), Ending()
+        writer = await WriterClient.start(data_dir, outbox.release, ending.journal_failed, witness_dir)
+        try:
+            # With the writer's lock held nobody else can add to what is recovered here.
+            now_us = clock.now_us if clock is not None else lambda: time.time_ns() // 1000 + MAX_DIVERGENCE_US
+            recovered = recover(data_dir, progress, witness_dir=witness_dir, now_us=now_us)
+            outbox.begin(recovered.seq)
+            outbox.backlog_bytes = lambda: writer.backlog_bytes
+            life = cls(data_dir, recovered, clock or SystemClock(recovered.state.time_us), writer, outbox, ending)
+            life._follower = await FollowerClient.start(data_dir, life._mismatch, life._follower_fault)
+        except BaseException:
+            await writer.close()
+            raise
+        await life._begin()
+        return life
+
+    # --- starting ---
+
+    async def _begin(self) -> None:
+        """The start's own records, then the past of the markets' data, then business."""
+        follower, recovered = self._follower, self._recovered
+        self._history.follower = follower
+        self._outbox.on_durable = follower.durable
+        follower.durable(recovered.seq)
+        self._add_gauges()
+        for skipped in recovered.skipped:
+            _log.warning("snapshot_skipped", reason=skipped)
+        fault = self._last_fault()
+        self._committer.commit(StartProcess(build_id(), recovered.clean))
+        if fault is not None and fault.market is not None:
+            self._committer.commit(ReportFault(fault.market, fault.error_id))
+        await run_all_due(self._committer)
+        await self._load_market_data()
+        # A fault that no market answers for, or damaged snapshots, are a person's to look at first.
+        if not recovered.skipped and (fault is None or fault.market is not None):
+            self._committer.commit(ResumeModes())
+        await self._outbox.durable(self._state.seq)
+        timers = Timers(self._state, self._clock, self._committer, self._streams, follower, self._ending)
+        self._timers = asyncio.create_task(timers.run(), name="timers")
+        self.venue.take_commands()
+        _log.info("started", seq=self._state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self._state.venue_mode))
+
+    def _last_fault(self) -> Faulted | None:
+        """The fault that ended the last process, if one did: its record is the last."""
+        seq = self._recovered.seq
+        with JournalReader(self._data_dir) as journal:
+            for record in journal.records(seq, seq):
+                for event in record.events:
+                    if isinstance(event, Faulted):
+                        return event
+        return None
+
+    async def _load_market_data(self) -> None:
+        """Candles and tickers go on from where the read models say they were."""
+        seq = self._recovered.seq
+        while not await self._follower.wait_for(seq, _SAY_EVERY_S):
+            _log.info("waiting_for_read_models", reached=self._follower.reached, seq=seq)
+        now_us = self._clock.now_us()
+        for symbol, feed in self._streams.feeds.items():
+            first_us = {interval: bucket(interval, now_us)[0] for interval in INTERVALS}
+            for days, (interval, _) in WINDOWS.items():
+                first_us[interval] = feed.candles.window_start_us(days, now_us)
+            for interval, from_us in first_us.items():
+                for candle in self._history.read_models.recent_candles(symbol, interval, from_us, now_us):
+                    feed.candles.load(interval, candle, now_us)
+
+    def _add_gauges(self) -> None:
+        state, outbox = self._state, self._outbox
+        self._metrics.gauges = {
+            "seq": ("Last record", lambda: state.seq),
+            "durable_lag_records": ("Records made and not durable yet", lambda: state.seq - outbox.durable_seq),
+            "follower_lag_records": (
+                "Durable records the read models don't hold yet",
+                lambda: outbox.durable_seq - self._follower.reached,
+            ),
+            "follower_ends": ("How often the follower has ended of itself", lambda: self._follower.ends),
+        }
+
+    # --- doubts ---
+
+    def _mismatch(self, mismatch: Mismatch) -> None:
+        """The follower found a difference. Where it is in our memory, the process ends; where elsewhere, business does."""
+        _log.critical(
+            "mismatch", check=str(mismatch.check), seq=mismatch.seq, expected=mismatch.expected, found=mismatch.found
+        )
+        if self._ending.come:
+            return
+        message = f"the {mismatch.check} check found a difference at record {mismatch.seq}"
+        if mismatch.check in (Check.DIGEST, Check.INVARIANT):
+            self._outbox.seal()
+            self._ending.end(Reason.STATE_DOUBTFUL, message)
+        else:
+            self._committer.commit(DropToCancelOnly(message))
+
+    def _follower_fault(self, message: str) -> None:
+        _log.error("follower_fault", message=message)
+
+    # --- ending ---
+
+    async def ended(self) -> End:
+        """Why the process must end, once it must; call `close` then."""
+        return await self._ending.wait()
+
+    async def stop(self, reason: str) -> None:
+        """End in order: take nothing more, finish what waits, say so in the journal, have a snapshot made."""
+        await self.venue.drain()
+        if not self._ending.come:
+            self._committer.commit(StopProcess(reason))
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await self._outbox.durable(self._state.seq)
+                    await self._follower.snapshot()
+            except TimeoutError:
+                _log.error("stop_timed_out", seq=self._state.seq, durable_seq=self._outbox.durable_seq)
+            self._ending.end(Reason.STOPPED, reason)
+        await self.close()
+
+    async def close(self) -> None:
+        """End the processes beside us; what was handed to the writer becomes durable first, if it can."""
+        self._timers.cancel()
+        await self._writer.close()
+        await self._follower.close()
+        self._history.close()

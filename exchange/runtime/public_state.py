@@ -1,0 +1,139 @@
+"""What anybody may read without waiting: listings, modes, keys, admins, as of the durable seq.
+
+The gateway asks for these on every request, so they are ready-made views; a change is computed
+with the record that makes it and put in place when that record is durable.
+"""
+
+import msgspec
+
+from exchange.core.state import State
+from exchange.core.views import admin_view, key_view, market_view, status_view
+from exchange.runtime.market_data import Watcher
+from exchange.runtime.outbox import Outbox
+from exchange.values.events import (
+    AdminAdded,
+    AdminRevoked,
+    AnyEvent,
+    AssetListed,
+    FiltersChanged,
+    KeyRevoked,
+    MarketListed,
+    ModeChanged,
+    PauseChanged,
+    ProcessStarted,
+    VenueFounded,
+)
+from exchange.values.ids import KeyId, seq_of
+from exchange.values.specs import AssetSpec
+from exchange.values.views import AdminView, KeyView, MarketView, StatusView
+
+_SHOWN = frozenset(
+    {
+        AdminAdded,
+        AdminRevoked,
+        AssetListed,
+        FiltersChanged,
+        MarketListed,
+        ModeChanged,
+        PauseChanged,
+        ProcessStarted,
+        VenueFounded,
+    }
+)
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    """Everything but the keys, at one seq."""
+
+    assets: tuple[AssetSpec, ...]
+    markets: dict[str, MarketView]
+    admins: dict[str, AdminView]
+    status: StatusView
+
+
+class PublicState:
+    """`see` every event that is folded, `flush` at the end of a commit batch; `watcher` hears of a new status."""
+
+    def __init__(self, state: State, outbox: Outbox) -> None:
+        self._state = state
+        self._outbox = outbox
+        self._changed = False
+        self._shown = self._now()
+        self._last_prices = {market.symbol: market.last_price_ticks for market in state.markets.values()}
+        # Keys somebody has used; the others are found in the state, which may hold very many.
+        self._keys: dict[str, KeyView] = {}
+        self.watcher: Watcher | None = None
+
+    # --- reading ---
+
+    @property
+    def assets(self) -> tuple[AssetSpec, ...]:
+        return self._shown.assets
+
+    @property
+    def markets(self) -> dict[str, MarketView]:
+        return self._shown.markets
+
+    @property
+    def admins(self) -> dict[str, AdminView]:
+        """By public key."""
+        return self._shown.admins
+
+    @property
+    def status(self) -> StatusView:
+        return self._shown.status
+
+    def key(self, public_key: str) -> KeyView | None:
+        """A key is there from when its record is durable until its revocation is; commands meet the live state besides."""
+        view = self._keys.get(public_key)
+        if view is None:
+            key_id = self._state.key_ids.get(public_key)
+            if key_id is None or seq_of(key_id) > self._outbox.durable_seq:
+                return None
+            view = self._keys[public_key] = key_view(self._state.keys[key_id])
+        return view
+
+    # --- changing ---
+
+    def see(self, event: AnyEvent) -> None:
+        if type(event) is KeyRevoked:
+            self._outbox.stage(self._state.seq, self._forget_key, event.key_id)
+        elif type(event) in _SHOWN:
+            self._changed = True
+
+    def touched(self, symbol: str) -> None:
+        """A commit batch touched the market's book: show its last price if that has changed."""
+        market = self._state.markets[symbol]
+        if self._last_prices.get(symbol) != market.last_price_ticks:
+            self._last_prices[symbol] = market.last_price_ticks
+            self._outbox.stage(self._state.seq, self._show_market, market_view(self._state, market))
+
+    def flush(self) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        shown = self._now()
+        self._outbox.stage(self._state.seq, self._show, shown)
+        if self.watcher is not None:
+            self._outbox.stage(self._state.seq, self.watcher, shown.status)
+
+    def _now(self) -> _Shown:
+        state = self._state
+        return _Shown(
+            tuple(state.assets.values()),
+            {market.symbol: market_view(state, market) for market in state.markets.values()},
+            {spec.public_key: admin_view(state, admin) for admin, spec in state.admins.items()},
+            status_view(state),
+        )
+
+    def _show(self, shown: _Shown) -> None:
+        self._shown = shown
+
+    def _show_market(self, view: MarketView) -> None:
+        self._shown.markets[view.spec.symbol] = view
+
+    def _forget_key(self, key_id: KeyId) -> None:
+        for public_key, view in self._keys.items():
+            if view.key_id == key_id:
+                del self._keys[public_key]
+                return

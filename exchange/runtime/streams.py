@@ -1,0 +1,93 @@
+"""All streams: which record touches which market and account, and when what it changed is shown."""
+
+from exchange.core.state import State
+from exchange.runtime.market_data import MarketFeed, Stage, Watcher
+from exchange.runtime.outbox import Outbox
+from exchange.runtime.port import Channel, Topic
+from exchange.runtime.private_data import PrivateData
+from exchange.runtime.public_state import PublicState
+from exchange.values.events import MarketListed, OrderDone, OrderRested, Posted, Traded
+from exchange.values.ids import AccountId
+from exchange.values.record import Record
+
+_PRIVATE = (Channel.ORDER_UPDATE, Channel.BALANCE_UPDATE)
+
+
+class Streams:
+    """`see` every folded record, `flush` at the end of a commit batch, `tick` as time passes.
+
+    `account_seqs` and `trade_seqs` hold the last record that a history answer for an account, or for a market's
+    trades, must reflect; 0 stands for what lies before this process, which the read models have reached.
+    """
+
+    def __init__(self, state: State, outbox: Outbox, public: PublicState) -> None:
+        self._state = state
+        self._outbox = outbox
+        self._public = public
+        self._stage: Stage = lambda watcher, update: outbox.stage(state.seq, watcher, update)
+        self.private = PrivateData(state, self._stage)
+        self.feeds = {market.symbol: MarketFeed(market, self._stage) for market in state.markets.values()}
+        self._dirty: dict[str, MarketFeed] = {}
+        self.account_seqs: dict[AccountId, int] = {}
+        self.trade_seqs: dict[str, int] = {}
+        self.fills = 0
+
+    def see(self, record: Record) -> None:
+        seq, time_us = record.seq, record.time_us
+        for event in record.events:
+            if type(event) is OrderRested:
+                self._feed(event.market).rested(event)
+            elif type(event) is Traded:
+                self._feed(event.market).traded(event, time_us)
+                self.account_seqs[event.maker_account] = self.trade_seqs[event.market] = seq
+                self.fills += 1
+            elif type(event) is OrderDone:
+                self._feed(event.market).done(event)
+            elif type(event) is Posted:
+                for leg in event.legs:
+                    self.account_seqs[leg.account] = seq
+            else:
+                if type(event) is MarketListed:
+                    market = self._state.markets[event.spec.symbol]
+                    self.feeds[market.symbol] = MarketFeed(market, self._stage)
+                self._public.see(event)
+
+    def flush(self) -> None:
+        time_us = self._state.time_us
+        for symbol, feed in self._dirty.items():
+            feed.flush(time_us)
+            self._public.touched(symbol)
+        self._dirty.clear()
+        if self.private.watched:
+            self.private.flush(time_us)
+        self._public.flush()
+
+    def tick(self, now_us: int) -> None:
+        for feed in self.feeds.values():
+            feed.tick(now_us)
+
+    def watch(self, topic: Topic, watcher: Watcher, now_us: int) -> None:
+        """Raises ValueError: there is nothing of this name to watch."""
+        if topic.channel in _PRIVATE:
+            self.private.watch(topic, watcher)
+        elif topic.channel is Channel.STATUS:
+            self._public.watcher = watcher
+        else:
+            feed = self.feeds.get(topic.market)
+            if feed is None:
+                raise ValueError(f"no market {topic.market}")
+            feed.watch(topic, watcher, now_us)
+
+    def unwatch(self, topic: Topic) -> None:
+        if topic.channel in _PRIVATE:
+            self.private.unwatch(topic)
+        elif topic.channel is Channel.STATUS:
+            self._public.watcher = None
+        elif topic.market in self.feeds:
+            self.feeds[topic.market].unwatch(topic)
+
+    def _feed(self, symbol: str) -> MarketFeed:
+        feed = self._dirty.get(symbol)
+        if feed is None:
+            feed = self._dirty[symbol] = self.feeds[symbol]
+        return feed

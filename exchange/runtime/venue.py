@@ -1,0 +1,270 @@
+"""The running exchange: the deterministic core, with asyncio around it (`runtime.port.Exchange`)."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from exchange.core import State
+from exchange.core.book import Order
+from exchange.core.views import account_view, balance_views, depth_view, max_order_lots, order_view
+from exchange.runtime.clock import Clock
+from exchange.runtime.commit import Committer
+from exchange.runtime.ending import Ending
+from exchange.runtime.history import History
+from exchange.runtime.inbox import Reply
+from exchange.runtime.intervals import DAY_US
+from exchange.runtime.lanes import Lane
+from exchange.runtime.metrics import Metrics
+from exchange.runtime.outbox import Outbox
+from exchange.runtime.port import Page, Paged, Topic
+from exchange.runtime.public_state import PublicState
+from exchange.runtime.streams import Streams
+from exchange.values.commands import AnyCommand, CancelAll, CancelOrder, PlaceOrder
+from exchange.values.enums import Side
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.refusals import Code, Refusal
+from exchange.values.specs import AssetSpec
+from exchange.values.views import (
+    AccountView,
+    AdminView,
+    BalanceView,
+    CandleView,
+    DepthView,
+    FillView,
+    KeyView,
+    LedgerLine,
+    MarketView,
+    OrderView,
+    Outcome,
+    StatusView,
+    TickerView,
+    TradeView,
+    Update,
+)
+
+#: How long an ended order is found by its client id.
+CLIENT_ID_US: Final = DAY_US
+
+Answer = TypeVar("Answer")
+
+_OF_A_MARKET: Final = (PlaceOrder, CancelOrder, CancelAll)
+_FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting")
+_STOPPING: Final = Refusal(Code.MAINTENANCE, "The exchange is not taking requests")
+#: The name of the lane of commands of no market; no market has it.
+_VENUE: Final = ""
+
+
+class Venue:
+    """Implements `port.Exchange`. `life.Life` makes one and starts it."""
+
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        outbox: Outbox,
+        streams: Streams,
+        public: PublicState,
+        committer: Committer,
+        history: History,
+        metrics: Metrics,
+        ending: Ending,
+    ) -> None:
+        self._state = state
+        self._clock = clock
+        self._outbox = outbox
+        self._streams = streams
+        self._public = public
+        self._committer = committer
+        self._history = history
+        self._ending = ending
+        self._lanes: dict[str, Lane] = {}
+        self._started_us = 0
+        self._taking = False
+        self.metrics = metrics
+        metrics.inboxes = lambda: [(lane.name or "venue", len(lane.inbox)) for lane in self._lanes.values()]
+
+    # --- life ---
+
+    def take_commands(self) -> None:
+        """From now on commands are taken."""
+        self._started_us = self._clock.now_us()
+        self._taking = True
+
+    async def drain(self) -> None:
+        """Take no more commands, and return once those that wait are committed."""
+        self._taking = False
+        for lane in self._lanes.values():
+            await lane.finish()
+
+    # --- commands ---
+
+    def submit(self, commands: Sequence[AnyCommand], reply: Reply) -> None:
+        if not self._taking or self._ending.come:
+            self._refuse(commands, reply, _STOPPING)
+            return
+        first = commands[0]
+        name = first.market if isinstance(first, _OF_A_MARKET) else _VENUE
+        lane = self._lanes.get(name) or self._new_lane(name)
+        if not lane.inbox.put(commands, reply):
+            self._refuse(commands, reply, _FULL)
+
+    def _new_lane(self, name: str) -> Lane:
+        if name not in self._state.markets:
+            name = _VENUE
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(name, self._committer, self._outbox, self._ending)
+        return lane
+
+    def _refuse(self, commands: Iterable[AnyCommand], reply: Reply, refusal: Refusal) -> None:
+        now_us = self._clock.now_us()
+        outcomes = [Outcome(0, now_us, command, (), refusal) for command in commands]
+        counts = self.metrics.refusals
+        counts[refusal.code] = counts.get(refusal.code, 0) + len(outcomes)
+        reply(outcomes)
+
+    async def execute(self, command: AnyCommand) -> Outcome:
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def settle(outcomes: list[Outcome]) -> None:
+            if not answer.done():  # else whoever asked has gone away
+                answer.set_result(outcomes[0])
+
+        self.submit((command,), settle)
+        return await answer
+
+    # --- live state ---
+
+    def assets(self) -> tuple[AssetSpec, ...]:
+        return self._public.assets
+
+    def market(self, symbol: str) -> MarketView | None:
+        return self._public.markets.get(symbol)
+
+    def markets(self) -> tuple[MarketView, ...]:
+        return tuple(self._public.markets.values())
+
+    def status(self) -> StatusView:
+        return self._public.status
+
+    def key(self, public_key: str) -> KeyView | None:
+        return self._public.key(public_key)
+
+    def admin(self, public_key: str) -> AdminView | None:
+        return self._public.admins.get(public_key)
+
+    def now_us(self) -> int:
+        return self._clock.now_us()
+
+    def started_us(self) -> int:
+        return self._started_us
+
+    async def account(self, account: AccountId) -> AccountView:
+        view = account_view(self._state, self._state.accounts[account])
+        await self._durable()
+        return view
+
+    async def balances(self, account: AccountId) -> tuple[BalanceView, ...]:
+        views = balance_views(self._state.accounts[account])
+        await self._durable()
+        return views
+
+    async def open_orders(self, account: AccountId, market: str | None = None) -> tuple[OrderView, ...]:
+        orders = self._state.accounts[account].orders.values()
+        views = tuple(order_view(order) for order in orders if market is None or order.market.symbol == market)
+        await self._durable()
+        return views
+
+    async def open_order(
+        self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
+    ) -> OrderView | None:
+        order = self._open_order(account, market, order_id, client_id)
+        view = None if order is None else order_view(order)
+        await self._durable()
+        return view
+
+    def _open_order(
+        self, account: AccountId, market: str, order_id: OrderId | None, client_id: int | None
+    ) -> Order | None:
+        held = self._state.accounts[account]
+        if order_id is not None:
+            order = held.orders.get(order_id)
+        else:
+            order = None if client_id is None else held.client_ids.get((market, client_id))
+        return order if order is not None and order.market.symbol == market else None
+
+    async def max_order_lots(self, account: AccountId, market: str, side: Side, price_ticks: int | None) -> int:
+        state = self._state
+        lots = max_order_lots(state, state.accounts[account], state.markets[market], side, price_ticks)
+        await self._durable()
+        return lots
+
+    async def depth(self, market: str, limit: int) -> DepthView:
+        view = depth_view(self._state, self._state.markets[market], limit)
+        await self._durable()
+        return view
+
+    async def _durable(self) -> None:
+        """Return once the live state, as it was when this was called, is durable."""
+        await self._outbox.durable(self._state.seq)
+
+    # --- history ---
+
+    async def order(
+        self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
+    ) -> OrderView | Refusal | None:
+        view = await self.open_order(account, market, order_id=order_id, client_id=client_id)
+        if view is not None:
+            return view
+        ended_after_us = 0 if order_id is not None else self._clock.now_us() - CLIENT_ID_US
+        query = partial(
+            self._history.read_models.order,
+            account,
+            market,
+            order_id=order_id,
+            client_id=client_id,
+            ended_after_us=ended_after_us,
+        )
+        return await self._of_account(account, query)
+
+    async def order_history(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[OrderView] | Refusal:
+        read = self._history.read_models.order_history
+        return await self._of_account(account, partial(read, account, page, market=market, order_id=order_id))
+
+    async def fills(
+        self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
+    ) -> Paged[FillView] | Refusal:
+        read = self._history.read_models.fills
+        return await self._of_account(account, partial(read, account, page, market=market, order_id=order_id))
+
+    async def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine] | Refusal:
+        read = self._history.read_models.ledger
+        return await self._of_account(account, partial(read, account, page, asset=asset))
+
+    async def _of_account(self, account: AccountId, query: Callable[[], Answer]) -> Answer | Refusal:
+        return await self._history.ask(self._streams.account_seqs.get(account, 0), query)
+
+    async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
+        query = partial(self._history.read_models.trades, market, limit, offset)
+        return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)
+
+    async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
+        read = self._history.read_models.candles
+        query = partial(read, market, interval, start_us, end_us, self._clock.now_us())
+        return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)
+
+    async def ticker(self, market: str, days: int) -> TickerView | None:
+        view = self._streams.feeds[market].candles.ticker(days, self._clock.now_us())
+        await self._durable()
+        return view
+
+    # --- streams ---
+
+    def watch(self, topic: Topic, on_update: Callable[[Update], None]) -> None:
+        self._streams.watch(topic, on_update, self._clock.now_us())
+
+    def unwatch(self, topic: Topic) -> None:
+        self._streams.unwatch(topic)

@@ -1,0 +1,94 @@
+"""A venue really running over a journal on disk: writer and follower processes and all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from exchange.journal.client import WriterClient
+from exchange.runtime.clock import Clock
+from exchange.runtime.life import Life
+from exchange.runtime.venue import Venue
+from exchange.values.commands import AnyCommand, SetMode
+from exchange.values.enums import Mode, Side
+from exchange.values.ids import AccountId
+from exchange.values.record import Record, encode
+from exchange.values.views import Outcome, Update
+from tests import venue as core
+
+START_US = 1_750_000_100_000_000
+MARKET = core.SOL_USDC.symbol
+
+
+class HandClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now_us: int = START_US) -> None:
+        self.time_us = now_us
+        self.off_us = 0
+
+    def now_us(self) -> int:
+        return self.time_us
+
+    def divergence_us(self) -> int:
+        return self.off_us
+
+    def pass_s(self, seconds: float) -> None:
+        self.time_us += int(seconds * 1_000_000)
+
+
+async def write_journal(data_dir: Path, records: Iterable[Record]) -> None:
+    """Put records on disk the way the exchange does."""
+    failed: list[str] = []
+    writer = await WriterClient.start(data_dir, lambda _seq: None, failed.append)
+    writer.append(1, [encode(record) for record in records])
+    await writer.close()
+    assert not failed
+
+
+@asynccontextmanager
+async def running(data_dir: Path, clock: Clock) -> AsyncIterator[Venue]:
+    """A venue over the journal in `data_dir`, stopped in order at the end."""
+    life = await Life.start(data_dir, clock=clock)
+    try:
+        yield life.venue
+    finally:
+        await life.stop("the test is over")
+
+
+async def open_fully(venue: Venue) -> None:
+    for mode in (Mode.POST_ONLY, Mode.FULL):
+        await done(venue, SetMode(core.ADMIN, mode, "test"))
+
+
+async def done(venue: Venue, command: AnyCommand) -> Outcome:
+    """Execute a command that must be carried out."""
+    async with asyncio.timeout(10):
+        outcome = await venue.execute(command)
+    assert outcome.refusal is None, outcome
+    return outcome
+
+
+class Seen(list[Update]):
+    """Gathers updates; `soon` waits until there are so many."""
+
+    async def soon(self, count: int) -> "Seen":
+        async with asyncio.timeout(5):
+            while len(self) < count:
+                await asyncio.sleep(0.005)
+        return self
+
+
+class Traders:
+    """Two funded accounts of a small venue, and the records that made them."""
+
+    def __init__(self, auto_resume: bool = True) -> None:
+        self.core = core.Venue(auto_resume=auto_resume)
+        self.ann = self.core.account({"USDC": 10**12, "SOL": 10**15})
+        self.bob = self.core.account({"USDC": 10**12, "SOL": 10**15})
+
+    def buy(self, account: AccountId, price_ticks: int, lots: int = 1, client_id: int | None = None) -> AnyCommand:
+        return self.core.limit(account, Side.BID, price_ticks, lots, client_id=client_id)
+
+    def sell(self, account: AccountId, price_ticks: int, lots: int = 1, client_id: int | None = None) -> AnyCommand:
+        return self.core.limit(account, Side.ASK, price_ticks, lots, client_id=client_id)
