@@ -179,7 +179,7 @@ def test_ledger_lines_say_where_they_come_from(history: History, models: ReadMod
 
 @pytest.mark.parametrize("market", MARKETS)
 def test_trades_newest_first(history: History, models: ReadModels, market: str) -> None:
-    expected = []
+    expected: list[TradeView] = []
     for record, _, event in trades_of(history.records):
         sides = (event.taker_order_id, event.maker_order_id)
         buyer, seller = sides if event.taker_side is Side.BID else sides[::-1]
@@ -333,7 +333,8 @@ def test_without_a_file_everything_is_empty_and_none_is_made(tmp_path: Path) -> 
     assert models.seq() == 0
     assert models.order(account, MARKETS[0], order_id=OrderId(1)) is None
     assert models.order_history(account, ALL).total == models.fills(account, ALL).total == 0
-    assert models.trades(MARKETS[0], 10) == models.recent_candles(MARKETS[0], "1m", 0, BEGIN_US) == ()
+    assert models.trades(MARKETS[0], 10) == ()
+    assert models.recent_candles(MARKETS[0], "1m", 0, BEGIN_US) == ()
     candles = models.candles(MARKETS[0], "1m", BEGIN_US, BEGIN_US + HOUR_US, BEGIN_US + HOUR_US)
     assert len(candles) == 60
     assert not any(candle.trades for candle in candles)
