@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from exchange.core import decide_orders, decide_venue, evolve_orders, evolve_venue
+from exchange.core import decide_accounts, decide_orders, decide_venue, evolve_orders, evolve_venue
 from exchange.core.state import State
 from exchange.values import commands, events
 from exchange.values.commands import AnyCommand
@@ -17,7 +17,7 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.CancelForAccount: decide_orders.cancel_for_account,
     commands.SetCancelAllAfter: decide_orders.set_cancel_all_after,
     commands.SetCancelOnDisconnect: decide_orders.set_cancel_on_disconnect,
-    commands.UpdateAccount: decide_venue.update_account,
+    commands.UpdateAccount: decide_accounts.update_account,
     commands.Genesis: decide_venue.genesis,
     commands.StartProcess: decide_venue.start_process,
     commands.StopProcess: decide_venue.stop_process,
@@ -34,12 +34,12 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.SetLimits: decide_venue.set_limits,
     commands.SetAutoResume: decide_venue.set_auto_resume,
     commands.ActivateRule: decide_venue.activate_rule,
-    commands.OpenAccount: decide_venue.open_account,
-    commands.AddKey: decide_venue.add_key,
-    commands.RevokeKey: decide_venue.revoke_key,
-    commands.AddAdmin: decide_venue.add_admin,
-    commands.RevokeAdmin: decide_venue.revoke_admin,
-    commands.CreditDeposit: decide_venue.credit_deposit,
+    commands.OpenAccount: decide_accounts.open_account,
+    commands.AddKey: decide_accounts.add_key,
+    commands.RevokeKey: decide_accounts.revoke_key,
+    commands.AddAdmin: decide_accounts.add_admin,
+    commands.RevokeAdmin: decide_accounts.revoke_admin,
+    commands.CreditDeposit: decide_accounts.credit_deposit,
 }
 
 _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {

@@ -26,6 +26,19 @@ def refused(refusal: Refusal) -> list[AnyEvent]:
     return [Refused(refusal.code, refusal.message)]
 
 
+def invalid(message: str) -> list[AnyEvent]:
+    return refused(Refusal(Code.INVALID_CLIENT_REQUEST, message))
+
+
+def precondition(message: str) -> list[AnyEvent]:
+    """The command is well formed, and the venue's state does not allow it."""
+    return refused(Refusal(Code.PRECONDITION_FAILED, message))
+
+
+def unknown_asset() -> list[AnyEvent]:
+    return refused(Refusal(Code.INVALID_ASSET, "Unknown asset"))
+
+
 def trader(state: State, account: AccountId, key_id: KeyId, scope: Scope) -> Account | Refusal:
     """The account, if the key is in force, belongs to it and has the scope."""
     key = state.keys.get(key_id)
