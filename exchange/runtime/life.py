@@ -169,7 +169,7 @@ class Life:
     # --- doubts ---
 
     def _mismatch(self, mismatch: Mismatch) -> None:
-        """The follower found a difference. Where it is in our memory, the process ends; where elsewhere, business does."""
+        """The follower found a difference: where it is in our memory, the process ends; elsewhere, business."""
         _log.critical(
             "mismatch", check=str(mismatch.check), seq=mismatch.seq, expected=mismatch.expected, found=mismatch.found
         )

@@ -148,7 +148,7 @@ class Exchange(Protocol):
     ) -> OrderView | Refusal | None:
         """An open order, or an ended one: by id at any age, by client id for 24 hours after its end.
 
-        None: there is none. A `Refusal`: that can't be said now (TIMEOUT), so nobody places it a second time on a guess.
+        None: there is none. A `Refusal`: that can't be said now, so that nobody places it again on a guess.
         """
 
     async def order_history(

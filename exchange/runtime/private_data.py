@@ -22,7 +22,7 @@ from exchange.values.views import BalanceUpdate, FillView, OrderUpdate, OrderUpd
 
 
 class PrivateData:
-    """Call `before` and `after` a record is folded, `flush` after a commit batch; skip all of it while not `watched`."""
+    """Call `before` and `after` a record is folded, `flush` after a commit batch; nothing of it while not `watched`."""
 
     def __init__(self, state: State, stage: Stage) -> None:
         self._state = state

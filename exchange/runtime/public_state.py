@@ -84,7 +84,7 @@ class PublicState:
         return self._shown.status
 
     def key(self, public_key: str) -> KeyView | None:
-        """A key is there from when its record is durable until its revocation is; commands meet the live state besides."""
+        """A key is there from when its record is durable until its revocation is; commands meet the live state."""
         view = self._keys.get(public_key)
         if view is None:
             key_id = self._state.key_ids.get(public_key)

@@ -70,12 +70,22 @@ async def done(venue: Venue, command: AnyCommand) -> Outcome:
 
 
 class Seen(list[Update]):
-    """Gathers updates; `soon` waits until there are so many."""
+    """Gathers updates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more = asyncio.Event()
+
+    def add(self, update: Update) -> None:
+        self.append(update)
+        self._more.set()
 
     async def soon(self, count: int) -> "Seen":
+        """Wait until there are so many."""
         async with asyncio.timeout(5):
             while len(self) < count:
-                await asyncio.sleep(0.005)
+                self._more.clear()
+                await self._more.wait()
         return self
 
 
