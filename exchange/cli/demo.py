@@ -1,0 +1,127 @@
+"""`exchange demo`: an exchange to try, with funded accounts and bots that keep its books moving.
+
+The first start founds the venue and funds the accounts through the same commands an admin would
+send; every later start goes on with what is there.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from exchange.cli.exits import Exit, console, stop
+from exchange.cli.found import admin_key_path, example_settings, found
+from exchange.cli.guide import what_to_try
+from exchange.cli.keys import KeyFile, read_key, write_private
+from exchange.cli.serve import run
+from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.journal.layout import journal_path
+from exchange.runtime.venue import Venue
+from exchange.values.commands import AddKey, AdminCommand, CreditDeposit, OpenAccount, SetMode
+from exchange.values.enums import Mode, Scope
+from exchange.values.events import AccountOpened
+from exchange.values.ids import AccountId
+from exchange.values.views import AdminView, Outcome
+
+app = typer.Typer()
+
+#: Whole units of each asset on an account of a person, and of a bot.
+PERSON: Final = {"USDC": 1_000_000, "SOL": 5_000, "BTC": 10, "ETH": 200}
+BOT: Final = {"USDC": 1_000_000_000, "SOL": 5_000_000, "BTC": 10_000, "ETH": 200_000}
+ACCOUNTS: Final = {
+    **dict.fromkeys(("alice", "bob", "carol", "dave"), PERSON),
+    **dict.fromkeys(("bot-maker-1", "bot-maker-2", "bot-flow-1", "bot-flow-2"), BOT),
+}
+_BOTS_STOP_WITHIN_S: Final = 5.0
+_WHY: Final = "the demo opens"
+
+
+def accounts_path(data: Path) -> Path:
+    return data / "demo-accounts.json"
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    http_port: Annotated[int | None, typer.Option(help="REST, docs, metrics and /ws.")] = None,
+    ws_port: Annotated[int | None, typer.Option(help="Trading WebSocket.")] = None,
+    bots: Annotated[bool, typer.Option("--bots/--no-bots", help="Whether bots quote and trade.")] = True,
+) -> None:
+    """Start an exchange to try: markets, funded accounts and bots. Ctrl-C stops it; starting again continues."""
+    settings = load(config, data=data, http_port=http_port, ws_port=ws_port)
+    if not journal_path(settings.data).exists():
+        example = load(example_settings()).genesis
+        assert example is not None
+        found(settings, settings.genesis or example)
+    code = run(settings, prepare=partial(fund, settings), beside=partial(company, settings, bots))
+    raise typer.Exit(code)
+
+
+async def fund(settings: Settings, venue: Venue) -> None:
+    """Open and fund the demo's accounts, once, and open its markets for trading.
+
+    `demo-accounts.json` is written last, so that a first start cut short is done again.
+    """
+    path = accounts_path(settings.data)
+    if path.exists():
+        return
+    admin = venue.admin(read_key(admin_key_path(settings.data)).api_key)
+    if admin is None:
+        stop(Exit.USAGE, f"the admin of {admin_key_path(settings.data)} isn't one of this exchange")
+    decimals = {asset.symbol: asset.decimals for asset in venue.assets()}
+    keys = []
+    for name, amounts in ACCOUNTS.items():
+        key = KeyFile.generate(name)
+        account = await _open(venue, admin, key)
+        for asset, units in amounts.items():
+            atoms = units * 10 ** decimals[asset]
+            await _do(venue, CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
+        keys.append(key)
+    for market in (None, *(view.spec.symbol for view in venue.markets())):
+        for mode in (Mode.POST_ONLY, Mode.FULL):
+            await _do(venue, SetMode(admin.admin, mode, _WHY, market))
+    write_private(path, keys)
+
+
+async def _open(venue: Venue, admin: AdminView, key: KeyFile) -> AccountId:
+    opened = await _do(venue, OpenAccount(admin.admin, label=key.name))
+    (account,) = (event.account for event in opened.events if isinstance(event, AccountOpened))
+    await _do(venue, AddKey(admin.admin, account, key.api_key, (Scope.READ, Scope.TRADE, Scope.WITHDRAW), key.name))
+    return account
+
+
+async def _do(venue: Venue, command: AdminCommand) -> Outcome:
+    outcome = await venue.execute(command)
+    if outcome.refusal is not None:
+        stop(Exit.REFUSED, f"{type(command).__name__}: {outcome.refusal.message}")
+    return outcome
+
+
+@asynccontextmanager
+async def company(settings: Settings, bots: bool, venue: Venue) -> AsyncIterator[None]:
+    """The bots, for as long as the exchange is open, and a word on what to try."""
+    process = await _start_bots(settings) if bots else None
+    console.print(what_to_try(settings, venue.status().mode), markup=False, soft_wrap=True)
+    try:
+        yield
+    finally:
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), _BOTS_STOP_WITHIN_S)
+            except TimeoutError:
+                process.kill()
+
+
+async def _start_bots(settings: Settings) -> asyncio.subprocess.Process:
+    arguments = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
+    # A session of its own: Ctrl-C reaches us alone, and we stop the bots while the exchange still answers.
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clients.bots", *arguments, "--with-parent", start_new_session=True
+    )

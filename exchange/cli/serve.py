@@ -1,0 +1,221 @@
+"""`exchange serve`: where the parts are put together, in one event loop with one owner of signals."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Annotated, Any, Final
+
+import typer
+import uvicorn
+import uvloop
+from prometheus_client import generate_latest
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from exchange.cli import logs
+from exchange.cli.exits import Exit, console, stop
+from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.gateway.admission import Admission, GatewayLimits
+from exchange.gateway.auth import Authenticator
+from exchange.gateway.hub import Hub
+from exchange.gateway.rest import create_app
+from exchange.gateway.services import Services
+from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.ws_server import WsServer
+from exchange.journal import errors
+from exchange.journal.layout import journal_path
+from exchange.runtime.clock import ClockBehindJournal
+from exchange.runtime.ending import Reason
+from exchange.runtime.life import Life
+from exchange.runtime.venue import Venue
+
+app = typer.Typer()
+
+#: How long requests under way over HTTP may still take when the exchange stops.
+HTTP_GRACE_S: Final = 3
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDED: Final = {
+    Reason.STOPPED: Exit.OK,
+    Reason.JOURNAL_FAILED: Exit.JOURNAL_FAILED,
+    Reason.STATE_DOUBTFUL: Exit.STATE_DOUBTFUL,
+}
+
+Prepare = Callable[[Venue], Awaitable[None]]
+Beside = Callable[[Venue], AbstractAsyncContextManager[None]]
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop before we had started."""
+
+
+class Signals:
+    """Turns SIGINT, SIGTERM and SIGHUP into one wish to stop, whatever the loop is doing."""
+
+    def __init__(self) -> None:
+        self.asked = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wish: asyncio.Event
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self.asked = self.asked or signal.Signals(number).name
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wish.set)
+
+    def check(self) -> None:
+        """Raises Stopped."""
+        if self.asked:
+            raise Stopped
+
+    async def wait(self) -> None:
+        self._loop, self._wish = asyncio.get_running_loop(), asyncio.Event()
+        if not self.asked:
+            await self._wish.wait()
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own ideas about signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    http_port: Annotated[int | None, typer.Option(help="REST, docs, metrics and /ws.")] = None,
+    ws_port: Annotated[int | None, typer.Option(help="Trading WebSocket.")] = None,
+) -> None:
+    """Run the exchange over a data folder until it is asked to stop (Ctrl-C, SIGTERM)."""
+    raise typer.Exit(run(load(config, data=data, http_port=http_port, ws_port=ws_port)))
+
+
+def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | None = None) -> Exit:
+    """Run the exchange; returns why it ended.
+
+    `prepare` is awaited before the ports open; `beside` is entered when they are open, left before they close.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    if not journal_path(settings.data).exists():
+        stop(Exit.NOT_FOUNDED, f"there is no journal in {settings.data}", "exchange init founds a venue")
+    signals = Signals()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_live(settings, signals, prepare, beside))
+    except Stopped:
+        return Exit.OK
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
+    except ClockBehindJournal as error:
+        stop(Exit.CLOCK_BEHIND, str(error))
+
+
+def exit_of(error: errors.JournalError) -> Exit:
+    """What a journal that can't be used means for whoever started us."""
+    match error:
+        case errors.NoJournal():
+            return Exit.NOT_FOUNDED
+        case errors.JournalLocked():
+            return Exit.DATA_LOCKED
+        case errors.WitnessError():
+            return Exit.BEHIND_WITNESS
+        case errors.ClockBehind():
+            return Exit.CLOCK_BEHIND
+        case errors.WriterFailed():
+            return Exit.JOURNAL_FAILED
+    return Exit.JOURNAL_DAMAGED
+
+
+async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None) -> Exit:
+    wish = asyncio.create_task(signals.wait())
+    http_socket = _bound(settings.host, settings.http_port)
+    life = await _unless(wish, _start(settings, signals))
+    try:
+        if prepare is not None:
+            await prepare(life.venue)
+        async with _gateway(settings, life.venue, http_socket):
+            ended = asyncio.create_task(life.ended())
+            async with beside(life.venue) if beside is not None else nullcontext():
+                await asyncio.wait((wish, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await life.stop(signals.asked)
+    finally:
+        await life.close()
+    return _ENDED[(await ended).reason]
+
+
+async def _unless(wish: asyncio.Task[None], starting: Coroutine[Any, Any, Life]) -> Life:
+    """What `starting` comes to.
+
+    Raises:
+        Stopped: the wish to stop came first.
+    """
+    start = asyncio.create_task(starting)
+    await asyncio.wait((start, wish), return_when=asyncio.FIRST_COMPLETED)
+    if not start.done():
+        start.cancel()
+        await asyncio.wait((start,))
+        raise Stopped
+    return start.result()
+
+
+async def _start(settings: Settings, signals: Signals) -> Life:
+    """Recover the venue, showing how far it is."""
+    columns = (TextColumn("Reading the records back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("")
+
+        def progress(seq: int, last_seq: int) -> None:
+            signals.check()  # the loop doesn't turn while records are folded
+            bar.update(task, completed=seq, total=last_seq)
+
+        return await Life.start(settings.data, witness_dir=settings.witness, progress=progress)
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings, venue: Venue, http_socket: socket.socket) -> AsyncIterator[None]:
+    """Both ports, open."""
+    admission = Admission(GatewayLimits(**settings.limits))
+    authenticator = Authenticator(venue)
+    services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits))
+    trading = WsServer(services)
+    try:
+        await trading.listen(settings.host, settings.ws_port)
+    except OSError as error:
+        stop(Exit.PORT_IN_USE, f"port {settings.ws_port}: {error.strerror}", "EXCHANGE_WS_PORT chooses another")
+    http = Server(
+        uvicorn.Config(
+            create_app(venue, authenticator, admission, lambda: generate_latest(venue.metrics.registry)),
+            ws=trading.upgraded,  # type: ignore[arg-type]  # any callable that makes a protocol will do
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=HTTP_GRACE_S,
+        )
+    )
+    serving = asyncio.create_task(http.serve(sockets=[http_socket]))
+    try:
+        yield
+    finally:
+        await trading.close()
+        http.should_exit = True
+        await serving
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has its port, and refuses connections until somebody listens on it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", "EXCHANGE_HTTP_PORT chooses another")
+    return bound
