@@ -1,0 +1,116 @@
+"""Journals of earlier builds fold to the digests those builds had, in every build since.
+
+`python -m tests.core.test_golden NAME` writes a new one from the running build; the ones that are
+there are never rewritten once released.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.core import State, decide, fold
+from exchange.core.digest import digest
+from exchange.rules.versions import BAND_BY_SIDE
+from exchange.values import commands as c
+from exchange.values.enums import CancelReason, Mode, Pause, Role, Scope, Side
+from exchange.values.events import Faulted
+from exchange.values.ids import AccountId, AdminId, id_at
+from exchange.values.record import GENESIS_CHAIN, Record, decode, encode, link, seal, split
+from exchange.values.specs import AccountSettings, AssetSpec, Limits, spot_market
+from tests.properties.flow import command, open_venue, random_choices
+from tests.venue import ADMIN, FILTERS, TIERS, USDC, Venue, public_key
+
+GOLDEN = Path(__file__).parent / "golden"
+JOURNALS = sorted(GOLDEN.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.stem)
+def test_an_old_journal_folds_to_its_digest(path: Path) -> None:
+    state, chain = State(), GENESIS_CHAIN
+    for line in path.read_bytes().splitlines():
+        body, kept = split(line)
+        chain = link(chain, body)
+        assert chain == kept, state.seq + 1
+        fold(state, decode(line))
+    assert digest(state) == path.with_suffix(".digest").read_text().strip()
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.stem)
+def test_this_build_decides_an_old_journal_as_it_was_decided(path: Path) -> None:
+    state = State()
+    for line in path.read_bytes().splitlines():
+        record = decode(line)
+        if not any(isinstance(event, Faulted) for event in record.events):
+            assert decide(state, record.time_us, record.command) == record.events, record.seq
+        fold(state, record)
+
+
+def test_there_is_a_golden_journal_and_it_holds_every_kind_of_command() -> None:
+    kinds = {type(decode(line).command) for path in JOURNALS for line in path.read_bytes().splitlines()}
+    assert kinds == set(c.AnyCommand.__args__)
+
+
+def every_kind() -> list[Record]:
+    """A history with every kind of command in it."""
+    venue, accounts = open_venue()
+    venue.expect(c.StartProcess("golden build", True))
+    venue.expect(c.SetAutoResume(ADMIN, True, "golden"))
+    venue.open()
+    for choice in random_choices(3, 150):
+        venue.do(command(venue, accounts, choice))
+    _administer(venue, accounts[0])
+    for choice in random_choices(4, 100):
+        venue.do(command(venue, accounts, choice))
+    venue.expect(c.StopProcess("golden"))
+    venue.expect(c.StartProcess("golden build", True))
+    venue.do(c.ResumeModes())
+    return venue.records
+
+
+def _administer(venue: Venue, account: AccountId) -> None:
+    btc = AssetSpec("BTC", 8, "Bitcoin")
+    listed = c.ListedMarket(spot_market(btc, USDC, 100_000_000, 10_000), FILTERS)
+    admin = AdminId(id_at(venue.state.seq + 1))
+    key = venue.key(account)
+    for wanted in (
+        c.AddAdmin(ADMIN, c.AdminSpec("second", public_key(3), (Role.AUDITOR,)), "golden"),
+        c.RevokeAdmin(ADMIN, admin, "golden"),
+        c.ListAsset(ADMIN, btc),
+        c.ListMarket(ADMIN, listed),
+        c.SetFilters(ADMIN, "BTC_USDC", FILTERS, "golden"),
+        c.SetFeeTiers(ADMIN, TIERS, "golden"),
+        c.SetLimits(ADMIN, Limits(500), "golden"),
+        c.SetPause(ADMIN, Pause.DEPOSITS, True, "golden", "BTC"),
+        c.ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
+        c.UpdateAccount(account, key, AccountSettings(auto_lend=True)),
+        c.SetCancelOnDisconnect(account, key, "session", True),
+        c.SetCancelAllAfter(account, key, 1_000),
+    ):
+        venue.expect(wanted)
+    venue.time_us += 1_000
+    venue.expect(c.CancelForAccount(account, CancelReason.CANCEL_ALL_AFTER))
+    venue.expect(c.ReportFault("BTC_USDC", "golden"))
+    venue.do(c.SetMode(ADMIN, Mode.POST_ONLY, "golden", "BTC_USDC"))
+    venue.expect(c.ReportFault("BTC_USDC", "golden"))
+    venue.expect(c.DropToCancelOnly("golden"))
+    [added] = venue.expect(c.AddKey(ADMIN, account, public_key(4), (Scope.READ,)))
+    venue.expect(c.RevokeKey(ADMIN, added.key_id, "golden"))  # type: ignore[union-attr]
+    venue.do(venue.limit(account, Side.BID, 9_000, 1))
+    venue.do(c.SetMode(ADMIN, Mode.FULL, "golden"))
+
+
+def write(name: str) -> None:
+    state, chain = State(), GENESIS_CHAIN
+    lines = []
+    for record in every_kind():
+        fold(state, record)
+        body = encode(record)
+        chain = link(chain, body)
+        lines.append(seal(body, chain))
+    (GOLDEN / f"{name}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (GOLDEN / f"{name}.digest").write_text(digest(state) + "\n")
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])
