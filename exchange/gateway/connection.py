@@ -1,0 +1,205 @@
+"""One WebSocket connection: picows' frames on one side, a session's messages on the other.
+
+picows parses frames and leaves the rest of RFC 6455 to us: fragments, reserved bits, UTF-8, close
+codes, and what happens when a client doesn't read. Messages that go out in one turn of the event
+loop leave in one write.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from exchange.gateway.session import Session
+from exchange.gateway.ws_limits import CloseCode, WsLimits
+
+#: Close codes a client may send.
+_CODES_RECEIVED: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+
+_log: Final = structlog.get_logger(__name__)
+
+_TEXT_FRAME: Final = 0x81
+
+
+def _header(size: int) -> bytes:
+    """The header of an unmasked, unfragmented text frame with a payload of `size` bytes."""
+    if size < 126:
+        return bytes((_TEXT_FRAME, size))
+    if size < 65_536:
+        return bytes((_TEXT_FRAME, 126)) + size.to_bytes(2, "big")
+    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big")
+
+
+#: Headers of all payloads below this size are at hand.
+_COMMON_BYTES: Final = 4_096
+_HEADERS: Final = tuple(_header(size) for size in range(_COMMON_BYTES))
+
+
+class Owner(Protocol):
+    """Who keeps the connections: the server."""
+
+    limits: WsLimits
+
+    def opened(self, connection: "Connection") -> Session: ...
+
+    def closed(self, connection: "Connection") -> None: ...
+
+    def flush_soon(self, connection: "Connection") -> None:
+        """Call the connection's `flush` once, when this turn of the loop is over."""
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> object: ...
+
+    def now_s(self) -> float:
+        """A monotonic clock."""
+
+
+class Connection(WSListener):
+    """Implements `hub.Reader`."""
+
+    def __init__(self, owner: Owner, address: str) -> None:
+        self.address = address
+        self._owner = owner
+        self._limits = owner.limits
+        self._out: list[bytes] = []
+        self._latest: dict[str, bytes] = {}
+        self._partial: bytearray | None = None
+        self._unwritable = False
+        self._closing = False
+        self._session: Session
+        self._transport: WSTransport
+        self.pong_at_s = self.ping_at_s = owner.now_s()
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def send(self, payload: bytes) -> None:
+        if self._closing:
+            return
+        if not self._out:
+            self._owner.flush_soon(self)
+        size = len(payload)
+        self._out.append(_HEADERS[size] if size < _COMMON_BYTES else _header(size))
+        self._out.append(payload)
+
+    def send_latest(self, stream: str, payload: bytes) -> None:
+        if self._unwritable:
+            self._latest[stream] = payload
+        else:
+            self.send(payload)
+
+    def flush(self) -> None:
+        """Write what has gathered; a client that has left too much unread is dropped."""
+        out, self._out = self._out, []
+        if not out or self._transport.is_close_frame_sent or self._transport.is_disconnected:
+            return
+        tcp = self._transport.underlying_transport
+        tcp.write(b"".join(out))
+        if tcp.get_write_buffer_size() > self._limits.hard_backlog_bytes:
+            self.close(CloseCode.POLICY_VIOLATION, "too much left unread")
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: take nothing more from it until it has caught up."""
+        self._unwritable = True
+        self._transport.underlying_transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._unwritable = False
+        if self._transport.underlying_transport.is_closing():
+            return
+        self._transport.underlying_transport.resume_reading()
+        latest, self._latest = self._latest, {}
+        for payload in latest.values():
+            self.send(payload)
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=self._limits.soft_backlog_bytes)
+        self._session = self._owner.opened(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._closing = True
+        self._owner.closed(self)
+        self._session.close()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the close handshake, behind what is still to go out. A client that stays silent is cut."""
+        if self._closing:
+            return
+        self.flush()
+        self._closing = True
+        self._transport.send_close(code, reason)  # type: ignore[arg-type]  # takes any number
+        self._owner.call_later(self._limits.close_timeout_s, self.abort)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if not self._transport.is_disconnected:
+            self._transport.disconnect(graceful=False)
+
+    def ping(self) -> None:
+        self.ping_at_s = self._owner.now_s()
+        self._transport.send_ping()
+
+    # --- in ---------------------------------------------------------------------------------------
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        try:
+            self._take(frame)
+        except Exception:
+            _log.exception("session_failed")
+            self.close(CloseCode.INTERNAL_ERROR, "internal error")
+
+    def _take(self, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if self._closing:
+            if kind is WSMsgType.CLOSE:
+                self._transport.disconnect()
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(CloseCode.PROTOCOL_ERROR, "reserved bits are set")
+        elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
+            self._take_text(frame, kind)
+        elif kind is WSMsgType.PING:
+            self._transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is WSMsgType.PONG:
+            self.pong_at_s = self._owner.now_s()
+        elif kind is WSMsgType.CLOSE:
+            self._answer_close(frame)
+        else:
+            self.close(CloseCode.UNSUPPORTED_DATA, "only text messages are read here")
+
+    def _take_text(self, frame: WSFrame, kind: WSMsgType) -> None:
+        """picows bounds a frame's size, this a message's."""
+        message = frame.get_payload_as_bytes()
+        if (kind is WSMsgType.TEXT) is not (self._partial is None):
+            return self.close(CloseCode.PROTOCOL_ERROR, "fragments out of order")
+        if self._partial is not None or not frame.fin:
+            if self._partial is None:
+                self._partial = bytearray()
+            self._partial += message
+            if len(self._partial) > self._limits.message_bytes:
+                return self.close(CloseCode.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes")
+            if not frame.fin:
+                return None
+            message, self._partial = bytes(self._partial), None
+        if not message.isascii() and not _is_utf8(message):
+            return self.close(CloseCode.INVALID_TEXT, "not UTF-8")
+        self._session.receive(message)
+
+    def _answer_close(self, frame: WSFrame) -> None:
+        """An empty close is answered with 1000, a valid code with the same."""
+        code: int = CloseCode.OK
+        if frame.payload_size:
+            code = int.from_bytes(frame.get_payload_as_bytes()[:2], "big")
+            if code not in _CODES_RECEIVED:
+                code = CloseCode.PROTOCOL_ERROR
+        self.close(code, "")
+        self._transport.disconnect()
+
+
+def _is_utf8(message: bytes) -> bool:
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,193 @@
+"""One client on one WebSocket: bytes of a message in, calls on the exchange and the hub, bytes out.
+
+No I/O happens here. The same session runs on the trading port and on the HTTP port. It logs in
+once, for one key and for as long as it lives (another key takes another session); private streams
+are signed for one by one and belong to the key that signed.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from exchange.gateway.admission import too_many
+from exchange.gateway.auth import DEFAULT_WINDOW_MS, Credentials, Signed
+from exchange.gateway.hub import Feed, Reader
+from exchange.gateway.services import Services
+from exchange.gateway.trading import Trading
+from exchange.gateway.wire import session_frames as frames
+from exchange.gateway.wire.errors import UNREADABLE, invalid, unparsable
+from exchange.gateway.wire.stream_names import (
+    INVALID_SIGNATURE,
+    PARSE_ERROR,
+    TOO_MANY_FRAMES,
+    TOO_MANY_SUBSCRIPTIONS,
+    StreamError,
+    StreamName,
+    parse_stream_name,
+)
+from exchange.values.enums import Scope
+from exchange.values.ids import AccountId
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import KeyView
+
+_NOT_LOGGED_IN: Final = Refusal(Code.UNAUTHORIZED, "Log in first: session.login")
+_LOGGED_IN: Final = invalid("This session is already logged in: open another one for another key")
+_UNKNOWN_METHOD: Final = invalid("Unknown method")
+
+_LOGIN: Final = Signed("sessionLogin")
+_SUBSCRIBE: Final = Signed("subscribe")
+
+_HANDLERS: Final[dict[type, Callable[[Trading, Any], None]]] = {
+    frames.Place: Trading.place,
+    frames.Cancel: Trading.cancel,
+    frames.CancelAllOrders: Trading.cancel_all,
+    frames.Batch: Trading.batch,
+    frames.Query: Trading.query,
+    frames.CancelAllAfter: Trading.cancel_all_after,
+    frames.CancelOnDisconnect: Trading.cancel_on_disconnect,
+}
+
+
+class Session:
+    """`name` tells this session from every other one, also from those before a restart; `address` is the client's."""
+
+    __slots__ = ("_address", "_feeds", "_name", "_outlet", "_services", "_trading")
+
+    def __init__(self, services: Services, name: str, address: str, outlet: Reader) -> None:
+        self._services = services
+        self._name = name
+        self._address = address
+        self._outlet = outlet
+        self._trading: Trading | None = None
+        self._feeds: dict[tuple[str, AccountId], Feed | None] = {}
+
+    def receive(self, message: bytes) -> None:
+        """Take one text message; whatever it holds, this doesn't raise."""
+        try:
+            frame = frames.decode(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._unreadable(message, error)
+        handler = _HANDLERS.get(type(frame))
+        if handler is not None:
+            self._trade(handler, frame)
+        elif isinstance(frame, frames.Login):
+            self._login(frame)
+        elif self._wait_s():
+            self._stream_failure(TOO_MANY_FRAMES)
+        elif isinstance(frame, frames.Subscribe):
+            self._subscribe(frame)
+        elif isinstance(frame, frames.Unsubscribe):
+            self._unsubscribe(frame)
+
+    def close(self) -> None:
+        """The connection is gone."""
+        for feed in self._feeds.values():
+            if feed is not None:
+                self._services.hub.unsubscribe(feed, self._outlet)
+        self._feeds.clear()
+        if self._trading is not None:
+            self._trading.end()
+
+    def _unreadable(self, message: bytes, error: Exception) -> None:
+        """A method with a dot in its name is one of ours and is answered; the rest gets the stream protocol's error."""
+        if self._wait_s():
+            return self._stream_failure(TOO_MANY_FRAMES)
+        try:
+            envelope = frames.decode_envelope(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._stream_failure(PARSE_ERROR)
+        if "." not in envelope.method:
+            return self._stream_failure(PARSE_ERROR)
+        if envelope.method not in frames.METHODS:
+            return self._refuse(envelope.id, _UNKNOWN_METHOD)
+        self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
+
+    # --- trading -----------------------------------------------------------------------------------
+
+    def _trade(self, handler: Callable[[Trading, Any], None], request: frames.Request) -> None:
+        trading = self._trading
+        if trading is None:
+            self._refuse(request.id, _NOT_LOGGED_IN)
+        elif (refusal := trading.refuse(request)) is not None:
+            self._refuse(request.id, refusal)
+        else:
+            handler(trading, request)
+
+    def _login(self, request: frames.Login) -> None:
+        if self._trading is not None:
+            return self._refuse(request.id, _LOGGED_IN)
+        params = request.params
+        window = DEFAULT_WINDOW_MS if params.window is None else params.window
+        credentials = Credentials(params.api_key, params.signature, str(params.timestamp), str(window))
+        key = self._proved(credentials, _LOGIN, changes=True)
+        if isinstance(key, Refusal):
+            return self._refuse(request.id, key)
+        self._trading = Trading(self._services, key, self._name, self._outlet.send)
+        self._outlet.send(frames.result(request.id, {"session": self._name}))
+
+    def _refuse(self, request_id: frames.RequestId, refusal: Refusal) -> None:
+        self._outlet.send(frames.failure(request_id, refusal))
+
+    # --- who and how often ----------------------------------------------------------------------------
+
+    def _proved(self, credentials: Credentials, signed: Signed, *, changes: bool) -> KeyView | Refusal:
+        """The key that signed; an address that signs in vain too often isn't listened to for a while."""
+        services = self._services
+        failures, now_us = services.admission.failures, services.exchange.now_us()
+        wait_s = failures.exhausted_s(self._address, now_us)
+        if wait_s:
+            return too_many(wait_s)
+        key = services.authenticator.trader(credentials, signed, changes=changes)
+        if isinstance(key, Refusal):
+            failures.wait_s(self._address, now_us)
+        return key
+
+    def _wait_s(self) -> int:
+        """Frames of the stream protocol, and those that can't be read, count as public requests of their address."""
+        services = self._services
+        return services.admission.addresses.wait_s(self._address, services.exchange.now_us())
+
+    # --- streams ------------------------------------------------------------------------------------
+
+    def _subscribe(self, frame: frames.Subscribe) -> None:
+        """Each name stands or falls alone; at most one error is sent, the first, since clients take it hard."""
+        names = [parse_stream_name(text) for text in frame.params]
+        signer: KeyView | None = None
+        if any(isinstance(name, StreamName) and name.private for name in names):
+            signer = self._signer(frame.signature)
+        failures = [error for name in names if (error := self._subscribe_one(name, signer)) is not None]
+        if failures:
+            self._stream_failure(failures[0])
+
+    def _subscribe_one(self, name: StreamName | StreamError, signer: KeyView | None) -> StreamError | None:
+        if isinstance(name, StreamError):
+            return name
+        key = signer if name.private else None
+        if name.private and key is None:
+            return INVALID_SIGNATURE
+        held = (name.text, AccountId(0) if key is None else key.account)
+        if held in self._feeds:
+            return None
+        if len(self._feeds) >= self._services.limits.subscriptions:
+            return TOO_MANY_SUBSCRIPTIONS
+        self._feeds[held] = self._services.hub.subscribe(name, self._outlet, key)
+        return None
+
+    def _signer(self, signature: tuple[str, str, str, str] | None) -> KeyView | None:
+        """The key behind a signed frame; it must be allowed to read."""
+        if signature is None:
+            return None
+        key = self._proved(Credentials(*signature), _SUBSCRIBE, changes=False)
+        return None if isinstance(key, Refusal) or Scope.READ not in key.scopes else key
+
+    def _unsubscribe(self, frame: frames.Unsubscribe) -> None:
+        """A name goes for every key that holds it here; names not held, and a signature, don't matter."""
+        gone = frozenset(frame.params)
+        for held in [held for held in self._feeds if held[0] in gone]:
+            feed = self._feeds.pop(held)
+            if feed is not None:
+                self._services.hub.unsubscribe(feed, self._outlet)
+
+    def _stream_failure(self, error: StreamError) -> None:
+        self._outlet.send(frames.stream_failure(error))

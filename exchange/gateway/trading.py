@@ -1,0 +1,225 @@
+"""The trading half of a session: requests of one signed-in key become commands, outcomes become answers.
+
+Every request is answered once. Those that wait for their answer are counted and limited. A session
+that armed cancel-on-disconnect has its orders cancelled when it ends, after what it still had in
+flight has landed: an order sent in its last moment would otherwise rest with nobody there.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from exchange.gateway.admission import too_many
+from exchange.gateway.batches import BatchItem, place_batch
+from exchange.gateway.services import Services
+from exchange.gateway.wire import session_frames as frames
+from exchange.gateway.wire.errors import INVALID_SYMBOL, NOT_FOUND, invalid
+from exchange.gateway.wire.orders import (
+    cancel_all,
+    cancel_order,
+    order_ids,
+    order_to_wire,
+    place_order,
+)
+from exchange.gateway.wire.session_frames import RequestId
+from exchange.values.commands import AnyCommand, CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.enums import CancelReason, Scope
+from exchange.values.events import CancelOnDisconnectSet
+from exchange.values.ids import OrderId
+from exchange.values.refusals import Code, Refusal
+from exchange.values.specs import MarketSpec
+from exchange.values.views import KeyView, Outcome
+
+_NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
+
+#: A cancel-on-disconnect that met a full inbox is tried again this much later.
+RETRY_S: Final = 0.5
+
+
+class Trading:
+    """What a session does for its key. `send` takes the bytes of one answer."""
+
+    __slots__ = (
+        "_armed",
+        "_ended",
+        "_exchange",
+        "_in_flight",
+        "_max_batch",
+        "_max_in_flight",
+        "_rate",
+        "_send",
+        "_session",
+        "_tasks",
+        "key",
+    )
+
+    def __init__(self, services: Services, key: KeyView, session: str, send: Callable[[bytes], None]) -> None:
+        self.key = key
+        self._exchange = services.exchange
+        self._rate = services.admission.accounts
+        self._max_batch = services.admission.limits.batch_orders
+        self._max_in_flight = services.limits.in_flight
+        self._session = session
+        self._send = send
+        self._in_flight = 0
+        self._armed = False
+        self._ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def refuse(self, request: frames.Request) -> Refusal | None:
+        """Whether this request is one too many; if not, it is counted."""
+        cost = 1
+        if isinstance(request, frames.Batch):
+            cost = len(request.params)
+            if not 1 <= cost <= self._max_batch:
+                return invalid(f"A batch is 1 to {self._max_batch} orders")
+        if self._in_flight >= self._max_in_flight:
+            return Refusal(Code.TOO_MANY_REQUESTS, f"More than {self._max_in_flight} requests in flight")
+        wait_s = self._rate.wait_s(self.key.account, self._exchange.now_us(), cost)
+        return too_many(wait_s) if wait_s else None
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._ended = True
+        if not self._in_flight:
+            self._cancel_orders()
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def place(self, request: frames.Place) -> None:
+        market = self._exchange.market(request.params.symbol)
+        if market is None:
+            return self._refuse(request.id, INVALID_SYMBOL)
+        command = place_order(request.params, self.key, market)
+        if isinstance(command, Refusal):
+            return self._refuse(request.id, command)
+        self._submit((command,), partial(self._one_order, request.id, market.spec))
+
+    def cancel(self, request: frames.Cancel) -> None:
+        market = self._exchange.market(request.params.symbol)
+        if market is None:
+            return self._refuse(request.id, INVALID_SYMBOL)
+        command = cancel_order(request.params, self.key, market)
+        if isinstance(command, Refusal):
+            return self._refuse(request.id, command)
+        self._submit((command,), partial(self._one_order, request.id, market.spec))
+
+    def _one_order(self, request_id: RequestId, spec: MarketSpec, outcomes: list[Outcome]) -> None:
+        outcome = outcomes[0]
+        if outcome.refusal is None:
+            self._send(frames.result(request_id, order_to_wire(outcome.orders[0], spec)))
+        else:
+            self._refuse(request_id, outcome.refusal)
+        self._landed()
+
+    def cancel_all(self, request: frames.CancelAllOrders) -> None:
+        market = self._exchange.market(request.params.symbol)
+        if market is None:
+            return self._refuse(request.id, INVALID_SYMBOL)
+        command = cancel_all(request.params, self.key, market)
+        if command is None:
+            return self._send(frames.result(request.id, []))
+        if isinstance(command, Refusal):
+            return self._refuse(request.id, command)
+        self._submit((command,), partial(self._orders, request.id, market.spec))
+
+    def _orders(self, request_id: RequestId, spec: MarketSpec, outcomes: list[Outcome]) -> None:
+        outcome = outcomes[0]
+        if outcome.refusal is None:
+            self._send(frames.result(request_id, [order_to_wire(order, spec) for order in outcome.orders]))
+        else:
+            self._refuse(request_id, outcome.refusal)
+        self._landed()
+
+    def query(self, request: frames.Query) -> None:
+        """Open orders and ended ones: a client that lost its connection finds out here what became of its order."""
+        market = self._exchange.market(request.params.symbol)
+        ids = order_ids(request.params)
+        if market is None:
+            return self._refuse(request.id, INVALID_SYMBOL)
+        if isinstance(ids, Refusal):
+            return self._refuse(request.id, ids)
+        if Scope.READ not in self.key.scopes or self._exchange.key(self.key.public_key) != self.key:
+            return self._refuse(request.id, _NO_READ)
+        task = asyncio.get_running_loop().create_task(self._find(request.id, market.spec, *ids))
+        self._in_flight += 1
+        self._tasks.add(task)
+        task.add_done_callback(self._found)
+
+    async def _find(
+        self, request_id: RequestId, spec: MarketSpec, order_id: OrderId | None, client_id: int | None
+    ) -> None:
+        order = await self._exchange.order(self.key.account, spec.symbol, order_id=order_id, client_id=client_id)
+        if order is None or isinstance(order, Refusal):
+            self._refuse(request_id, order or NOT_FOUND)
+        else:
+            self._send(frames.result(request_id, order_to_wire(order, spec)))
+
+    def _found(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._landed()
+
+    def batch(self, request: frames.Batch) -> None:
+        self._in_flight += 1
+        place_batch(self._exchange, self.key, request.params, partial(self._batch_done, request.id))
+
+    def _batch_done(self, request_id: RequestId, items: list[BatchItem]) -> None:
+        self._send(frames.result(request_id, items))
+        self._landed()
+
+    # --- switches -----------------------------------------------------------------------------------
+
+    def cancel_all_after(self, request: frames.CancelAllAfter) -> None:
+        command = SetCancelAllAfter(self.key.account, self.key.key_id, request.params.timeout * 1_000)
+        self._submit((command,), partial(self._switched, request.id, request.params))
+
+    def cancel_on_disconnect(self, request: frames.CancelOnDisconnect) -> None:
+        armed = request.params.armed
+        # Armed from the moment it was asked for: the session may end before the answer is there.
+        self._armed = self._armed or armed
+        command = SetCancelOnDisconnect(self.key.account, self.key.key_id, self._session, armed)
+        self._submit((command,), partial(self._armed_is, request))
+
+    def _armed_is(self, request: frames.CancelOnDisconnect, outcomes: list[Outcome]) -> None:
+        if outcomes[0].refusal is None:
+            self._armed = request.params.armed
+        self._switched(request.id, request.params, outcomes)
+
+    def _switched(self, request_id: RequestId, params: msgspec.Struct, outcomes: list[Outcome]) -> None:
+        refusal = outcomes[0].refusal
+        if refusal is None:
+            self._send(frames.result(request_id, params))
+        else:
+            self._refuse(request_id, refusal)
+        self._landed()
+
+    def _cancel_orders(self) -> None:
+        """Until the exchange says that the switch has done its work, or that it isn't armed."""
+        if self._armed:
+            command = CancelForAccount(self.key.account, CancelReason.DISCONNECT, self._session)
+            self._exchange.submit((command,), self._orders_cancelled)
+
+    def _orders_cancelled(self, outcomes: list[Outcome]) -> None:
+        outcome = outcomes[0]
+        if outcome.refusal is not None:
+            if outcome.refusal.code is Code.TOO_MANY_REQUESTS:
+                asyncio.get_running_loop().call_later(RETRY_S, self._cancel_orders)
+        elif not any(isinstance(event, CancelOnDisconnectSet) for event in outcome.events):
+            self._cancel_orders()
+
+    # --- what they share ------------------------------------------------------------------------------
+
+    def _submit(self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None]) -> None:
+        self._in_flight += 1
+        self._exchange.submit(commands, reply)
+
+    def _landed(self) -> None:
+        self._in_flight -= 1
+        if self._ended and not self._in_flight:
+            self._cancel_orders()
+
+    def _refuse(self, request_id: RequestId, refusal: Refusal) -> None:
+        self._send(frames.failure(request_id, refusal))

@@ -1,0 +1,118 @@
+"""The running exchange of `runtime`, real but for its disk: what is appended is durable a turn of the loop later."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from nacl.signing import SigningKey
+
+from exchange.gateway.admission import Admission, GatewayLimits
+from exchange.gateway.auth import Authenticator
+from exchange.gateway.hub import Hub
+from exchange.gateway.services import Services
+from exchange.gateway.ws_limits import WsLimits
+from exchange.runtime.clock import SystemClock
+from exchange.runtime.commit import Committer
+from exchange.runtime.ending import Ending
+from exchange.runtime.history import History
+from exchange.runtime.metrics import Metrics
+from exchange.runtime.outbox import Outbox
+from exchange.runtime.public_state import PublicState
+from exchange.runtime.streams import Streams
+from exchange.runtime.venue import Venue
+from exchange.values.commands import AddKey, AnyCommand, CreditDeposit, OpenAccount, RevokeKey
+from exchange.values.enums import Scope
+from exchange.values.ids import AccountId, KeyId
+from exchange.values.refusals import Code, Refusal
+from tests import venue as core
+
+UNREAD = Refusal(Code.TIMEOUT, "no read models here")
+
+
+class _Writer:
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def append(self, first_seq: int, bodies: Sequence[bytes]) -> None:
+        asyncio.get_running_loop().call_soon(self._outbox.release, first_seq + len(bodies) - 1)
+
+
+class _NoHistory:
+    """Histories need the follower's files; here nothing that has ended is found again."""
+
+    class read_models:
+        order = None
+
+    async def ask(self, seq: int, query: Callable[[], Any]) -> None:
+        return None
+
+
+class Trader:
+    """An account with its key."""
+
+    def __init__(self, account: AccountId, key_id: KeyId, signing_key: SigningKey) -> None:
+        self.account = account
+        self.key_id = key_id
+        self._signing_key = signing_key
+        self.api_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
+
+    def sign(self, text: str) -> str:
+        return base64.b64encode(self._signing_key.sign(text.encode()).signature).decode()
+
+    def signature(self, instruction: str, timestamp_ms: int, window_ms: int = 5_000) -> list[str]:
+        """The four texts of a signed frame."""
+        text = f"instruction={instruction}&timestamp={timestamp_ms}&window={window_ms}"
+        return [self.api_key, self.sign(text), str(timestamp_ms), str(window_ms)]
+
+
+class LiveVenue:
+    """A venue with SOL_USDC in mode FULL. `exchange` implements `port.Exchange`."""
+
+    def __init__(self) -> None:
+        self.core = core.Venue().open()
+        state = self.core.state
+        clock = SystemClock(state.time_us)
+        outbox, ending, metrics = Outbox(), Ending(), Metrics()
+        outbox.begin(state.seq)
+        self._outbox = outbox
+        public = PublicState(state, outbox)
+        self.streams = Streams(state, outbox, public)
+        writer = cast("Any", _Writer(outbox))
+        self.committer = Committer(state, clock, writer, outbox, self.streams, metrics, ending)
+        history = cast("History", _NoHistory())
+        self.exchange = Venue(state, clock, outbox, self.streams, public, self.committer, history, metrics, ending)
+        self.exchange.take_commands()
+        self._traders = 0
+
+    def trader(
+        self, scopes: tuple[Scope, ...] = (Scope.READ, Scope.TRADE), sol: int = 1_000, usdc: int = 100_000
+    ) -> Trader:
+        """A funded account; whole units of each asset."""
+        self._traders += 1
+        signing_key = SigningKey(self._traders.to_bytes(32, "big"))
+        public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
+        self.commit(OpenAccount(core.ADMIN))
+        account = list(self.core.state.accounts)[-1]
+        for asset, atoms in (("SOL", sol * 10**9), ("USDC", usdc * 10**6)):
+            self.commit(CreditDeposit(core.ADMIN, account, asset, atoms, f"{asset} {account}"))
+        self.commit(AddKey(core.ADMIN, account, public_key, scopes or (Scope.READ, Scope.TRADE)))
+        key_id = self.core.state.key_ids[public_key]
+        return Trader(account, key_id, signing_key)
+
+    def revoke(self, trader: Trader) -> None:
+        self.commit(RevokeKey(core.ADMIN, trader.key_id, "test"))
+
+    def commit(self, command: AnyCommand) -> None:
+        outcome = self.committer.commit(command)
+        assert outcome.refusal is None, outcome.refusal
+        self._outbox.release(self.core.state.seq)
+
+    def tick(self, later_us: int = 0) -> None:
+        """Time passes: streams paced by it show what they have gathered."""
+        self.streams.tick(self.exchange.now_us() + later_us)
+
+    def services(self, limits: WsLimits | None = None, requests: GatewayLimits | None = None) -> Services:
+        exchange = self.exchange
+        admission = Admission(requests or GatewayLimits(requests_per_minute=1_000_000))
+        return Services(exchange, Hub(exchange), Authenticator(exchange), admission, limits or WsLimits())
