@@ -41,11 +41,8 @@ def verify(server: Server) -> None:
 
 async def blow(server: Server, seen: Seen, choose: random.Random, target: str) -> None:
     """Load, and after a moment the end of one process or of all."""
-    before = seen.acknowledgements()
     async with traffic.load(seen, server.ws_url, choose.randrange(2**32)) as tasks:
-        while seen.acknowledgements() == before:
-            assert not all(task.done() for task in tasks), server.log_tail()
-            await asyncio.sleep(0.01)
+        await traffic.until_acknowledged(seen)
         await asyncio.sleep(choose.uniform(*BLOW_S))
         family.kill(server, target)
         if target != "follower":

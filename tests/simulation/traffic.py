@@ -24,6 +24,8 @@ MOST_IN_FLIGHT: Final = 8
 #: Between two bursts of one connection, so that histories stay short enough to compare in full.
 PAUSE_S: Final = 0.02
 WINDOW_MS: Final = 5_000
+ANSWERS_WITHIN_S: Final = 15.0
+POLL_S: Final = 0.01
 
 _order: Final = msgspec.json.Decoder(Order)
 _orders: Final = msgspec.json.Decoder(list[Order])
@@ -168,6 +170,16 @@ async def watch(seen: Seen, account: SeenAccount, url: str) -> None:
                     seen.update_ids[data["s"]] = data["u"]
     except (ConnectionClosed, OSError):
         pass
+
+
+async def until_acknowledged(seen: Seen) -> None:
+    """Wait for the next acknowledgement of any order."""
+    before = seen.acknowledgements()
+    for _ in range(int(ANSWERS_WITHIN_S / POLL_S)):
+        if seen.acknowledgements() > before:
+            return
+        await asyncio.sleep(POLL_S)
+    raise AssertionError(f"nothing was acknowledged within {ANSWERS_WITHIN_S} s")
 
 
 @asynccontextmanager
