@@ -16,7 +16,7 @@ from exchange.gateway.admission import too_many
 from exchange.gateway.batches import BatchItem, place_batch
 from exchange.gateway.services import Services
 from exchange.gateway.wire import session_frames as frames
-from exchange.gateway.wire.errors import INVALID_SYMBOL, NOT_FOUND, invalid
+from exchange.gateway.wire.errors import INVALID_SYMBOL, NOT_FOUND
 from exchange.gateway.wire.orders import (
     cancel_all,
     cancel_order,
@@ -47,7 +47,6 @@ class Trading:
         "_ended",
         "_exchange",
         "_in_flight",
-        "_max_batch",
         "_max_in_flight",
         "_rate",
         "_send",
@@ -60,7 +59,6 @@ class Trading:
         self.key = key
         self._exchange = services.exchange
         self._rate = services.admission.accounts
-        self._max_batch = services.admission.limits.batch_orders
         self._max_in_flight = services.limits.in_flight
         self._session = session
         self._send = send
@@ -71,13 +69,9 @@ class Trading:
 
     def refuse(self, request: frames.Request) -> Refusal | None:
         """Whether this request is one too many; if not, it is counted."""
-        cost = 1
-        if isinstance(request, frames.Batch):
-            cost = len(request.params)
-            if not 1 <= cost <= self._max_batch:
-                return invalid(f"A batch is 1 to {self._max_batch} orders")
         if self._in_flight >= self._max_in_flight:
             return Refusal(Code.TOO_MANY_REQUESTS, f"More than {self._max_in_flight} requests in flight")
+        cost = len(request.params) if isinstance(request, frames.Batch) else 1
         wait_s = self._rate.wait_s(self.key.account, self._exchange.now_us(), cost)
         return too_many(wait_s) if wait_s else None
 

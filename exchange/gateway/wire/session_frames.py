@@ -20,6 +20,9 @@ from exchange.gateway.wire.stream_names import StreamError
 from exchange.values.ids import MAX_ID
 from exchange.values.refusals import Refusal
 
+#: Orders in one batch.
+MAX_BATCH: Final = 50
+
 #: What a client may number its requests with.
 RequestId = int | str | None
 
@@ -77,7 +80,7 @@ class Place(Request, frozen=True, tag="order.place", kw_only=True):
 
 
 class Batch(Request, frozen=True, tag="order.batch", kw_only=True):
-    params: list[OrderExecutePayload]
+    params: Annotated[list[OrderExecutePayload], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class Cancel(Request, frozen=True, tag="order.cancel", kw_only=True):

@@ -4,13 +4,11 @@ The fields have names here; the tables beside them say which letter each becomes
 `T` are µs; a kline's `t` and `T` are text. Prices and quantities are the shortest exact decimal.
 """
 
-from typing import Final
-
 import msgspec
 
+from exchange.gateway.wire.markets import BOOK_STATES, status_to_wire
 from exchange.gateway.wire.numbers import amount_text, price_text, quantity_text
 from exchange.gateway.wire.times import stream_kline_text
-from exchange.values.enums import Mode
 from exchange.values.specs import MarketSpec
 from exchange.values.views import (
     BookTicker,
@@ -22,15 +20,6 @@ from exchange.values.views import (
 )
 
 _encode = msgspec.json.Encoder().encode
-
-#: The modes in the wire contract's words.
-ORDER_BOOK_STATES: Final = {
-    Mode.OFFLINE: "Closed",
-    Mode.CANCEL_ONLY: "CancelOnly",
-    Mode.POST_ONLY: "PostOnly",
-    Mode.LIMIT_ONLY: "LimitOnly",
-    Mode.FULL: "Open",
-}
 
 _COMMON = {"event": "e", "event_us": "E", "symbol": "s", "engine_us": "T"}
 
@@ -249,6 +238,7 @@ class _Status(msgspec.Struct, rename={"event": "e", "event_us": "E", "order_book
     event: str
     event_us: int
     venue: str
+    status: str
     order_book_state: str
     reason: str
     markets: dict[str, _MarketStatus]
@@ -262,11 +252,11 @@ def status(update: StatusView) -> bytes:
             event="status",
             event_us=update.changed_us,
             venue=update.venue,
-            order_book_state=ORDER_BOOK_STATES[update.mode],
+            status=status_to_wire(update).status,
+            order_book_state=BOOK_STATES[update.mode],
             reason=update.reason,
             markets={
-                symbol: _MarketStatus(ORDER_BOOK_STATES[mode], reason)
-                for symbol, (mode, reason) in update.markets.items()
+                symbol: _MarketStatus(BOOK_STATES[mode], reason) for symbol, (mode, reason) in update.markets.items()
             },
             pauses=[_Pause(pause.pause.value, pause.asset, pause.reason) for pause in update.pauses],
         )
