@@ -209,3 +209,20 @@ class BalanceEvent(
     available: Decimal
     locked: Decimal
     staked: Decimal
+
+
+class MarketStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """`order_book_state`: Open, LimitOnly, PostOnly, CancelOnly or Closed."""
+
+    order_book_state: str
+    reason: str
+
+
+class StatusEvent(Event, frozen=True, kw_only=True, rename={"time_us": "E", "order_book_state": "orderBookState"}):
+    """The venue's state, and that of each market by symbol, with their reasons."""
+
+    time_us: int
+    venue: str
+    order_book_state: str
+    reason: str
+    markets: dict[str, MarketStatus]

@@ -185,6 +185,26 @@ class Fill(Model, frozen=True, kw_only=True):
     client_id: str | None = None
 
 
+class Posting(Model, frozen=True, kw_only=True):
+    """One movement of a balance, and what it came to; `timestamp` is UTC without a zone.
+
+    Per asset and `bucket` (available, locked) the sum of all quantities is the balance.
+    """
+
+    seq: int
+    index: int
+    timestamp: datetime
+    symbol: str
+    bucket: str
+    quantity: Decimal
+    balance: Decimal
+    kind: str
+    market: str | None = None
+    order_id: str | None = None
+    trade_id: int | None = None
+    reference: str | None = None
+
+
 # --- orders ------------------------------------------------------------------------------------------
 
 
@@ -223,3 +243,4 @@ class HistoricOrder(_OrderFields, frozen=True, kw_only=True):
 
     created_at: datetime
     expiry_reason: str | None = None
+    cancel_reason: str | None = None

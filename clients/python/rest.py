@@ -1,16 +1,14 @@
 """The exchange over REST."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import httpx
 import msgspec
 
-from clients.python.decimals import Scalar, plain, text
-from clients.python.errors import ExchangeError, NotConnected, OutcomeUnknown
+from clients.python.decimals import Scalar, plain
+from clients.python.errors import ExchangeError
 from clients.python.models import (
     Account,
     Asset,
@@ -24,6 +22,7 @@ from clients.python.models import (
     Market,
     MaxOrderQuantity,
     Order,
+    Posting,
     Side,
     SortDirection,
     Status,
@@ -33,22 +32,11 @@ from clients.python.models import (
 )
 from clients.python.orders import NewOrder, decode_batch, order_key
 from clients.python.signing import Keypair
+from clients.python.transport import Params, Transport, present
 
-CONNECT_TIMEOUT_S: Final = 5.0
-ANSWER_TIMEOUT_S: Final = 10.0
-READ_ATTEMPTS: Final = 3
-RETRY_DELAY_S: Final = 0.2
 PAGE_ROWS: Final = 1000
-UNDECIDED: Final = frozenset({"TIMEOUT", "HTTP_502", "HTTP_504"})
-"""Answers to a change that don't say whether it was carried out."""
 
 T = TypeVar("T")
-Params = Mapping[str, Scalar | None]
-
-
-class _ErrorBody(msgspec.Struct):
-    code: str
-    message: str
 
 
 class ExchangeClient:
@@ -60,10 +48,7 @@ class ExchangeClient:
     """
 
     def __init__(self, url: str = "http://127.0.0.1:8000", keypair: Keypair | None = None) -> None:
-        self._keypair = keypair
-        self._http = httpx.AsyncClient(
-            base_url=url, timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), trust_env=False
-        )
+        self._transport = Transport(url, keypair)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,55 +59,55 @@ class ExchangeClient:
         await self.close()
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._transport.close()
 
     # --- venue and markets ---
 
     async def status(self) -> Status:
-        return await self._read(Status, "/api/v1/status")
+        return await self._transport.read(Status, "/api/v1/status")
 
     async def time_ms(self) -> int:
         """The exchange's clock, ms since 1970."""
-        return await self._read(int, "/api/v1/time")
+        return await self._transport.read(int, "/api/v1/time")
 
     async def assets(self) -> list[Asset]:
-        return await self._read(list[Asset], "/api/v1/assets")
+        return await self._transport.read(list[Asset], "/api/v1/assets")
 
     async def markets(self) -> list[Market]:
-        return await self._read(list[Market], "/api/v1/markets")
+        return await self._transport.read(list[Market], "/api/v1/markets")
 
     async def market(self, symbol: str) -> Market:
-        return await self._read(Market, "/api/v1/market", {"symbol": symbol})
+        return await self._transport.read(Market, "/api/v1/market", {"symbol": symbol})
 
     async def ticker(self, symbol: str, interval: TickerInterval = "1d") -> Ticker | None:
         """None if nothing has traded."""
-        body = await self._read_body("/api/v1/ticker", {"symbol": symbol, "interval": interval})
+        body = await self._transport.read_body("/api/v1/ticker", {"symbol": symbol, "interval": interval})
         return msgspec.json.decode(body, type=Ticker) if body else None
 
     async def tickers(self, interval: TickerInterval = "1d") -> list[Ticker]:
-        return await self._read(list[Ticker], "/api/v1/tickers", {"interval": interval})
+        return await self._transport.read(list[Ticker], "/api/v1/tickers", {"interval": interval})
 
     async def depth(self, symbol: str, limit: DepthLimit = 1000) -> Depth:
-        return await self._read(Depth, "/api/v1/depth", {"symbol": symbol, "limit": limit})
+        return await self._transport.read(Depth, "/api/v1/depth", {"symbol": symbol, "limit": limit})
 
     async def klines(self, symbol: str, interval: KlineInterval, start_s: int, end_s: int | None = None) -> list[Kline]:
         """Oldest first. Times in seconds since 1970."""
         params: Params = {"symbol": symbol, "interval": interval, "startTime": start_s, "endTime": end_s}
-        return await self._read(list[Kline], "/api/v1/klines", params)
+        return await self._transport.read(list[Kline], "/api/v1/klines", params)
 
     async def trades(self, symbol: str, limit: int = 100) -> list[Trade]:
         """Newest first."""
-        return await self._read(list[Trade], "/api/v1/trades", {"symbol": symbol, "limit": limit})
+        return await self._transport.read(list[Trade], "/api/v1/trades", {"symbol": symbol, "limit": limit})
 
     async def trade_history(self, symbol: str, limit: int = 100, offset: int = 0) -> list[Trade]:
         """Newest first."""
         params: Params = {"symbol": symbol, "limit": limit, "offset": offset}
-        return await self._read(list[Trade], "/api/v1/trades/history", params)
+        return await self._transport.read(list[Trade], "/api/v1/trades/history", params)
 
     # --- the account ---
 
     async def account(self) -> Account:
-        return await self._read(Account, "/api/v1/account", instruction="accountQuery")
+        return await self._transport.read(Account, "/api/v1/account", instruction="accountQuery")
 
     async def update_account(
         self,
@@ -139,47 +124,53 @@ class ExchangeClient:
             "autoRepayBorrows": auto_repay_borrows,
             "leverageLimit": None if leverage_limit is None else plain(leverage_limit),
         }
-        await self._change("PATCH", "/api/v1/account", "accountUpdate", _present(settings))
+        await self._transport.change("PATCH", "/api/v1/account", "accountUpdate", present(settings))
 
     async def balances(self) -> dict[str, Balance]:
         """By asset."""
-        return await self._read(dict[str, Balance], "/api/v1/capital", instruction="balanceQuery")
+        return await self._transport.read(dict[str, Balance], "/api/v1/capital", instruction="balanceQuery")
 
     async def max_order_quantity(self, symbol: str, side: Side, price: Decimal | None = None) -> Decimal:
         """The largest order that funds allow; without a price, a market order."""
         params: Params = {"symbol": symbol, "side": side, "price": None if price is None else plain(price)}
-        answer = await self._read(MaxOrderQuantity, "/api/v1/account/limits/order", params, "maxOrderQuantity")
+        answer = await self._transport.read(
+            MaxOrderQuantity, "/api/v1/account/limits/order", params, "maxOrderQuantity"
+        )
         return answer.max_order_quantity
 
     # --- orders ---
 
     async def place(self, order: NewOrder) -> Order:
         """The order after matching."""
-        body = await self._change("POST", "/api/v1/order", "orderExecute", order.wire(), order.client_id)
+        body = await self._transport.change("POST", "/api/v1/order", "orderExecute", order.wire(), order.client_id)
         return msgspec.json.decode(body, type=Order)
 
     async def place_batch(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeError]:
         """Place several orders, each of which stands or falls alone: its order after matching, or its refusal."""
         wire = [order.wire() for order in orders]
-        return decode_batch(await self._change("POST", "/api/v1/orders", "orderExecute", wire))
+        return decode_batch(await self._transport.change("POST", "/api/v1/orders", "orderExecute", wire))
 
     async def cancel(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """The order as it was cancelled."""
         key = order_key(symbol, order_id, client_id)
-        body = await self._change("DELETE", "/api/v1/order", "orderCancel", key, client_id)
+        body = await self._transport.change("DELETE", "/api/v1/order", "orderCancel", key, client_id)
         return msgspec.json.decode(body, type=Order)
 
     async def cancel_all(self, symbol: str) -> list[Order]:
         """Every open order of the account on a market, as it was cancelled."""
-        body = await self._change("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": symbol})
+        body = await self._transport.change("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": symbol})
         return msgspec.json.decode(body, type=list[Order])
+
+    async def cancel_all_after(self, timeout_ms: int) -> None:
+        """Have all orders of the account cancelled unless this is called again within `timeout_ms`; 0 turns it off."""
+        await self._transport.change("POST", "/api/v1/order/cancelAllAfter", "cancelAllAfter", {"timeout": timeout_ms})
 
     async def order(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """An open order. Raises ExchangeError with code RESOURCE_NOT_FOUND if there is none."""
-        return await self._read(Order, "/api/v1/order", order_key(symbol, order_id, client_id), "orderQuery")
+        return await self._transport.read(Order, "/api/v1/order", order_key(symbol, order_id, client_id), "orderQuery")
 
     async def open_orders(self, symbol: str | None = None) -> list[Order]:
-        return await self._read(list[Order], "/api/v1/orders", {"symbol": symbol}, "orderQueryAll")
+        return await self._transport.read(list[Order], "/api/v1/orders", {"symbol": symbol}, "orderQueryAll")
 
     # --- history ---
 
@@ -193,7 +184,9 @@ class ExchangeClient:
         sort: SortDirection = "Desc",
     ) -> list[HistoricOrder]:
         params: Params = {"symbol": symbol, "orderId": order_id, **_page(limit, offset, sort)}
-        return await self._read(list[HistoricOrder], "/wapi/v1/history/orders", params, "orderHistoryQueryAll")
+        return await self._transport.read(
+            list[HistoricOrder], "/wapi/v1/history/orders", params, "orderHistoryQueryAll"
+        )
 
     async def fills(
         self,
@@ -213,11 +206,32 @@ class ExchangeClient:
             "to": to_ms,
             **_page(limit, offset, sort),
         }
-        return await self._read(list[Fill], "/wapi/v1/history/fills", params, "fillHistoryQueryAll")
+        return await self._transport.read(list[Fill], "/wapi/v1/history/fills", params, "fillHistoryQueryAll")
+
+    async def ledger(
+        self,
+        asset: str | None = None,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        sort: SortDirection = "Desc",
+    ) -> list[Posting]:
+        """Every movement of the account's balances."""
+        params: Params = {"symbol": asset, "from": from_ms, "to": to_ms, **_page(limit, offset, sort)}
+        return await self._transport.read(list[Posting], "/wapi/v1/history/ledger", params, "ledgerHistoryQueryAll")
 
     async def every_order(self, symbol: str | None = None) -> AsyncIterator[HistoricOrder]:
         """The whole order history, oldest first, page by page."""
         async for row in _pages(lambda offset: self.order_history(symbol, limit=PAGE_ROWS, offset=offset, sort="Asc")):
+            yield row
+
+    async def every_posting(self, asset: str | None = None, *, from_ms: int | None = None) -> AsyncIterator[Posting]:
+        """All movements of the account's balances, oldest first, page by page."""
+        async for row in _pages(
+            lambda offset: self.ledger(asset, from_ms=from_ms, limit=PAGE_ROWS, offset=offset, sort="Asc")
+        ):
             yield row
 
     async def every_fill(self, symbol: str | None = None, *, from_ms: int | None = None) -> AsyncIterator[Fill]:
@@ -226,73 +240,6 @@ class ExchangeClient:
             lambda offset: self.fills(symbol, from_ms=from_ms, limit=PAGE_ROWS, offset=offset, sort="Asc")
         ):
             yield row
-
-    # --- requests ---
-
-    async def _read(self, kind: type[T], path: str, params: Params | None = None, instruction: str | None = None) -> T:
-        return msgspec.json.decode(await self._read_body(path, params, instruction), type=kind)
-
-    async def _read_body(self, path: str, params: Params | None = None, instruction: str | None = None) -> bytes:
-        """The answer to a GET, tried again while the exchange is out of reach or asks for patience."""
-        present = _present(params or {})
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            headers = self._signed(instruction, [present]) if instruction else {}
-            query = {name: text(value) for name, value in present.items()}
-            try:
-                return _accepted(await self._http.get(path, params=query, headers=headers))
-            except ExchangeError as refusal:
-                if not refusal.transient or attempt == READ_ATTEMPTS:
-                    raise
-            except httpx.TransportError as error:
-                if attempt == READ_ATTEMPTS:
-                    raise NotConnected(f"GET {path}: {error or type(error).__name__}") from error
-            await asyncio.sleep(RETRY_DELAY_S * attempt)
-        raise AssertionError("every attempt returns or raises")
-
-    async def _change(
-        self,
-        method: str,
-        path: str,
-        instruction: str,
-        body: Mapping[str, Scalar] | Sequence[Mapping[str, Scalar]],
-        client_id: int | None = None,
-    ) -> bytes:
-        items = [body] if isinstance(body, Mapping) else body
-        headers = self._signed(instruction, items) | {"Content-Type": "application/json"}
-        try:
-            answer = await self._http.request(method, path, content=msgspec.json.encode(body), headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise NotConnected(f"{method} {path}: {error}") from error
-        except httpx.TransportError as error:
-            raise OutcomeUnknown(f"{method} {path}", client_id) from error
-        if answer.status_code == httpx.codes.ACCEPTED:
-            raise OutcomeUnknown(f"{method} {path}", client_id)
-        try:
-            return _accepted(answer)
-        except ExchangeError as refusal:
-            if refusal.code in UNDECIDED:
-                raise OutcomeUnknown(f"{method} {path}", client_id) from refusal
-            raise
-
-    def _signed(self, instruction: str, items: Sequence[Mapping[str, Scalar]]) -> dict[str, str]:
-        if self._keypair is None:
-            raise ValueError("this call needs a keypair")
-        return self._keypair.headers(instruction, items)
-
-
-def _accepted(answer: httpx.Response) -> bytes:
-    """The body of an answer. Raises ExchangeError for a refusal."""
-    if answer.is_success:
-        return answer.content
-    try:
-        refusal = msgspec.json.decode(answer.content, type=_ErrorBody)
-    except msgspec.DecodeError:
-        raise ExchangeError(f"HTTP_{answer.status_code}", answer.text, answer.status_code) from None
-    raise ExchangeError(refusal.code, refusal.message, answer.status_code)
-
-
-def _present(params: Params) -> dict[str, Scalar]:
-    return {name: value for name, value in params.items() if value is not None}
 
 
 def _page(limit: int, offset: int, sort: SortDirection) -> dict[str, Scalar]:

@@ -18,6 +18,7 @@ from clients.python.events import (
     Event,
     KlineEvent,
     OrderEvent,
+    StatusEvent,
     TickerEvent,
     TradeEvent,
 )
@@ -182,6 +183,10 @@ class Streams:
         self, callback: Callable[[BalanceEvent], None] | None = None
     ) -> Subscription[BalanceEvent]:
         return await self._subscribe("account.balanceUpdate", BalanceEvent, callback)
+
+    async def status(self, callback: Callable[[StatusEvent], None] | None = None) -> Subscription[StatusEvent]:
+        """Changes of the venue's and the markets' state."""
+        return await self._subscribe("status", StatusEvent, callback)
 
     # --- subscribing ---
 

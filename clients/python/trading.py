@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -15,7 +15,16 @@ from clients.python.decimals import Scalar
 from clients.python.errors import ClientError, ExchangeError, NotConnected, NotPlaced, OutcomeUnknown
 from clients.python.link import Link
 from clients.python.models import Order
-from clients.python.orders import NewOrder, decode_batch, order_key
+from clients.python.orders import NewOrder, order_key
+from clients.python.protocol import (
+    Request,
+    decode_answer,
+    decode_nothing,
+    decode_order,
+    decode_orders,
+    decode_outcomes,
+    frame,
+)
 from clients.python.signing import WINDOW_MS, Keypair, signing_text
 
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -26,51 +35,6 @@ NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
 T = TypeVar("T")
 Params = dict[str, Scalar]
 _log: Final = logging.getLogger(__name__)
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    id: int | None = None
-    status: int = 400
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
-
-    def accepted(self) -> msgspec.Raw:
-        """The result. Raises ExchangeError for a refusal."""
-        if self.error is not None:
-            raise ExchangeError(self.error.code, self.error.message, self.status)
-        return self.result
-
-
-_answer: Final = msgspec.json.Decoder(_Answer)
-_decode_order: Final = msgspec.json.Decoder(Order).decode
-_decode_orders: Final = msgspec.json.Decoder(list[Order]).decode
-
-
-class _Request:
-    """A request in flight.
-
-    `recover` finds its outcome on a later connection; a request without it fails with its connection.
-    """
-
-    def __init__(
-        self, decode: Callable[[msgspec.Raw], object], recover: Callable[[], Awaitable[object]] | None = None
-    ) -> None:
-        self.decode = decode
-        self.recover = recover
-        self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def succeed(self, result: object) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
 
 
 class TradingSession:
@@ -93,8 +57,8 @@ class TradingSession:
             url, on_open=self._log_in, on_frame=self._on_frame, on_lost=self._on_lost, on_failed=self._on_failed
         )
         self._last_id = 0
-        self._in_flight: dict[int, _Request] = {}
-        self._unknown: deque[_Request] = deque()
+        self._in_flight: dict[int, Request] = {}
+        self._unknown: deque[Request] = deque()
         self._recovery: asyncio.Task[None] | None = None
         self._cancel_on_disconnect = False
         self._failure: ExchangeError | None = None
@@ -134,7 +98,7 @@ class TradingSession:
                 raise NotPlaced(order.client_id)
             return found
 
-        return await self._request("order.place", order.wire(), _decode_order, recover)
+        return await self._request("order.place", order.wire(), decode_order, recover)
 
     async def place_batch(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeError | NotPlaced]:
         """Place several orders of one market, each of which stands or falls alone."""
@@ -143,7 +107,7 @@ class TradingSession:
             return [await self._find_placed(order) or NotPlaced(order.client_id) for order in orders]
 
         params = [order.wire() for order in orders]
-        return await self._request("order.batch", params, _decode_batch, recover)
+        return await self._request("order.batch", params, decode_outcomes, recover)
 
     async def cancel(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """The order as it was cancelled. Raises ExchangeError with code RESOURCE_NOT_FOUND if it is not open."""
@@ -151,7 +115,7 @@ class TradingSession:
 
         async def recover() -> Order:
             try:
-                return await self._ask("order.cancel", key, _decode_order)
+                return await self._ask("order.cancel", key, decode_order)
             except ExchangeError as refusal:
                 if refusal.code != NOT_FOUND:
                     raise
@@ -160,7 +124,7 @@ class TradingSession:
                     raise
                 return order
 
-        return await self._request("order.cancel", key, _decode_order, recover)
+        return await self._request("order.cancel", key, decode_order, recover)
 
     async def cancel_all(self, symbol: str) -> list[Order]:
         """Every open order of the account on a market, as it was cancelled."""
@@ -169,13 +133,13 @@ class TradingSession:
             # Sent again it would also end orders placed after it, so the caller decides.
             raise OutcomeUnknown("order.cancelAll")
 
-        return await self._request("order.cancelAll", {"symbol": symbol}, _decode_orders, recover)
+        return await self._request("order.cancelAll", {"symbol": symbol}, decode_orders, recover)
 
     async def query(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """An order, open or ended. Raises ExchangeError with code RESOURCE_NOT_FOUND if there is none."""
         key = order_key(symbol, order_id, client_id)
         return await self._request(
-            "order.query", key, _decode_order, lambda: self._ask("order.query", key, _decode_order)
+            "order.query", key, decode_order, lambda: self._ask("order.query", key, decode_order)
         )
 
     # --- safety switches ---
@@ -193,7 +157,7 @@ class TradingSession:
         await self._set("order.cancelAllAfter", {"timeout": timeout_ms})
 
     async def _set(self, method: str, params: Params) -> None:
-        await self._request(method, params, _decode_nothing, lambda: self._ask(method, params, _decode_nothing))
+        await self._request(method, params, decode_nothing, lambda: self._ask(method, params, decode_nothing))
 
     # --- requests and answers ---
 
@@ -201,7 +165,7 @@ class TradingSession:
         self, method: str, params: object, decode: Callable[[msgspec.Raw], T], recover: Callable[[], Awaitable[T]]
     ) -> T:
         """Send a request and wait for its outcome, on later connections if need be."""
-        request = _Request(decode, recover)
+        request = Request(decode, recover)
         request_id = await self._send(request, method, params)
         done, _ = await asyncio.wait([request.outcome], timeout=ANSWER_TIMEOUT_S)
         if not done:
@@ -216,7 +180,7 @@ class TradingSession:
 
     async def _ask(self, method: str, params: object, decode: Callable[[msgspec.Raw], T]) -> T:
         """Send a request and wait for its answer on this connection only. Raises NotConnected if that breaks."""
-        request = _Request(decode)
+        request = Request(decode)
         await self._send(request, method, params)
         done, _ = await asyncio.wait([request.outcome], timeout=ANSWER_TIMEOUT_S)
         if not done:
@@ -224,14 +188,14 @@ class TradingSession:
         answer: T = await request.outcome
         return answer
 
-    async def _send(self, request: _Request, method: str, params: object) -> int:
+    async def _send(self, request: Request, method: str, params: object) -> int:
         if self._failure is not None:
             raise self._failure
         socket = self._link.socket
         request_id = self._next_id()
         self._in_flight[request_id] = request
         try:
-            await socket.send(_frame(request_id, method, params))
+            await socket.send(frame(request_id, method, params))
         except ConnectionClosed:
             pass  # the link tells `_on_lost`, which sees to everything in flight
         return request_id
@@ -240,15 +204,15 @@ class TradingSession:
         self._last_id += 1
         return self._last_id
 
-    def _on_frame(self, frame: str | bytes) -> None:
+    def _on_frame(self, message: str | bytes) -> None:
         try:
-            answer = _answer.decode(frame)
+            answer = decode_answer(message)
         except msgspec.MsgspecError:
-            _log.exception("not an answer: %s", frame)
+            _log.exception("not an answer: %s", message)
             return
         request = self._in_flight.pop(answer.id, None) if answer.id is not None else None
         if request is None:
-            _log.warning("an answer to no request: %s", frame)
+            _log.warning("an answer to no request: %s", message)
             return
         try:
             request.succeed(request.decode(answer.accepted()))
@@ -276,8 +240,8 @@ class TradingSession:
     async def _exchange(self, socket: ClientConnection, method: str, params: object) -> None:
         """One request and its answer on a connection nobody else uses yet."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            await socket.send(_frame(self._next_id(), method, params))
-            _answer.decode(await socket.recv()).accepted()
+            await socket.send(frame(self._next_id(), method, params))
+            decode_answer(await socket.recv()).accepted()
 
     def _on_lost(self) -> None:
         lost, self._in_flight = self._in_flight, {}
@@ -324,28 +288,20 @@ class TradingSession:
         if found is not None:
             return found
         try:
-            return await self._ask("order.cancel", key, _decode_order)
+            return await self._ask("order.cancel", key, decode_order)
         except ExchangeError as refusal:
             if refusal.code in ("TOO_MANY_REQUESTS", "TIMEOUT", "SERVER_ERROR"):
                 raise  # it didn't get into the queue
+            if refusal.code == "MAINTENANCE":
+                await asyncio.sleep(
+                    RECOVERY_DELAY_S
+                )  # an exchange that is stopping queues nothing, but empties its queue
         return await self._look_up(key)
 
     async def _look_up(self, key: Params) -> Order | None:
         try:
-            return await self._ask("order.query", key, _decode_order)
+            return await self._ask("order.query", key, decode_order)
         except ExchangeError as refusal:
             if refusal.code == NOT_FOUND:
                 return None
             raise
-
-
-def _frame(request_id: int, method: str, params: object) -> str:
-    return msgspec.json.encode({"id": request_id, "method": method, "params": params}).decode()
-
-
-def _decode_batch(result: msgspec.Raw) -> list[Order | ExchangeError | NotPlaced]:
-    return [*decode_batch(result)]
-
-
-def _decode_nothing(_result: msgspec.Raw) -> None:
-    return None
