@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.admin_client import Reason, send, venue_of
+from exchange.cli.admin_client import Reason, asset_of, send, venue_of
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import scaled
 from exchange.values.commands import AddKey, CreditDeposit, OpenAccount, RevokeKey, SetUserTier
@@ -63,7 +63,7 @@ def deposit(
 ) -> None:
     """Credit a deposit."""
     try:
-        atoms = scaled(amount, venue_of(context).asset(asset).decimals)
+        atoms = scaled(amount, asset_of(venue_of(context), asset).decimals)
     except ValueError as error:
         stop(Exit.USAGE, str(error))
     send(context, CreditDeposit(AdminId(0), AccountId(account), asset, atoms, reference))

@@ -1,7 +1,6 @@
 """Signed admin requests: any admin command out, its record's events back."""
 
 import time
-from hashlib import sha256
 from typing import Annotated, Any
 
 import httpx
@@ -10,45 +9,16 @@ import typer
 
 from exchange.cli.exits import Exit, console, stop
 from exchange.cli.keys import KeyFile
+from exchange.gateway.admin_api import PATHS, STATUS, AdminPath, Recorded, Venue
+from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
 from exchange.values.commands import AdminCommand
-from exchange.values.events import AnyEvent, Refused
+from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
-from exchange.values.views import MarketView, StatusView
+from exchange.values.views import MarketView
 
 Reason = Annotated[str, typer.Option(help="Why; kept in the record, and shown to the public where it shuts something.")]
 
 TIMEOUT_S = 10.0
-WINDOW_MS = 5_000
-
-
-class Venue(msgspec.Struct, frozen=True):
-    """The venue as an admin sees it, in the exchange's own units."""
-
-    status: StatusView
-    assets: list[AssetSpec]
-    markets: list[MarketView]
-
-    def asset(self, symbol: str) -> AssetSpec:
-        for asset in self.assets:
-            if asset.symbol == symbol:
-                return asset
-        stop(Exit.USAGE, f"asset {symbol} is not listed; there are {', '.join(asset.symbol for asset in self.assets)}")
-
-    def market(self, symbol: str) -> MarketView:
-        for market in self.markets:
-            if market.spec.symbol == symbol:
-                return market
-        stop(
-            Exit.USAGE,
-            f"market {symbol} is not listed; there are {', '.join(market.spec.symbol for market in self.markets)}",
-        )
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """The record a command became."""
-
-    seq: int
-    events: list[AnyEvent]
 
 
 class AdminClient:
@@ -59,37 +29,34 @@ class AdminClient:
         self._key = key
 
     def venue(self) -> Venue:
-        return msgspec.json.decode(self._request("GET", "/admin/v1/status"), type=Venue)
+        return msgspec.json.decode(self._request("GET", STATUS), type=Venue)
 
     def execute(self, command: AdminCommand) -> Recorded:
         """Have `command` carried out; the server fills in who asked, from the key."""
         fields: dict[str, Any] = msgspec.to_builtins(command)
-        del fields["admin"]
-        return msgspec.json.decode(
-            self._request("POST", "/admin/v1/commands", msgspec.json.encode(fields)), type=Recorded
-        )
+        del fields["type"], fields["admin"]
+        return msgspec.json.decode(self._request("POST", PATHS[type(command)], fields), type=Recorded)
 
-    def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
-        timestamp_ms = time.time_ns() // 1_000_000
-        signed = (
-            f"instruction=admin&body={sha256(body).hexdigest()}&method={method}&path={path}"
-            f"&timestamp={timestamp_ms}&window={WINDOW_MS}"
-        )
+    def _request(self, method: str, to: AdminPath, fields: dict[str, Any] | None = None) -> bytes:
+        body = b"" if fields is None else msgspec.json.encode(fields)
+        timestamp, window = str(time.time_ns() // 1_000_000), str(DEFAULT_WINDOW_MS)
+        signed = body_fields(body)
+        assert not isinstance(signed, Refusal)
         headers = {
             "Content-Type": "application/json",
             "X-API-Key": self._key.api_key,
-            "X-Timestamp": str(timestamp_ms),
-            "X-Window": str(WINDOW_MS),
-            "X-Signature": self._key.sign(signed),
+            "X-Timestamp": timestamp,
+            "X-Window": window,
+            "X-Signature": self._key.sign(signing_text(Signed(to.instruction, (signed,)), timestamp, window)),
         }
         try:
-            answer = self._http.request(method, path, content=body, headers=headers)
+            answer = self._http.request(method, to.path, content=body, headers=headers)
         except httpx.TransportError as error:
             stop(Exit.UNREACHABLE, f"no exchange answers at {self._http.base_url} ({error})", "exchange serve")
         if answer.is_success:
             return answer.content
         try:
-            refusal = msgspec.json.decode(answer.content, type=Refused)
+            refusal = msgspec.json.decode(answer.content, type=Refusal)
         except msgspec.MsgspecError:
             stop(Exit.REFUSED, f"HTTP {answer.status_code}: {answer.text[:500]}")
         stop(Exit.REFUSED, f"{refusal.code}: {refusal.message}")
@@ -118,3 +85,18 @@ def send(context: typer.Context, command: AdminCommand) -> Recorded:
 def venue_of(context: typer.Context) -> Venue:
     session: Session = context.obj
     return session.client.venue()
+
+
+def asset_of(venue: Venue, symbol: str) -> AssetSpec:
+    for asset in venue.assets:
+        if asset.symbol == symbol:
+            return asset
+    stop(Exit.USAGE, f"asset {symbol} is not listed; there are {', '.join(asset.symbol for asset in venue.assets)}")
+
+
+def market_of(venue: Venue, symbol: str) -> MarketView:
+    for market in venue.markets:
+        if market.spec.symbol == symbol:
+            return market
+    listed = ", ".join(market.spec.symbol for market in venue.markets)
+    stop(Exit.USAGE, f"market {symbol} is not listed; there are {listed}")

@@ -6,7 +6,7 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
-from exchange.cli.admin_client import Reason, send, venue_of
+from exchange.cli.admin_client import Reason, market_of, send, venue_of
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import FeeTierTable, MarketTable, scaled
 from exchange.values.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters
@@ -69,7 +69,7 @@ def filters(
     impact_band: Band = None,
 ) -> None:
     """Change what orders of a market must satisfy; 0 in a maximum means none."""
-    now = venue_of(context).market(market)
+    now = market_of(venue_of(context), market)
     changes: dict[str, int] = {}
     try:
         for name, text in (("reference", reference_price), ("min", min_price), ("max", max_price)):

@@ -1,0 +1,162 @@
+"""A start, what it continues, and how it ends: with the real processes."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from clients.python import ExchangeClient, Keypair, limit
+from exchange.cli.exits import Exit
+from exchange.cli.found import example_settings, found
+from exchange.cli.settings import Settings, load
+from exchange.journal.layout import journal_path
+from tests.server import Account, Server, free_port
+
+ServerMaker = Callable[..., Server]
+
+
+@pytest.fixture
+def founded(tmp_path: Path) -> Settings:
+    """A venue of the example's listings in an empty data folder, on ports of its own."""
+    settings = load(example_settings(), data=tmp_path / "data", http_port=free_port(), ws_port=free_port())
+    assert settings.genesis is not None
+    found(settings, settings.genesis)
+    return settings
+
+
+def serve(settings: Settings) -> subprocess.CompletedProcess[str]:
+    """`exchange serve`, which is expected to end by itself."""
+    arguments = ["serve", "--data", str(settings.data)]
+    arguments += ["--http-port", str(settings.http_port), "--ws-port", str(settings.ws_port)]
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli", *arguments], capture_output=True, text=True, timeout=30
+    )
+
+
+def client(server: Server, account: Account) -> ExchangeClient:
+    return ExchangeClient(server.http_url, Keypair(account.api_secret))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def gone(pids: list[int], within_s: float = 10) -> bool:
+    deadline = time.monotonic() + within_s
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def test_a_stop_and_a_start_go_on_where_it_was(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    alice = server.accounts["alice"]
+    async with client(server, alice) as exchange:
+        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(1), Decimal(140)))
+    server.restart()
+    assert server.accounts["alice"] == alice
+    async with client(server, alice) as exchange:
+        assert [each.id for each in await exchange.open_orders("SOL_USDC")] == [order.id]
+        assert {market.order_book_state for market in await exchange.markets()} == {"Open"}
+        await exchange.cancel("SOL_USDC", order_id=order.id)
+    assert server.stop(signal.SIGINT) == Exit.OK
+
+
+async def test_a_killed_exchange_takes_its_children_along_and_comes_back(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    alice = server.accounts["alice"]
+    async with client(server, alice) as exchange:
+        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(1), Decimal(140)))
+    assert server.process is not None
+    children = children_of(server.process.pid)
+    assert len(children) == 2
+    server.kill()
+    assert gone(children)
+    server.start()
+    async with client(server, alice) as exchange:
+        assert [each.id for each in await exchange.open_orders("SOL_USDC")] == [order.id]
+
+
+def test_a_signal_for_the_whole_group_stops_it_in_order(fresh_server: ServerMaker) -> None:
+    """As Ctrl-C on a terminal does; a second one changes nothing."""
+    server = fresh_server()
+    assert server.process is not None
+    os.killpg(server.process.pid, signal.SIGINT)
+    os.killpg(server.process.pid, signal.SIGINT)
+    assert server.process.wait(20) == Exit.OK
+    assert "StopProcess" in last_record(server.data)
+
+
+def last_record(data: Path) -> str:
+    shown = subprocess.run(
+        [sys.executable, "-m", "exchange.cli", "journal", "show", "--data", str(data), "--last", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return shown.stdout
+
+
+def test_an_exchange_that_runs_keeps_a_second_one_out(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    second = serve(load(data=server.data, http_port=free_port(), ws_port=free_port()))
+    assert second.returncode == Exit.DATA_LOCKED, second.stderr
+    assert server.answers()
+
+
+@pytest.fixture(params=["http_port", "ws_port"])
+def taken(request: pytest.FixtureRequest, founded: Settings) -> Iterator[Settings]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield founded.model_copy(update={request.param: other.getsockname()[1]})
+
+
+def test_a_port_in_use_is_named(taken: Settings) -> None:
+    ended = serve(taken)
+    assert ended.returncode == Exit.PORT_IN_USE
+    assert "in use" in ended.stderr
+
+
+def test_without_a_journal_it_says_how_to_found_one(tmp_path: Path) -> None:
+    ended = serve(Settings(data=tmp_path / "nothing"))
+    assert ended.returncode == Exit.NOT_FOUNDED
+    assert "exchange init" in ended.stderr
+
+
+def test_a_changed_record_is_not_started_from(founded: Settings) -> None:
+    with sqlite3.connect(journal_path(founded.data)) as journal:
+        journal.execute("UPDATE batches SET lines = replace(lines, 'Demo exchange', 'Bad exchange')")
+    ended = serve(founded)
+    assert ended.returncode == Exit.JOURNAL_DAMAGED, ended.stderr
+    assert "seq 1" in ended.stderr
+
+
+def test_lost_records_are_noticed(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    assert server.stop() == Exit.OK
+    with sqlite3.connect(journal_path(server.data)) as journal:
+        journal.execute("DELETE FROM batches WHERE first_seq = (SELECT max(first_seq) FROM batches)")
+    for snapshot in (server.data / "snapshots").iterdir():
+        snapshot.unlink()
+    ended = serve(load(data=server.data, http_port=server.http_port, ws_port=server.ws_port))
+    assert ended.returncode == Exit.BEHIND_WITNESS, ended.stderr
+
+
+def test_a_clock_behind_the_journal_is_not_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(example_settings(), data=tmp_path / "data", http_port=free_port(), ws_port=free_port())
+    assert settings.genesis is not None
+    tomorrow_ns = time.time_ns() + 86_400 * 10**9
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time_ns", lambda: tomorrow_ns)
+        found(settings, settings.genesis)
+    ended = serve(settings)
+    assert ended.returncode == Exit.CLOCK_BEHIND, ended.stderr
