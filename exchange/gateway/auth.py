@@ -92,7 +92,7 @@ def body_fields(body: bytes) -> list[Field] | Refusal:
     """The top-level fields of a JSON object; numbers, lists and objects keep the text they were sent with."""
     try:
         return _fields(_object_decoder.decode(body)) if body else []
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return UNREADABLE
 
 
@@ -100,7 +100,7 @@ def batch_fields(body: bytes) -> list[list[Field]] | Refusal:
     """The fields of each object of a JSON array."""
     try:
         return [_fields(item) for item in _list_decoder.decode(body)]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return UNREADABLE
 
 

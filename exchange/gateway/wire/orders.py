@@ -287,6 +287,9 @@ class MarketOrder(WireOrder, frozen=True, kw_only=True):
     operation: str | msgspec.UnsetType = msgspec.UNSET
 
 
+AnyOrder = LimitOrder | MarketOrder
+
+
 class BatchError(msgspec.Struct, frozen=True, gc=False):
     """One order of a batch that was refused."""
 
@@ -295,7 +298,7 @@ class BatchError(msgspec.Struct, frozen=True, gc=False):
     operation: str = "Err"
 
 
-def order_to_wire(order: OrderView, spec: MarketSpec, operation: str | msgspec.UnsetType = msgspec.UNSET) -> WireOrder:
+def order_to_wire(order: OrderView, spec: MarketSpec, operation: str | msgspec.UnsetType = msgspec.UNSET) -> AnyOrder:
     """An order as `/order` and `/orders` show it; `operation` is for an item of a batch answer."""
     if order.order_type is OrderType.LIMIT:
         return LimitOrder(

@@ -1,0 +1,192 @@
+"""The admin API: every admin command is a POST of its fields, and each one is a record with its actor and reason.
+
+Bodies and answers are in the exchange's own words and units (atoms, ticks, lots, ppm), as they stand in the journal.
+Admins sign with their own keys, by the same rules as traders; the instruction is `admin:` and the rest of the path,
+with dots for slashes. The core checks roles.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from exchange.gateway.operations import Routes
+from exchange.runtime.port import Exchange
+from exchange.values.commands import (
+    ActivateRule,
+    AddAdmin,
+    AddKey,
+    AdminCommand,
+    CreditDeposit,
+    ListAsset,
+    ListMarket,
+    OpenAccount,
+    RevokeAdmin,
+    RevokeKey,
+    SetAutoResume,
+    SetFeeTiers,
+    SetFilters,
+    SetLimits,
+    SetMode,
+    SetPause,
+    SetUserTier,
+)
+from exchange.values.events import AnyEvent
+from exchange.values.refusals import Refusal
+from exchange.values.specs import AssetSpec
+from exchange.values.views import AdminView, MarketView, StatusView
+
+routes = Routes("Admin")
+
+_PREFIX: Final = "/admin/v1/"
+_KEY: Final = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+_FILTERS: Final = {"reference_price_ticks": 15_000, "min_lots": 1}
+
+Example = dict[str, Any]
+
+
+class Venue(msgspec.Struct, frozen=True):
+    """The venue as an admin sees it."""
+
+    status: StatusView
+    assets: tuple[AssetSpec, ...]
+    markets: tuple[MarketView, ...]
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """The record a command became, and what it caused."""
+
+    seq: int
+    events: tuple[AnyEvent, ...]
+
+
+class AdminPath(msgspec.Struct, frozen=True):
+    """Where a kind of command is sent, and what is signed."""
+
+    path: str
+    instruction: str
+
+
+def _at(name: str) -> AdminPath:
+    return AdminPath(_PREFIX + name, "admin:" + name.replace("/", "."))
+
+
+STATUS: Final = _at("status")
+#: For every admin command. A client posts the command's fields without its type and without `admin`, which the
+#: key says.
+PATHS: Final[dict[type[AdminCommand], AdminPath]] = {
+    SetMode: _at("mode"),
+    SetPause: _at("pause"),
+    OpenAccount: _at("accounts"),
+    AddKey: _at("keys"),
+    RevokeKey: _at("keys/revoke"),
+    CreditDeposit: _at("deposits"),
+    SetUserTier: _at("user-tier"),
+    SetFeeTiers: _at("fee-tiers"),
+    ListAsset: _at("assets"),
+    ListMarket: _at("markets"),
+    SetFilters: _at("filters"),
+    SetLimits: _at("limits"),
+    SetAutoResume: _at("auto-resume"),
+    ActivateRule: _at("rules"),
+    AddAdmin: _at("admins"),
+    RevokeAdmin: _at("admins/revoke"),
+}
+
+_REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
+    SetMode: (
+        "Change the mode of a market, or of the venue.",
+        {"mode": "POST_ONLY", "market": "SOL_USDC", "reason": "Opening after maintenance"},
+    ),
+    SetPause: (
+        "Throw one of the switches beside the modes.",
+        {"pause": "deposits", "asset": "SOL", "paused": True, "reason": "The chain's provider is down"},
+    ),
+    OpenAccount: ("Open a user's first account, or a sub-account of `user`.", {"label": "alice"}),
+    AddKey: (
+        "Give an account an API key.",
+        {"account": 1_700_000, "public_key": _KEY, "scopes": ["read", "trade"], "label": "bot"},
+    ),
+    RevokeKey: ("Take an API key out of force.", {"key_id": 180, "reason": "Lost by its owner"}),
+    CreditDeposit: (
+        "Credit what arrived from outside, once per `reference`.",
+        {"account": 1_700_000, "asset": "USDC", "atoms": 1_000_000_000, "reference": "wire 2026-03-01/17"},
+    ),
+    SetUserTier: ("Put a user on a fee tier.", {"user": 17, "tier": 1, "reason": "Volume of February"}),
+    SetFeeTiers: (
+        "Replace the fee tiers.",
+        {
+            "fee_tiers": [{"name": "VIP 0", "spot_maker_ppm": 800, "spot_taker_ppm": 1_000}],
+            "reason": "New schedule",
+        },
+    ),
+    ListAsset: ("List an asset.", {"asset": {"symbol": "JUP", "decimals": 6, "display_name": "Jupiter"}}),
+    ListMarket: (
+        "List a market; it starts OFFLINE.",
+        {
+            "market": {
+                "spec": {
+                    "symbol": "JUP_USDC",
+                    "kind": "SPOT",
+                    "base": "JUP",
+                    "quote": "USDC",
+                    "base_decimals": 6,
+                    "quote_decimals": 6,
+                    "tick_e9": 100_000,
+                    "step_e9": 100_000_000,
+                    "base_atoms_per_lot": 100_000,
+                    "quote_atoms_per_tick_lot": 10,
+                },
+                "filters": _FILTERS,
+            }
+        },
+    ),
+    SetFilters: (
+        "Replace a market's filters.",
+        {"market": "SOL_USDC", "filters": _FILTERS, "reason": "Wider band"},
+    ),
+    SetLimits: (
+        "Set the limits the core itself holds.",
+        {"limits": {"open_orders_per_market": 500}, "reason": "Too many resting orders"},
+    ),
+    SetAutoResume: (
+        "Whether a clean start of the same build steps back to the modes before it.",
+        {"auto_resume": False, "reason": "Maintenance tonight"},
+    ),
+    ActivateRule: ("Switch a named rule version on, for ever.", {"rule": "BAND_BY_SIDE", "reason": "As announced"}),
+    AddAdmin: (
+        "Add an admin.",
+        {"added": {"name": "bob", "public_key": _KEY, "roles": ["operator"]}, "reason": "Second operator"},
+    ),
+    RevokeAdmin: ("Take an admin's rights away.", {"revoked": 42, "reason": "Left the company"}),
+}
+
+
+@routes.admin("GET", STATUS.path, STATUS.instruction, example=None)
+async def status(exchange: Exchange, admin: AdminView) -> Venue:
+    """Modes with their reasons, pauses, and what is listed."""
+    return Venue(exchange.status(), exchange.assets(), exchange.markets())
+
+
+def _fields_of(command: type[AdminCommand]) -> type[msgspec.Struct]:
+    """A command's fields but for `admin`, as the body of its request."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        (field.name, field.type) if field.required else (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(command)
+        if field.name != "admin"
+    ]
+    return msgspec.defstruct(command.__name__, fields, frozen=True, forbid_unknown_fields=True)
+
+
+def _enter(command: type[AdminCommand], summary: str, request: Example) -> None:
+    async def execute(exchange: Exchange, admin: AdminView, params: msgspec.Struct) -> Recorded | Refusal:
+        outcome = await exchange.execute(command(admin=admin.admin, **msgspec.structs.asdict(params)))
+        return outcome.refusal or Recorded(outcome.seq, outcome.events)
+
+    execute.__doc__ = summary
+    execute.__annotations__["params"] = _fields_of(command)
+    where = PATHS[command]
+    routes.admin("POST", where.path, where.instruction, request=request, example={"seq": 5_406, "events": []})(execute)
+
+
+for _command, (_summary, _request) in _REQUESTS.items():
+    _enter(_command, _summary, _request)

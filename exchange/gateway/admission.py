@@ -1,0 +1,92 @@
+"""Who may ask how much: named limits on requests, each with a clear refusal and the time to wait."""
+
+from typing import Final
+
+import msgspec
+
+from exchange.values.ids import AccountId
+from exchange.values.refusals import Code, Refusal
+
+MINUTE_US: Final = 60_000_000
+#: Accounts or addresses one rate keeps count of; beyond it those that are idle are forgotten, then all.
+MAX_TRACKED: Final = 100_000
+
+
+class GatewayLimits(msgspec.Struct, frozen=True):
+    """Limits on requests over HTTP; the rate per account also counts what comes over WebSocket."""
+
+    #: Signed requests of one account; each order of a batch counts as one.
+    requests_per_minute: int = 2_000
+    #: Unsigned requests from one address.
+    public_requests_per_minute: int = 2_000
+    #: Requests for klines and past trades from one address, within the rate above.
+    history_requests_per_minute: int = 120
+    #: Requests from one address whose key is unknown or whose signature fails; then it signs in vain for a while.
+    failed_signatures_per_minute: int = 120
+    #: Requests of one account that wait for their answer.
+    in_flight_per_account: int = 256
+    #: Bytes of a request's body.
+    body_bytes: int = 65_536
+    #: Orders in one batch.
+    batch_orders: int = 50
+
+
+class Rate:
+    """At most `per_minute` in any minute for each key, all at once or spread (the generic cell rate algorithm)."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._interval_us = MINUTE_US // per_minute
+        #: When the requests admitted so far would be through at an even pace; in the past: idle.
+        self._through_us: dict[int | str, int] = {}
+
+    def wait_s(self, key: int | str, now_us: int, cost: int = 1) -> int:
+        """0 and counted; or the seconds until `cost` more would be admitted."""
+        through_us = max(self._through_us.get(key, 0), now_us) + cost * self._interval_us
+        excess_us = through_us - now_us - MINUTE_US
+        if excess_us > 0:
+            return excess_us // 1_000_000 + 1
+        if len(self._through_us) >= MAX_TRACKED and key not in self._through_us:
+            self._forget(now_us)
+        self._through_us[key] = through_us
+        return 0
+
+    def exhausted_s(self, key: int | str, now_us: int) -> int:
+        """The seconds until one more would be admitted, without counting it."""
+        excess_us = max(self._through_us.get(key, 0), now_us) + self._interval_us - now_us - MINUTE_US
+        return excess_us // 1_000_000 + 1 if excess_us > 0 else 0
+
+    def _forget(self, now_us: int) -> None:
+        self._through_us = {key: through_us for key, through_us in self._through_us.items() if through_us > now_us}
+        if len(self._through_us) >= MAX_TRACKED:
+            self._through_us.clear()
+
+
+class Admission:
+    """The counts of one process. Waits are in seconds; 0 means come in."""
+
+    def __init__(self, limits: GatewayLimits) -> None:
+        self.limits = limits
+        self.accounts = Rate(limits.requests_per_minute)
+        self.addresses = Rate(limits.public_requests_per_minute)
+        self.history = Rate(limits.history_requests_per_minute)
+        self.failures = Rate(limits.failed_signatures_per_minute)
+        self._in_flight: dict[AccountId, int] = {}
+
+    def enter(self, account: AccountId) -> bool:
+        """Count a request in, unless the account has too many waiting. Whoever got in must `leave`."""
+        waiting = self._in_flight.get(account, 0)
+        if waiting >= self.limits.in_flight_per_account:
+            return False
+        self._in_flight[account] = waiting + 1
+        return True
+
+    def leave(self, account: AccountId) -> None:
+        waiting = self._in_flight[account] - 1
+        if waiting:
+            self._in_flight[account] = waiting
+        else:
+            del self._in_flight[account]
+
+
+def too_many(wait_s: int) -> Refusal:
+    return Refusal(Code.TOO_MANY_REQUESTS, f"Too many requests: try again in {wait_s} s")

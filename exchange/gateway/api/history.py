@@ -1,0 +1,161 @@
+"""History of an account: orders, fills, and every posting on its ledger."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from exchange.gateway.api import examples
+from exchange.gateway.api.market_data import MarketType
+from exchange.gateway.api.parameters import MAX_PAGE, PageQuery, SpanQuery
+from exchange.gateway.operations import Answer, Routes, paged
+from exchange.gateway.wire import history as wire
+from exchange.gateway.wire.errors import INVALID_SYMBOL
+from exchange.gateway.wire.orders import order_id_of
+from exchange.runtime.port import Exchange, Page
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import KeyView, LedgerLine
+
+routes = Routes("History")
+
+FillType = Literal[
+    "User",
+    "BookLiquidation",
+    "Adl",
+    "Backstop",
+    "Liquidation",
+    "AllLiquidation",
+    "CollateralConversion",
+    "CollateralConversionAndSpotLiquidation",
+]
+
+
+class OrdersQuery(PageQuery, frozen=True, kw_only=True):
+    order_id: str | None = None
+    symbol: str | None = None
+    market_type: tuple[MarketType, ...] = ()
+
+
+class FillsQuery(SpanQuery, frozen=True, kw_only=True):
+    """`fillType` User is all there is on spot markets."""
+
+    order_id: str | None = None
+    symbol: str | None = None
+    fill_type: FillType | None = None
+    market_type: tuple[MarketType, ...] = ()
+
+
+class LedgerQuery(SpanQuery, frozen=True, kw_only=True):
+    """`symbol` is an asset's. As CSV everything from `offset` on is sent, whatever `limit` says."""
+
+    symbol: str | None = None
+    format: Literal["json", "csv"] = "json"
+
+
+@routes.signed("GET", "/wapi/v1/history/orders", "orderHistoryQueryAll", example=[examples.HISTORICAL_ORDER])
+async def orders(
+    exchange: Exchange, key: KeyView, params: OrdersQuery
+) -> list[wire.HistoricalOrder] | Answer | Refusal:
+    """Orders, open and ended. `createdAt` is text; `cancelReason` says who asked for a cancel."""
+    found_id = _order_id(params.order_id)
+    if isinstance(found_id, Refusal):
+        return _none_or(found_id, params)
+    if params.symbol is not None and exchange.market(params.symbol) is None:
+        return INVALID_SYMBOL
+    if params.market_type and "SPOT" not in params.market_type:
+        return paged((), params.limit, params.offset, 0)
+    found = await exchange.order_history(key.account, params.page(), market=params.symbol, order_id=found_id)
+    if isinstance(found, Refusal):
+        return found
+    specs = {market.spec.symbol: market.spec for market in exchange.markets()}
+    rows = [wire.historical_order_to_wire(order, specs[order.market]) for order in found.rows]
+    return paged(rows, params.limit, params.offset, found.total)
+
+
+@routes.signed("GET", "/wapi/v1/history/fills", "fillHistoryQueryAll", example=[examples.FILL])
+async def fills(exchange: Exchange, key: KeyView, params: FillsQuery) -> list[wire.OrderFill] | Answer | Refusal:
+    """Fills, one row per order and trade. `clientId` is text here; `from` and `to` are in ms."""
+    found_id = _order_id(params.order_id)
+    if isinstance(found_id, Refusal):
+        return _none_or(found_id, params)
+    if params.symbol is not None and exchange.market(params.symbol) is None:
+        return INVALID_SYMBOL
+    if params.fill_type not in (None, "User") or (params.market_type and "SPOT" not in params.market_type):
+        return paged((), params.limit, params.offset, 0)
+    page = params.page(params.from_ms, params.to_ms)
+    found = await exchange.fills(key.account, page, market=params.symbol, order_id=found_id)
+    if isinstance(found, Refusal):
+        return found
+    specs = {market.spec.symbol: market.spec for market in exchange.markets()}
+    decimals = {asset.symbol: asset.decimals for asset in exchange.assets()}
+    rows = [wire.fill_to_wire(fill, specs[fill.market], decimals[fill.fee_asset]) for fill in found.rows]
+    return paged(rows, params.limit, params.offset, found.total)
+
+
+def _order_id(text: str | None) -> OrderId | Refusal | None:
+    return None if text is None else order_id_of(text)
+
+
+def _none_or(refusal: Refusal, params: PageQuery) -> Answer | Refusal:
+    """An order that can't exist has an empty history."""
+    return paged((), params.limit, params.offset, 0) if refusal.code is Code.RESOURCE_NOT_FOUND else refusal
+
+
+@routes.signed("GET", "/wapi/v1/history/ledger", "ledgerHistoryQueryAll", example=[examples.LEDGER_ENTRY])
+async def ledger(exchange: Exchange, key: KeyView, params: LedgerQuery) -> list[wire.LedgerEntry] | Answer | Refusal:
+    """Every posting on the account's balances, with what the balance came to.
+
+    Per asset and bucket (available, locked), the sum of all quantities is the balance. `format=csv` streams all
+    rows as a file. This venue's own.
+    """
+    decimals = {asset.symbol: asset.decimals for asset in exchange.assets()}
+    page = params.page(params.from_ms, params.to_ms)
+    if params.format == "csv":
+        page = msgspec.structs.replace(page, limit=MAX_PAGE)
+    found = await exchange.ledger(key.account, page, asset=params.symbol)
+    if isinstance(found, Refusal):
+        return found
+    if params.format == "json":
+        rows = [wire.ledger_entry_to_wire(line, decimals[line.asset]) for line in found.rows]
+        return paged(rows, params.limit, params.offset, found.total)
+    return Answer(
+        media_type="text/csv; charset=utf-8",
+        headers=(("Content-Disposition", 'attachment; filename="ledger.csv"'),),
+        pieces=_csv(exchange, key.account, params.symbol, page, found.rows, decimals),
+    )
+
+
+async def _csv(
+    exchange: Exchange,
+    account: AccountId,
+    asset: str | None,
+    page: Page,
+    lines: tuple[LedgerLine, ...],
+    decimals: dict[str, int],
+) -> AsyncIterator[bytes]:
+    """The file, page by page. Rows that are posted meanwhile are left out: its end is where it began."""
+    last_us = max((line.time_us for line in lines), default=0)
+    if not page.ascending and page.to_us is None:
+        page = msgspec.structs.replace(page, to_us=last_us + 1)
+    yield _csv_rows([wire.LEDGER_COLUMNS])
+    while lines:
+        yield _csv_rows([_values(wire.ledger_entry_to_wire(line, decimals[line.asset])) for line in lines])
+        page = msgspec.structs.replace(page, offset=page.offset + len(lines))
+        found = await exchange.ledger(account, page, asset=asset)
+        if isinstance(found, Refusal):
+            # Half a ledger must not look like a whole one: the connection breaks instead.
+            raise ConnectionAbortedError(found.message)
+        lines = found.rows
+
+
+def _values(entry: wire.LedgerEntry) -> tuple[object, ...]:
+    return msgspec.structs.astuple(entry)
+
+
+def _csv_rows(rows: Sequence[tuple[object, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,166 @@
+"""Assets, listings and market data: for everybody."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from exchange.gateway.api import examples
+from exchange.gateway.api.parameters import Limit, Offset
+from exchange.gateway.operations import Answer, Routes
+from exchange.gateway.wire import markets as wire
+from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid
+from exchange.gateway.wire.orders import Payload
+from exchange.runtime.port import Exchange
+from exchange.values.refusals import Refusal
+
+routes = Routes("Market data")
+_DAYS: Final = {"1d": 1, "1w": 7}
+
+MarketType = Literal["SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ"]
+Interval = Literal[
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1month"
+]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+
+
+class MarketsQuery(Payload, frozen=True):
+    market_type: tuple[MarketType, ...] = ()
+
+
+class SymbolQuery(Payload, frozen=True):
+    symbol: str
+
+
+class TickerQuery(Payload, frozen=True):
+    symbol: str
+    interval: Literal["1d", "1w"] = "1d"
+
+
+class TickersQuery(Payload, frozen=True):
+    interval: Literal["1d", "1w"] = "1d"
+
+
+class DepthQuery(Payload, frozen=True):
+    symbol: str
+    limit: Literal[5, 10, 20, 50, 100, 500, 1000] = 1000
+
+
+class KlinesQuery(Payload, frozen=True):
+    """Times in seconds."""
+
+    symbol: str
+    interval: Interval
+    start_time: Seconds
+    end_time: Seconds | None = None
+    price_type: Literal["Last", "Index", "Mark"] = "Last"
+
+
+class TradesQuery(Payload, frozen=True):
+    symbol: str
+    limit: Limit = 100
+
+
+class TradesHistoryQuery(Payload, frozen=True):
+    symbol: str
+    limit: Limit = 100
+    offset: Offset = 0
+
+
+@routes.public("GET", "/api/v1/assets", example=[examples.ASSET])
+async def assets(exchange: Exchange) -> list[wire.MarketAsset]:
+    """The assets that are listed."""
+    return [wire.asset_to_wire(asset) for asset in exchange.assets()]
+
+
+@routes.public("GET", "/api/v1/markets", example=[examples.MARKET])
+async def markets(exchange: Exchange, params: MarketsQuery) -> list[wire.Market]:
+    """The markets, their filters and their state."""
+    return [
+        wire.market_to_wire(market)
+        for market in exchange.markets()
+        if not params.market_type or market.spec.kind in params.market_type
+    ]
+
+
+@routes.public("GET", "/api/v1/market", example=examples.MARKET)
+async def market(exchange: Exchange, params: SymbolQuery) -> wire.Market | Refusal:
+    """One market."""
+    found = exchange.market(params.symbol)
+    return INVALID_SYMBOL if found is None else wire.market_to_wire(found)
+
+
+@routes.public("GET", "/api/v1/ticker", example=examples.TICKER, hot=True)
+async def ticker(exchange: Exchange, params: TickerQuery) -> wire.Ticker | Answer | Refusal:
+    """A market's last day or week; 204 if nothing traded in it."""
+    market = exchange.market(params.symbol)
+    if market is None:
+        return INVALID_SYMBOL
+    view = await exchange.ticker(params.symbol, _DAYS[params.interval])
+    return Answer(status=204) if view is None else wire.ticker_to_wire(view, market.spec)
+
+
+@routes.public("GET", "/api/v1/tickers", example=[examples.TICKER])
+async def tickers(exchange: Exchange, params: TickersQuery) -> list[wire.Ticker]:
+    """The last day or week of every market in which something traded."""
+    found = []
+    for market in exchange.markets():
+        view = await exchange.ticker(market.spec.symbol, _DAYS[params.interval])
+        if view is not None:
+            found.append(wire.ticker_to_wire(view, market.spec))
+    return found
+
+
+@routes.public("GET", "/api/v1/depth", example=examples.DEPTH, hot=True)
+async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
+    """The book's levels nearest the touch, both sides ascending by price: the best bid is the last.
+
+    `lastUpdateId` is of the same count as the ids of the depth stream. The book of a market that is shut is still
+    shown.
+    """
+    market = exchange.market(params.symbol)
+    if market is None:
+        return INVALID_SYMBOL
+    view = await exchange.depth(params.symbol, params.limit)
+    return wire.depth_to_wire(view, market.spec)
+
+
+@routes.public("GET", "/api/v1/klines", example=[examples.KLINE], history=True)
+async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | Refusal:
+    """Candles, oldest first, at most 1,000; one in which nothing traded has null prices.
+
+    `startTime` and `endTime` are in seconds.
+    """
+    market = exchange.market(params.symbol)
+    if market is None:
+        return INVALID_SYMBOL
+    if params.price_type != "Last":
+        return []
+    end_us = exchange.now_us() if params.end_time is None else params.end_time * 1_000_000
+    if params.start_time * 1_000_000 > end_us:
+        return invalid("`startTime` is after `endTime`")
+    candles = await exchange.candles(params.symbol, params.interval, params.start_time * 1_000_000, end_us)
+    if isinstance(candles, Refusal):
+        return candles
+    return [wire.kline_to_wire(candle, market.spec) for candle in candles]
+
+
+@routes.public("GET", "/api/v1/trades", example=[examples.TRADE])
+async def trades(exchange: Exchange, params: TradesQuery) -> list[wire.Trade] | Refusal:
+    """The last trades, newest first."""
+    return await _trades(exchange, params.symbol, params.limit, 0)
+
+
+@routes.public("GET", "/api/v1/trades/history", example=[examples.TRADE], history=True)
+async def trades_history(exchange: Exchange, params: TradesHistoryQuery) -> list[wire.Trade] | Refusal:
+    """Past trades, newest first."""
+    return await _trades(exchange, params.symbol, params.limit, params.offset)
+
+
+async def _trades(exchange: Exchange, symbol: str, limit: int, offset: int) -> list[wire.Trade] | Refusal:
+    market = exchange.market(symbol)
+    if market is None:
+        return INVALID_SYMBOL
+    found = await exchange.trades(symbol, limit, offset)
+    if isinstance(found, Refusal):
+        return found
+    return [wire.trade_to_wire(trade, market.spec) for trade in found]

@@ -1,0 +1,39 @@
+"""Query parameters that many operations share."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from exchange.gateway.wire.orders import Payload
+from exchange.runtime.port import Page
+
+MAX_PAGE: Final = 1_000
+#: The last moment a date can hold, and far below what a journal of ours could number.
+_MAX_MS: Final = 253_402_300_799_999
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=_MAX_MS)]
+SortDirection = Literal["Asc", "Desc"]
+
+
+class PageQuery(Payload, frozen=True, kw_only=True):
+    """Which rows of a list: newest first unless `sortDirection` is Asc. `from` and `to` in ms, both inclusive."""
+
+    limit: Limit = 100
+    offset: Offset = 0
+    sort_direction: SortDirection = "Desc"
+
+    def page(self, from_ms: int | None = None, to_ms: int | None = None) -> Page:
+        return Page(
+            limit=self.limit,
+            offset=self.offset,
+            ascending=self.sort_direction == "Asc",
+            from_us=None if from_ms is None else from_ms * 1_000,
+            to_us=None if to_ms is None else (to_ms + 1) * 1_000,
+        )
+
+
+class SpanQuery(PageQuery, frozen=True, kw_only=True):
+    from_ms: Milliseconds | None = msgspec.field(name="from", default=None)
+    to_ms: Milliseconds | None = msgspec.field(name="to", default=None)

@@ -1,0 +1,29 @@
+"""System: whether the venue takes orders, and its clock."""
+
+from exchange.gateway.operations import TEXT_TYPE, Answer, Routes
+from exchange.gateway.wire import markets as wire
+from exchange.gateway.wire.times import milliseconds
+from exchange.runtime.port import Exchange
+
+routes = Routes("System")
+
+
+@routes.public("GET", "/api/v1/status", example={"status": "Ok", "message": None})
+async def status(exchange: Exchange) -> wire.Status:
+    """Whether the venue takes orders.
+
+    Maintenance while the venue as a whole is shut; `message` then says why. Reading goes on.
+    """
+    return wire.status_to_wire(exchange.status())
+
+
+@routes.public("GET", "/api/v1/ping", example="pong")
+async def ping(exchange: Exchange) -> Answer:
+    """Answers `pong`."""
+    return Answer(body=b"pong", media_type=TEXT_TYPE)
+
+
+@routes.public("GET", "/api/v1/time", example="1700000000000", hot=True)
+async def time(exchange: Exchange) -> Answer:
+    """The exchange's clock, in ms since 1970."""
+    return Answer(body=b"%d" % milliseconds(exchange.now_us()), media_type=TEXT_TYPE)

@@ -1,0 +1,226 @@
+"""The way of one HTTP request: admitted? whose? well formed? then its handler, and the answer's bytes.
+
+It works on the bare ASGI scope, so that the order path can be answered ahead of the framework and
+everything else through it, by the same code.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from exchange.gateway.admission import Admission, too_many
+from exchange.gateway.auth import (
+    DEFAULT_WINDOW_MS,
+    Authenticator,
+    Credentials,
+    Field,
+    Signed,
+    batch_fields,
+    body_fields,
+    query_fields,
+)
+from exchange.gateway.operations import Answer, Authority, Operation
+from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unparsable
+from exchange.runtime.port import Exchange
+from exchange.values.enums import Scope
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import AdminView, KeyView
+
+HttpScope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+_NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
+_TOO_LARGE: Final = invalid("Request body is too large")
+_IN_FLIGHT: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests of this account wait for their answer")
+
+_encode: Final = msgspec.json.Encoder().encode
+_log: Final = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Answers operations. `refusals` counts what was refused here or by the exchange, by code."""
+
+    def __init__(self, exchange: Exchange, authenticator: Authenticator, admission: Admission) -> None:
+        self._exchange = exchange
+        self._authenticator = authenticator
+        self._admission = admission
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+        self.refusals: Counter[Code] = Counter()
+
+    async def answer(self, operation: Operation, scope: HttpScope, receive: Receive) -> Answer:
+        """The answer to a request for `operation`. Raises nothing a client could cause."""
+        try:
+            result = await self._result(operation, scope, receive)
+        except Exception:
+            error_id = secrets.token_hex(6)
+            _log.exception("request failed", method=operation.method, path=operation.path, error_id=error_id)
+            result = Refusal(Code.SERVER_ERROR, f"Internal error {error_id}")
+        if isinstance(result, Answer):
+            return result
+        if isinstance(result, Refusal):
+            return self.refuse(result)
+        return Answer(body=_encode(result))
+
+    def refuse(self, refusal: Refusal, wait_s: int = 0, status: int | None = None) -> Answer:
+        self.refusals[refusal.code] += 1
+        headers = (("Retry-After", str(wait_s)),) if wait_s else ()
+        return Answer(status or http_status(refusal.code), error_body(refusal), headers=headers)
+
+    async def _result(self, operation: Operation, scope: HttpScope, receive: Receive) -> object:
+        body = b"" if operation.method == "GET" else await _read_body(receive, self._admission.limits.body_bytes)
+        if body is None:
+            return self.refuse(_TOO_LARGE, status=413)
+        query = query_fields(scope["query_string"].decode("latin-1"))
+        if operation.authority is Authority.PUBLIC:
+            wait_s = self._address_wait_s(operation, _address(scope))
+            if wait_s:
+                return self.refuse(too_many(wait_s), wait_s)
+            return await self._handle(operation, query, body)
+        return await self._signed(operation, scope, query, body)
+
+    def _address_wait_s(self, operation: Operation, address: str) -> int:
+        now_us = self._exchange.now_us()
+        wait_s = self._admission.addresses.wait_s(address, now_us)
+        if not wait_s and operation.history:
+            wait_s = self._admission.history.wait_s(address, now_us)
+        return wait_s
+
+    # --- whose is it ----------------------------------------------------------------------------------
+
+    async def _signed(self, operation: Operation, scope: HttpScope, query: list[Field], body: bytes) -> object:
+        address, failures = _address(scope), self._admission.failures
+        wait_s = failures.exhausted_s(address, self._exchange.now_us())
+        if wait_s:
+            return self.refuse(too_many(wait_s), wait_s)
+        signed = _signed_fields(operation, query, body)
+        if isinstance(signed, Refusal):
+            return signed
+        if not 1 <= len(signed.usual) <= self._admission.limits.batch_orders:
+            return invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders")
+        credentials = _credentials(scope["headers"])
+        prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
+        caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=operation.changes)
+        if isinstance(caller, Refusal):
+            failures.wait_s(address, self._exchange.now_us())
+            return caller
+        if isinstance(caller, AdminView):
+            return await self._handle(operation, query, body, caller)
+        return await self._for_account(operation, query, body, caller, len(signed.usual))
+
+    async def _for_account(
+        self, operation: Operation, query: list[Field], body: bytes, key: KeyView, cost: int
+    ) -> object:
+        wait_s = self._admission.accounts.wait_s(key.account, self._exchange.now_us(), cost)
+        if wait_s:
+            return self.refuse(too_many(wait_s), wait_s)
+        if not operation.changes and Scope.READ not in key.scopes:
+            return _NO_READ
+        if not self._admission.enter(key.account):
+            return self.refuse(_IN_FLIGHT, 1)
+        try:
+            return await self._handle(operation, query, body, key)
+        finally:
+            self._admission.leave(key.account)
+
+    # --- what is asked --------------------------------------------------------------------------------
+
+    async def _handle(
+        self, operation: Operation, query: list[Field], body: bytes, caller: KeyView | AdminView | None = None
+    ) -> object:
+        arguments: list[object] = [self._exchange] if caller is None else [self._exchange, caller]
+        if operation.params is not None:
+            params = self._params(operation, query, body)
+            if isinstance(params, Refusal):
+                return params
+            arguments.append(params)
+        return await operation.handler(*arguments)
+
+    def _params(self, operation: Operation, query: list[Field], body: bytes) -> object:
+        try:
+            if operation.method == "GET":
+                return msgspec.convert(_query_values(query, operation.params), operation.params, strict=False)
+            decoder = self._decoders.get(operation.params)
+            if decoder is None:
+                decoder = self._decoders[operation.params] = msgspec.json.Decoder(operation.params)
+            return decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            return unparsable(error)
+        except (RecursionError, UnicodeDecodeError):
+            return UNREADABLE
+
+
+def _signed_fields(operation: Operation, query: list[Field], body: bytes) -> Signed | Refusal:
+    if operation.method == "GET":
+        return Signed(operation.instruction, (query,))
+    if body.lstrip()[:1] == b"[":
+        batch = batch_fields(body)
+        return batch if isinstance(batch, Refusal) else Signed(operation.instruction, batch)
+    fields = body_fields(body)
+    return fields if isinstance(fields, Refusal) else Signed(operation.instruction, (fields,), query)
+
+
+def _query_values(query: list[Field], params: Any) -> dict[str, Any]:
+    """By name; what the parameters declare as a list keeps every value, of anything else the last one counts."""
+    lists = _list_fields(params)
+    values: dict[str, Any] = {}
+    for name, value in query:
+        if name in lists:
+            values.setdefault(name, []).append(value)
+        else:
+            values[name] = value
+    return values
+
+
+_LIST_FIELDS: Final[dict[Any, frozenset[str]]] = {}
+
+
+def _list_fields(params: Any) -> frozenset[str]:
+    found = _LIST_FIELDS.get(params)
+    if found is None:
+        described = msgspec.inspect.type_info(params)
+        fields = described.fields if isinstance(described, msgspec.inspect.StructType) else ()
+        found = frozenset(
+            field.encode_name
+            for field in fields
+            if isinstance(field.type, msgspec.inspect.ListType | msgspec.inspect.VarTupleType)
+        )
+        _LIST_FIELDS[params] = found
+    return found
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None if it is larger than `limit`. One that breaks off is empty, and refused as such."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
+
+
+def _credentials(headers: list[tuple[bytes, bytes]]) -> Credentials | None:
+    found = _picked(headers)
+    key, signature, timestamp = found.get(b"x-api-key"), found.get(b"x-signature"), found.get(b"x-timestamp")
+    if key is None or signature is None or timestamp is None:
+        return None
+    return Credentials(key, signature, timestamp, found.get(b"x-window", str(DEFAULT_WINDOW_MS)))
+
+
+def _picked(headers: list[tuple[bytes, bytes]]) -> Mapping[bytes, str]:
+    return {name: value.decode("latin-1") for name, value in headers if name[:2] == b"x-"}
+
+
+def _address(scope: HttpScope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
