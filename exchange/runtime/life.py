@@ -17,7 +17,7 @@ from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
 from exchange.runtime.candles import WINDOWS
 from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock, SystemClock
-from exchange.runtime.commit import Committer
+from exchange.runtime.commit import Committer, StateDoubtful
 from exchange.runtime.ending import End, Ending, Reason
 from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.follower_messages import Check, Mismatch
@@ -67,8 +67,10 @@ class Life:
         self._streams = Streams(state, outbox, public)
         self._committer = Committer(state, clock, writer, outbox, self._streams, self._metrics, ending)
         self._history = History(outbox, ReadModels(data_dir / FILE_NAME))
-        self._follower: FollowerClient
-        self._timers: asyncio.Task[None]
+        self._follower: FollowerClient | None = None
+        self._timers: asyncio.Task[None] | None = None
+        self._doubted = False
+        self._closed = False
         self.venue = Venue(
             state, clock, outbox, self._streams, public, self._committer, self._history, self._metrics, ending
         )
@@ -90,6 +92,7 @@ class Life:
         """
         outbox, ending = Outbox(), Ending()
         writer = await WriterClient.start(data_dir, outbox.release, ending.journal_failed, witness_dir)
+        life = None
         try:
             # With the writer's lock held nobody else can add to what is recovered here.
             now_us = clock.now_us if clock is not None else lambda: time.time_ns() // 1000 + MAX_DIVERGENCE_US
@@ -97,22 +100,22 @@ class Life:
             outbox.begin(recovered.seq)
             outbox.backlog_bytes = lambda: writer.backlog_bytes
             life = cls(data_dir, recovered, clock or SystemClock(recovered.state.time_us), writer, outbox, ending)
-            life._follower = await FollowerClient.start(data_dir, life._mismatch, life._follower_fault)
+            await life._begin()
         except BaseException:
-            await writer.close()
+            await (writer.close() if life is None else life.close())
             raise
-        await life._begin()
         return life
 
     # --- starting ---
 
     async def _begin(self) -> None:
         """The start's own records, then the past of the markets' data, then business."""
-        follower, recovered = self._follower, self._recovered
-        self._history.follower = follower
+        recovered = self._recovered
+        follower = await FollowerClient.start(self._data_dir, self._mismatch, self._follower_fault)
+        self._follower = self._history.follower = follower
         self._outbox.on_durable = follower.durable
         follower.durable(recovered.seq)
-        self._add_gauges()
+        self._add_gauges(follower)
         for skipped in recovered.skipped:
             _log.warning("snapshot_skipped", reason=skipped)
         fault = self._last_fault()
@@ -120,9 +123,9 @@ class Life:
         if fault is not None and fault.market is not None:
             self._committer.commit(ReportFault(fault.market, fault.error_id))
         await run_all_due(self._committer)
-        await self._load_market_data()
-        # A fault that no market answers for, or damaged snapshots, are a person's to look at first.
-        if not recovered.skipped and (fault is None or fault.market is not None):
+        await self._load_market_data(follower)
+        # A fault that no market answers for, damaged snapshots and doubts are a person's to look at first.
+        if not recovered.skipped and not self._doubted and (fault is None or fault.market is not None):
             self._committer.commit(ResumeModes())
         await self._outbox.durable(self._state.seq)
         timers = Timers(self._state, self._clock, self._committer, self._streams, follower, self._ending)
@@ -140,11 +143,11 @@ class Life:
                         return event
         return None
 
-    async def _load_market_data(self) -> None:
+    async def _load_market_data(self, follower: FollowerClient) -> None:
         """Candles and tickers go on from where the read models say they were."""
         seq = self._recovered.seq
-        while not await self._follower.wait_for(seq, _SAY_EVERY_S):
-            _log.info("waiting_for_read_models", reached=self._follower.reached, seq=seq)
+        while not await follower.wait_for(seq, _SAY_EVERY_S):
+            _log.info("waiting_for_read_models", reached=follower.reached, seq=seq)
         now_us = self._clock.now_us()
         for symbol, feed in self._streams.feeds.items():
             first_us = {interval: bucket(interval, now_us)[0] for interval in INTERVALS}
@@ -154,16 +157,16 @@ class Life:
                 for candle in self._history.read_models.recent_candles(symbol, interval, from_us, now_us):
                     feed.candles.load(interval, candle, now_us)
 
-    def _add_gauges(self) -> None:
+    def _add_gauges(self, follower: FollowerClient) -> None:
         state, outbox = self._state, self._outbox
         self._metrics.gauges = {
             "seq": ("Last record", lambda: state.seq),
             "durable_lag_records": ("Records made and not durable yet", lambda: state.seq - outbox.durable_seq),
             "follower_lag_records": (
                 "Durable records the read models don't hold yet",
-                lambda: outbox.durable_seq - self._follower.reached,
+                lambda: outbox.durable_seq - follower.reached,
             ),
-            "follower_ends": ("How often the follower has ended of itself", lambda: self._follower.ends),
+            "follower_ends": ("How often the follower has ended of itself", lambda: follower.ends),
         }
 
     # --- doubts ---
@@ -173,6 +176,7 @@ class Life:
         _log.critical(
             "mismatch", check=str(mismatch.check), seq=mismatch.seq, expected=mismatch.expected, found=mismatch.found
         )
+        self._doubted = True
         if self._ending.come:
             return
         message = f"the {mismatch.check} check found a difference at record {mismatch.seq}"
@@ -193,21 +197,37 @@ class Life:
 
     async def stop(self, reason: str) -> None:
         """End in order: take nothing more, finish what waits, say so in the journal, have a snapshot made."""
-        await self.venue.drain()
-        if not self._ending.come:
-            self._committer.commit(StopProcess(reason))
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self._outbox.durable(self._state.seq)
-                    await self._follower.snapshot()
-            except TimeoutError:
-                _log.error("stop_timed_out", seq=self._state.seq, durable_seq=self._outbox.durable_seq)
-            self._ending.end(Reason.STOPPED, reason)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._finish(reason)
+        except TimeoutError:
+            _log.error("stop_timed_out", seq=self._state.seq, durable_seq=self._outbox.durable_seq)
+            if self._outbox.durable_seq < self._state.seq:
+                self._ending.journal_failed(f"the last records were not durable after {STOP_TIMEOUT_S:.0f} s")
+        except StateDoubtful:
+            pass  # `Ending` has the reason
+        self._ending.end(Reason.STOPPED, reason)
         await self.close()
+
+    async def _finish(self, reason: str) -> None:
+        if self._ending.come:
+            return
+        await self.venue.drain()
+        if self._ending.come:
+            return
+        self._committer.commit(StopProcess(reason))
+        await self._outbox.durable(self._state.seq)
+        if self._follower is not None:
+            await self._follower.snapshot()
 
     async def close(self) -> None:
         """End the processes beside us; what was handed to the writer becomes durable first, if it can."""
-        self._timers.cancel()
+        if self._closed:
+            return
+        self._closed = True
+        if self._timers is not None:
+            self._timers.cancel()
         await self._writer.close()
-        await self._follower.close()
+        if self._follower is not None:
+            await self._follower.close()
         self._history.close()

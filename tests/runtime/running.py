@@ -1,11 +1,14 @@
 """A venue really running over a journal on disk: writer and follower processes and all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from exchange.journal.client import WriterClient
+from exchange.journal.store import JournalReader
 from exchange.runtime.clock import Clock
 from exchange.runtime.life import Life
 from exchange.runtime.venue import Venue
@@ -47,18 +50,40 @@ async def write_journal(data_dir: Path, records: Iterable[Record]) -> None:
 
 
 @asynccontextmanager
-async def running(data_dir: Path, clock: Clock) -> AsyncIterator[Venue]:
-    """A venue over the journal in `data_dir`, stopped in order at the end."""
+async def running(data_dir: Path, clock: Clock) -> AsyncIterator[Life]:
+    """A venue over the journal in `data_dir`, stopped in order at the end unless it has ended before."""
     life = await Life.start(data_dir, clock=clock)
     try:
-        yield life.venue
+        yield life
     finally:
         await life.stop("the test is over")
 
 
-async def open_fully(venue: Venue) -> None:
-    for mode in (Mode.POST_ONLY, Mode.FULL):
-        await done(venue, SetMode(core.ADMIN, mode, "test"))
+@asynccontextmanager
+async def trading(data_dir: Path, traders: "Traders", clock: Clock) -> AsyncIterator[Life]:
+    """A new venue with the traders' past, open for everything."""
+    await write_journal(data_dir, traders.core.records)
+    async with running(data_dir, clock) as life:
+        for mode in (Mode.POST_ONLY, Mode.FULL):
+            await done(life.venue, SetMode(core.ADMIN, mode, "test"))
+        yield life
+
+
+@contextmanager
+def writer_held(life: Life) -> Iterator[None]:
+    """While inside, the journal's writer stands still, so that nothing becomes durable."""
+    pid = life._writer._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def records(data_dir: Path, from_seq: int = 1) -> list[Record]:
+    """What the journal holds."""
+    with JournalReader(data_dir) as journal:
+        return list(journal.records(from_seq))
 
 
 async def done(venue: Venue, command: AnyCommand) -> Outcome:
