@@ -10,6 +10,8 @@ from clients.python import ClientError
 
 FIRST_DELAY_S: Final = 0.5
 LAST_DELAY_S: Final = 5.0
+WELL_STEPS: Final = 5
+"""Good steps in a row after which trouble is over; a bot that finds nothing to do proves little by one."""
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger()
@@ -42,6 +44,7 @@ class _Patience:
         self._name = name
         self._delay_s = FIRST_DELAY_S
         self._reason = ""
+        self._well_steps = 0
 
     def trouble(self, error: ClientError) -> float:
         """How long to wait now, in s."""
@@ -49,14 +52,16 @@ class _Patience:
         if reason != self._reason:
             _log.warning("waiting", bot=self._name, reason=reason)
             self._reason = reason
+        self._well_steps = 0
         delay_s, self._delay_s = self._delay_s, min(2 * self._delay_s, LAST_DELAY_S)
         return delay_s
 
     def well(self) -> None:
-        if self._reason:
+        self._well_steps += 1
+        if self._reason and self._well_steps == WELL_STEPS:
             _log.info("going on", bot=self._name)
-        self._reason = ""
-        self._delay_s = FIRST_DELAY_S
+            self._reason = ""
+            self._delay_s = FIRST_DELAY_S
 
 
 async def run(bot: Bot, stop: asyncio.Event) -> None:
