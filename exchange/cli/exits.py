@@ -1,12 +1,15 @@
 """How the commands end: one number per reason, so that a supervisor or a script can tell them apart."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum, unique
 from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-#: Where people read; results a script reads go to standard output.
+#: What is said on the way; results go to standard output.
 console = Console(stderr=True, highlight=False)
 
 
@@ -27,6 +30,7 @@ class Exit(IntEnum):
     STATE_DOUBTFUL = 10
     REFUSED = 11
     UNREACHABLE = 12
+    BACKUP_FAILED = 13
 
 
 MEANING = {
@@ -43,6 +47,7 @@ MEANING = {
     Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
     Exit.REFUSED: "the exchange refused the request",
     Exit.UNREACHABLE: "no exchange answers at that address",
+    Exit.BACKUP_FAILED: "a backup is not whole, or the folder it is to go into is not empty",
 }
 
 
@@ -53,3 +58,12 @@ def stop(code: Exit, message: str, hint: str = "") -> NoReturn:
     if hint:
         console.print(hint, style="dim", markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for long work, on a terminal; what it yields takes the seq reached and the last one."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda seq, last_seq: bar.update(task, completed=seq, total=last_seq)

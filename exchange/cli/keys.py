@@ -22,10 +22,12 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
         key = SigningKey.generate()
         return cls(name, base64.b64encode(bytes(key.verify_key)).decode(), base64.b64encode(bytes(key)).decode())
 
+    def signing_key(self) -> SigningKey:
+        return SigningKey(base64.b64decode(self.api_secret))
+
     def sign(self, text: str) -> str:
         """Base64 of the signature over `text` in UTF-8."""
-        key = SigningKey(base64.b64decode(self.api_secret))
-        return base64.b64encode(key.sign(text.encode()).signature).decode()
+        return base64.b64encode(self.signing_key().sign(text.encode()).signature).decode()
 
     def __repr__(self) -> str:
         return f"KeyFile(name={self.name!r}, api_key={self.api_key!r})"

@@ -12,10 +12,10 @@ import typer
 import uvicorn
 import uvloop
 from prometheus_client import generate_latest
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from exchange.cli import logs
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.books import exit_of
+from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
@@ -24,7 +24,7 @@ from exchange.gateway.rest import create_app
 from exchange.gateway.services import Services
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
-from exchange.journal import errors
+from exchange.journal.errors import JournalError
 from exchange.journal.layout import journal_path
 from exchange.runtime.clock import ClockBehindJournal
 from exchange.runtime.ending import Reason
@@ -109,26 +109,10 @@ def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | Non
             return runner.run(_live(settings, signals, prepare, beside))
     except Stopped:
         return Exit.OK
-    except errors.JournalError as error:
+    except JournalError as error:
         stop(exit_of(error), str(error))
     except ClockBehindJournal as error:
         stop(Exit.CLOCK_BEHIND, str(error))
-
-
-def exit_of(error: errors.JournalError) -> Exit:
-    """What a journal that can't be used means for whoever started us."""
-    match error:
-        case errors.NoJournal():
-            return Exit.NOT_FOUNDED
-        case errors.JournalLocked():
-            return Exit.DATA_LOCKED
-        case errors.WitnessError():
-            return Exit.BEHIND_WITNESS
-        case errors.ClockBehind():
-            return Exit.CLOCK_BEHIND
-        case errors.WriterFailed():
-            return Exit.JOURNAL_FAILED
-    return Exit.JOURNAL_DAMAGED
 
 
 async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None) -> Exit:
@@ -166,15 +150,13 @@ async def _unless(wish: asyncio.Task[None], starting: Coroutine[Any, Any, Life])
 
 async def _start(settings: Settings, signals: Signals) -> Life:
     """Recover the venue, showing how far it is."""
-    columns = (TextColumn("Reading the records back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("")
+    with progress("Reading the records back") as show:
 
-        def progress(seq: int, last_seq: int) -> None:
+        def reached(seq: int, last_seq: int) -> None:
             signals.check()  # the loop doesn't turn while records are folded
-            bar.update(task, completed=seq, total=last_seq)
+            show(seq, last_seq)
 
-        return await Life.start(settings.data, witness_dir=settings.witness, progress=progress)
+        return await Life.start(settings.data, witness_dir=settings.witness, progress=reached)
 
 
 @asynccontextmanager

@@ -60,7 +60,7 @@ async def test_a_stop_and_a_start_go_on_where_it_was(fresh_server: ServerMaker) 
     server = fresh_server()
     alice = server.accounts["alice"]
     async with client(server, alice) as exchange:
-        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(1), Decimal(140)))
+        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
     server.restart()
     assert server.accounts["alice"] == alice
     async with client(server, alice) as exchange:
@@ -74,7 +74,7 @@ async def test_a_killed_exchange_takes_its_children_along_and_comes_back(fresh_s
     server = fresh_server()
     alice = server.accounts["alice"]
     async with client(server, alice) as exchange:
-        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(1), Decimal(140)))
+        order = await exchange.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
     assert server.process is not None
     children = children_of(server.process.pid)
     assert len(children) == 2
@@ -134,7 +134,7 @@ def test_without_a_journal_it_says_how_to_found_one(tmp_path: Path) -> None:
 
 def test_a_changed_record_is_not_started_from(founded: Settings) -> None:
     with sqlite3.connect(journal_path(founded.data)) as journal:
-        journal.execute("UPDATE batches SET lines = replace(lines, 'Demo exchange', 'Bad exchange')")
+        journal.execute("UPDATE batches SET lines = CAST(replace(lines, 'Demo', 'Dumb') AS BLOB)")
     ended = serve(founded)
     assert ended.returncode == Exit.JOURNAL_DAMAGED, ended.stderr
     assert "seq 1" in ended.stderr

@@ -1,0 +1,139 @@
+"""`exchange verify | backup | restore | journal show`: the records, read without the exchange."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.found import venue_key_path
+from exchange.cli.keys import read_key
+from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.journal import backup as backups
+from exchange.journal import errors
+from exchange.journal import show as showing
+from exchange.journal import verify as verifying
+from exchange.journal.store import JournalReader
+from exchange.values.ids import AccountId, OrderId
+
+app = typer.Typer()
+journal = typer.Typer(help="Read the records.")
+
+
+def exit_of(error: errors.JournalError) -> Exit:
+    """What a journal that can't be used means for whoever started us."""
+    match error:
+        case errors.NoJournal():
+            return Exit.NOT_FOUNDED
+        case errors.JournalLocked():
+            return Exit.DATA_LOCKED
+        case errors.WitnessError():
+            return Exit.BEHIND_WITNESS
+        case errors.ClockBehind():
+            return Exit.CLOCK_BEHIND
+        case errors.WriterFailed():
+            return Exit.JOURNAL_FAILED
+        case errors.BackupError():
+            return Exit.BACKUP_FAILED
+    return Exit.JOURNAL_DAMAGED
+
+
+@app.command()
+def verify(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    from_genesis: Annotated[bool, typer.Option("--from-genesis", help="Not from the last signed checkpoint.")] = False,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Leave a checkpoint signed with the venue's key, to begin at next time.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Fold the records from genesis and from every snapshot; check chain, witness, invariants and digests.
+
+    Also while the exchange runs. Names the first bad record if there is one.
+    """
+    settings = load(config, data=data)
+    try:
+        key = read_key(venue_key_path(settings.data)).signing_key() if sign else None
+    except (OSError, msgspec.MsgspecError) as error:
+        stop(Exit.USAGE, f"can't read the venue's key: {error}")
+    try:
+        with progress("Folding the records") as show_progress:
+            report = verifying.verify(
+                settings.data,
+                witness_dir=settings.witness,
+                from_genesis=from_genesis,
+                key=key,
+                progress=show_progress,
+            )
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
+    typer.echo(report.to_json() if as_json else report.text())
+    raise typer.Exit(Exit.OK if report.ok else Exit.JOURNAL_DAMAGED)
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Copy the journal, also while the exchange runs, and check the copy record by record. Keys are not in it."""
+    settings = load(config, data=data)
+    try:
+        with progress("Checking the copy") as show_progress:
+            made = backups.backup(settings.data, target, witness_dir=settings.witness, progress=show_progress)
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
+    typer.echo(f"Records 1 to {made.seq} are in {target}, and were read back.")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `exchange backup` made.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Check a backup and put it into a new or empty data folder. Put the keys back by hand."""
+    settings = load(config, data=data)
+    try:
+        with progress("Checking the backup") as show_progress:
+            restored = backups.restore(source, settings.data, witness_dir=settings.witness, progress=show_progress)
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
+    typer.echo(f"{settings.data} holds records 1 to {restored.seq}; next: exchange serve")
+
+
+@journal.callback()
+def _journal() -> None:
+    """Read the records."""
+
+
+@journal.command()
+def show(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    from_seq: Annotated[int, typer.Option("--from", min=1, help="First seq.")] = 1,
+    to_seq: Annotated[int | None, typer.Option("--to", min=1, help="Last seq.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many records.")] = None,
+    account: Annotated[int | None, typer.Option(help="Only records that name this account.")] = None,
+    order: Annotated[int | None, typer.Option(help="Only records that name this order.")] = None,
+) -> None:
+    """Show records, also while the exchange runs. Each one shown has been checked against the chain."""
+    settings = load(config, data=data)
+    try:
+        with JournalReader(settings.data) as reader:
+            end_seq, _ = reader.last()
+        if last is not None:
+            from_seq = max(from_seq, end_seq - last + 1)
+        for text in showing.show(
+            settings.data,
+            from_seq=from_seq,
+            to_seq=min(to_seq or end_seq, end_seq),
+            account=None if account is None else AccountId(account),
+            order=None if order is None else OrderId(order),
+        ):
+            typer.echo(text)
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
