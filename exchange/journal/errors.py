@@ -91,6 +91,10 @@ class SnapshotDamaged(JournalError):
     """A snapshot file is not what was written."""
 
 
+class CheckpointRefused(JournalError):
+    """A signed checkpoint is not to be believed."""
+
+
 class SegmentError(JournalError):
     """A sealed segment, or the manifest of them, is missing or not what was sealed."""
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,3 +60,12 @@ def copy_whole(source: Path, target: Path) -> None:
     """Copy a file durably."""
     with open(source, "rb") as original, whole_file(target) as copy:
         shutil.copyfileobj(original, copy)
+
+
+def hash_file(path: Path) -> str:
+    """BLAKE2b-256 in hex."""
+    hashed = blake2b(digest_size=32)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            hashed.update(chunk)
+    return hashed.hexdigest()

@@ -6,7 +6,8 @@ journal against the witness and the clock; who only wants the state at some seq 
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -101,6 +102,18 @@ def replay(
     if state.seq == last_seq and chain != last_chain:
         raise JournalDamaged(last_seq, "the record is not the one the snapshot was made at")
     return Recovered(state, state.seq, chain, snapshot_seq, state.stopped, tuple(skipped))
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """No garbage collection while many objects are made that will live: it would find nothing, again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def fold_batch(state: State, batch: CheckedBatch) -> None:

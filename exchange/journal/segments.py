@@ -15,7 +15,7 @@ import msgspec
 
 from exchange.journal.chain import Batch
 from exchange.journal.errors import JournalDamaged, SegmentError, UnknownFormat
-from exchange.journal.layout import segments_dir, whole_file
+from exchange.journal.layout import hash_file, segments_dir, whole_file
 from exchange.values.record import RecordError, split
 
 FORMAT: Final = 1
@@ -96,11 +96,7 @@ def require_whole(segment: Segment, path: Path) -> None:
     """
     if not path.exists():
         raise SegmentError(f"segment {segment.name} is not in {path.parent}; bring it back, or its archive")
-    with open(path, "rb") as file:
-        hashed = blake2b(digest_size=32)
-        while chunk := file.read(1 << 20):
-            hashed.update(chunk)
-    if path.stat().st_size != segment.file_bytes or hashed.hexdigest() != segment.hash:
+    if path.stat().st_size != segment.file_bytes or hash_file(path) != segment.hash:
         raise SegmentError(f"segment {segment.name} in {path.parent} is not what was sealed: its hash differs")
 
 

@@ -7,6 +7,7 @@ rows may have moved to sealed segments (`segments`); a reader goes through both.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -232,6 +233,16 @@ class JournalReader:
                 return
         if to_seq is not None and expected <= to_seq:
             raise JournalDamaged(expected, "the record is missing: the journal ends before it")
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database as of one moment into a new file, without a log beside it; the writer goes on.
+
+        Raises:
+            sqlite3.Error
+        """
+        with closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def _batches(self, from_seq: int) -> Iterator[Batch]:
         """Raw batches from the one with `from_seq` to the end: from the database, or segments where they left it."""

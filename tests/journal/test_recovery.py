@@ -26,6 +26,7 @@ from exchange.values.enums import Bucket
 from exchange.values.events import Leg, Posted
 from exchange.values.ids import AccountId
 from exchange.values.record import Record, encode
+from tests.journal.kept import keep
 from tests.journal.timeline import START_US, Timeline
 
 
@@ -41,15 +42,6 @@ def venue(tmp_path: Path) -> Timeline:
     newest = snapshots.newest_first(tmp_path)[0]
     newest.unlink()
     return timeline
-
-
-def keep(data_dir: Path, timeline: Timeline) -> None:
-    """Write what the journal doesn't have yet, as the writer process does."""
-    journal = open_writing(data_dir)
-    journal.append(journal.last_seq + 1, timeline.bodies[journal.last_seq :])
-    hand = witness.Witness(witness_path(data_dir))
-    hand.write(journal.genesis, journal.last_seq, journal.last_chain)
-    hand.sync()
 
 
 def test_the_newest_snapshot_and_the_records_after_it_give_the_live_state(tmp_path: Path, venue: Timeline) -> None:

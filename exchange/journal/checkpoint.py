@@ -1,0 +1,99 @@
+"""Signed checkpoints: "verified from genesis to seq N", so that a check of the whole history need not begin anew.
+
+`<data>/checkpoints/<seq>.json` is the state there (a snapshot), `<seq>.signed.json` the statement, signed with
+the venue's Ed25519 key. Believing a checkpoint is believing that key; `verify` can always begin at genesis instead.
+"""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from nacl.exceptions import CryptoError
+from nacl.signing import SigningKey, VerifyKey
+
+from exchange.core import State
+from exchange.core.digest import digest
+from exchange.journal import snapshots
+from exchange.journal.errors import CheckpointRefused, SnapshotDamaged, UnknownFormat
+from exchange.journal.layout import checkpoints_dir, whole_file
+
+FORMAT: Final = 1
+_KEPT: Final = 2
+_SIGNED: Final = ".signed.json"
+#: Begins what is signed, so that no signature of the venue's can be taken for another kind.
+_DOMAIN: Final = b"exchange checkpoint\n"
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The statement: the journal with identity `genesis` was verified from its first record to `seq`.
+
+    `chain` and `digest` (hex) are those after `seq`; `public_key` and `signature` are base64.
+    """
+
+    format: int
+    genesis: str
+    seq: int
+    time_us: int
+    chain: str
+    digest: str
+    build: str
+    public_key: str
+    signature: str = ""
+
+    def signed_bytes(self) -> bytes:
+        return _DOMAIN + msgspec.json.encode(msgspec.structs.replace(self, signature=""))
+
+
+def sign(data_dir: Path, state: State, chain: bytes, genesis: str, key: SigningKey) -> Checkpoint:
+    """State that everything up to a state was verified, and keep that state; older checkpoints go."""
+    folder = checkpoints_dir(data_dir)
+    snapshots.write(data_dir, state, chain, folder=folder)
+    public_key = b64encode(bytes(key.verify_key)).decode()
+    unsigned = Checkpoint(
+        FORMAT, genesis, state.seq, state.time_us, chain.hex(), digest(state), state.build, public_key
+    )
+    signature = b64encode(key.sign(unsigned.signed_bytes()).signature).decode()
+    checkpoint = msgspec.structs.replace(unsigned, signature=signature)
+    with whole_file(folder / f"{state.seq}{_SIGNED}") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(checkpoint)) + b"\n")
+    for seq in _seqs(data_dir)[_KEPT:]:
+        (folder / f"{seq}{_SIGNED}").unlink()
+        (folder / f"{seq}.json").unlink(missing_ok=True)
+    return checkpoint
+
+
+def newest(data_dir: Path, genesis: str, public_key: str | None = None) -> tuple[Checkpoint, State] | None:
+    """The newest checkpoint and the state at it; None if none was ever signed.
+
+    It must be signed with `public_key` (base64; None: the key the venue was founded with).
+
+    Raises:
+        CheckpointRefused: it is of another journal, its state is damaged, or its signature is not good.
+    """
+    seqs = _seqs(data_dir)
+    if not seqs:
+        return None
+    path = checkpoints_dir(data_dir) / f"{seqs[0]}{_SIGNED}"
+    try:
+        checkpoint = msgspec.json.decode(path.read_bytes(), type=Checkpoint)
+        header, state = snapshots.load(checkpoints_dir(data_dir) / f"{seqs[0]}.json")
+    except (msgspec.MsgspecError, SnapshotDamaged, UnknownFormat) as error:
+        raise CheckpointRefused(f"checkpoint {seqs[0]} can't be read: {error}") from error
+    try:
+        VerifyKey(b64decode(checkpoint.public_key)).verify(checkpoint.signed_bytes(), b64decode(checkpoint.signature))
+    except (CryptoError, ValueError, Base64Error) as error:
+        raise CheckpointRefused(f"checkpoint {seqs[0]} does not carry a good signature") from error
+    if checkpoint.public_key != (public_key or state.venue_public_key):
+        raise CheckpointRefused(f"checkpoint {seqs[0]} is signed with another key than the venue's")
+    stated = (checkpoint.format, checkpoint.genesis, checkpoint.seq, checkpoint.chain, checkpoint.digest)
+    if stated != (FORMAT, genesis, header.seq, header.chain, digest(state)):
+        raise CheckpointRefused(f"checkpoint {seqs[0]} is not about this journal, or not about the state beside it")
+    return checkpoint, state
+
+
+def _seqs(data_dir: Path) -> list[int]:
+    """The seqs of the checkpoints there are, newest first."""
+    names = (path.name.removesuffix(_SIGNED) for path in checkpoints_dir(data_dir).glob(f"*{_SIGNED}"))
+    return sorted((int(name) for name in names if name.isdigit()), reverse=True)
