@@ -24,7 +24,7 @@ from exchange.gateway.auth import (
     query_fields,
 )
 from exchange.gateway.operations import Answer, Authority, Operation
-from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unparsable
+from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unfit_parameter, unparsable
 from exchange.runtime.port import Exchange
 from exchange.values.enums import Scope
 from exchange.values.refusals import Code, Refusal
@@ -140,9 +140,12 @@ class Dispatcher:
         return await operation.handler(*arguments)
 
     def _params(self, operation: Operation, query: list[Field], body: bytes) -> object:
-        try:
-            if operation.method == "GET":
+        if operation.method == "GET":
+            try:
                 return msgspec.convert(_query_values(query, operation.params), operation.params, strict=False)
+            except msgspec.MsgspecError as error:
+                return unfit_parameter(error)
+        try:
             decoder = self._decoders.get(operation.params)
             if decoder is None:
                 decoder = self._decoders[operation.params] = msgspec.json.Decoder(operation.params)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from exchange.gateway import admin_api
@@ -18,7 +19,7 @@ from exchange.gateway.api import absent, account, history, market_data, orders, 
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.dispatch import Dispatcher, HttpScope, Receive
 from exchange.gateway.openapi import describe
-from exchange.gateway.operations import Answer, Authority, Operation
+from exchange.gateway.operations import JSON_TYPE, Answer, Authority, Operation
 from exchange.gateway.wire.errors import NOT_FOUND, error_body, invalid
 from exchange.runtime.port import Exchange
 
@@ -36,7 +37,7 @@ def create_app(
 ) -> "Application":
     """The ASGI application over `exchange`; `metrics` gives what `/metrics` shows, in Prometheus' text format."""
     dispatcher = Dispatcher(exchange, authenticator, admission)
-    app = FastAPI(redirect_slashes=False)
+    app = FastAPIOffline(redirect_slashes=False)
     describe(app, OPERATIONS)
     for operation in OPERATIONS:
         _add_route(app, operation, dispatcher)
@@ -49,9 +50,9 @@ def create_app(
     async def refuse(request: Request, error: HTTPException) -> Response:
         """What the framework refuses (unknown path, wrong method), in the protocol's words."""
         refusal = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else invalid(error.detail)
-        return Response(
-            error_body(refusal), status_code=error.status_code, media_type="application/json", headers=error.headers
-        )
+        methods = [operation.method for operation in OPERATIONS if operation.path == request.url.path]
+        headers = {"Content-Type": JSON_TYPE, **({"Allow": ", ".join(methods)} if methods else {})}
+        return Response(error_body(refusal), error.status_code, headers=headers)
 
     return Application(app, dispatcher, OPERATIONS)
 
@@ -59,10 +60,10 @@ def create_app(
 def _add_route(app: FastAPI, operation: Operation, dispatcher: Dispatcher) -> None:
     async def endpoint(request: Request) -> Response:
         answer = await dispatcher.answer(operation, request.scope, request.receive)
-        headers = {"Content-Type": answer.media_type, **dict(answer.headers), **_open_to_browsers(operation)}
+        headers = {**dict(answer.headers), **_open_to_browsers(operation)}
         if answer.pieces is not None:
-            return StreamingResponse(answer.pieces, answer.status, headers=headers)
-        return Response(answer.body, answer.status, headers=headers)
+            return StreamingResponse(answer.pieces, answer.status, headers, answer.media_type)
+        return Response(answer.body, answer.status, headers, answer.media_type if answer.body else None)
 
     app.add_api_route(
         operation.path,
@@ -106,9 +107,11 @@ class Application:
 
 
 def _headers(answer: Answer, more: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    content = [(b"content-type", answer.media_type.encode())] if answer.body else []
+    length = [(b"content-length", b"%d" % len(answer.body))] if answer.status != HTTPStatus.NO_CONTENT else []
     return [
-        (b"content-type", answer.media_type.encode()),
-        (b"content-length", b"%d" % len(answer.body)),
+        *content,
+        *length,
         *((name.lower().encode(), value.encode()) for name, value in answer.headers),
         *more,
     ]

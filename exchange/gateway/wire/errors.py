@@ -43,7 +43,12 @@ def invalid(message: str) -> Refusal:
 
 
 def unparsable(error: msgspec.MsgspecError) -> Refusal:
-    """A body or parameter that doesn't fit its type; the message names the field."""
+    """A body that doesn't fit its type; the message names the field."""
     if isinstance(error, msgspec.ValidationError):
         return invalid(f"parse request payload error: {error}")
     return UNREADABLE
+
+
+def unfit_parameter(error: msgspec.MsgspecError) -> Refusal:
+    """A query that doesn't fit its type; the message names the parameter."""
+    return invalid(f"failed to parse parameter: {error}")
