@@ -1,5 +1,6 @@
 """Which build is running: two processes of one build decide alike."""
 
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import exchange
 
 
+@cache  # what runs is what was loaded, whatever happens to the files later
 def build_id() -> str:
     """The version and a hash over every source file of the package, e.g. `0.1.0+3f9a0c51d27b`."""
     root = Path(exchange.__file__).parent

@@ -85,7 +85,7 @@ class Committer:
             return
         for commands, reply in entries:
             self._run_due()
-            outcomes = [self._commit(command) for command in commands]
+            outcomes = [self._commit_whole(command) for command in commands]
             self._outbox.stage(self._state.seq, reply, outcomes)
         self._end_batch()
 
@@ -110,6 +110,15 @@ class Committer:
         left = self._run_due(max_commands)
         self._end_batch()
         return left
+
+    def _commit_whole(self, command: AnyCommand) -> Outcome:
+        """Commit a client's command; the end of a session takes as many records as its orders need."""
+        outcome = last = self._commit(command)
+        if type(command) is CancelForAccount:
+            accounts = self._state.accounts
+            while last.refusal is None and command.session in accounts[command.account].armed_sessions:
+                last = self._commit(command)
+        return outcome
 
     def _run_due(self, max_commands: int | None = None) -> bool:
         done = 0

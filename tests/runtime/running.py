@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from exchange.journal.client import WriterClient
@@ -77,7 +77,8 @@ def writer_held(life: Life) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # a test may have killed it
+            os.kill(pid, signal.SIGCONT)
 
 
 def records(data_dir: Path, from_seq: int = 1) -> list[Record]:
