@@ -128,7 +128,7 @@ async def test_killed_anywhere_it_comes_back_with_the_same_history(
     monkeypatch.setattr(follower_client, "MAX_RESTART_S", 0.01)
     moments = random.Random(7)
     kills = 6
-    step = (len(history.records) - 1) // kills
+    step = len(history.records) // (kills + 1)
     for kill in range(kills):
         while core.journal.last_seq < (kill + 1) * step:
             core.commit(history.records[core.journal.last_seq :][:10])
