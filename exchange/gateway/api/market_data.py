@@ -128,7 +128,7 @@ async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
 async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | Refusal:
     """Candles, oldest first, at most 1,000; one in which nothing traded has null prices.
 
-    `startTime` and `endTime` are in seconds. There are none before the listing and none of the future.
+    `startTime` and `endTime` are in seconds.
     """
     market = exchange.market(params.symbol)
     if market is None:
@@ -137,10 +137,8 @@ async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | 
         return []
     if params.end_time is not None and params.start_time > params.end_time:
         return invalid("`startTime` is after `endTime`")
-    start_us = max(params.start_time * 1_000_000, market.listed_us)
-    now_us = exchange.now_us()
-    end_us = now_us if params.end_time is None else min(params.end_time * 1_000_000, now_us)
-    candles = await exchange.candles(params.symbol, params.interval, start_us, end_us)
+    end_us = exchange.now_us() if params.end_time is None else params.end_time * 1_000_000
+    candles = await exchange.candles(params.symbol, params.interval, params.start_time * 1_000_000, end_us)
     if isinstance(candles, Refusal):
         return candles
     return [wire.kline_to_wire(candle, market.spec) for candle in candles]
