@@ -15,13 +15,14 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its
 from exchange.gateway.connection import Connection
 from exchange.gateway.services import Services
 from exchange.gateway.session import Session
-from exchange.gateway.wire.errors import error_body, http_status
+from exchange.gateway.wire.errors import error_body, http_status, invalid
 from exchange.gateway.ws_limits import CloseCode
 from exchange.values.refusals import Code, Refusal
 
 _PATHS: Final = frozenset({b"/", b"/ws"})
-#: How often connections are looked at for pings and pongs.
-_SWEEP_S: Final = 1.0
+_VERSION: Final = invalid("WebSocket version 13 is spoken here")
+#: Connections are looked at for pings and pongs this often in a ping interval.
+_SWEEPS_PER_PING: Final = 60
 
 # What a client does wrong is answered to the client; picows would log every malformed frame as an error.
 _picows_log = logging.getLogger("exchange.gateway.picows")
@@ -35,14 +36,15 @@ class WsServer:
         self.limits = services.limits
         self._services = services
         self._loop = asyncio.get_running_loop()
-        self._connections: dict[Connection, None] = {}
+        self.connections: dict[Connection, None] = {}
         self._sockets: Counter[str] = Counter()
         self._to_flush: list[Connection] = []
         self._sessions = 0
-        self._all_gone = asyncio.Event()
+        self._none_left = asyncio.Event()
         self._closing = False
         self._listening: asyncio.Server | None = None
-        self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._sweep_s = self.limits.ping_interval_s / _SWEEPS_PER_PING
+        self._sweep_timer = self._loop.call_later(self._sweep_s, self._sweep)
 
     # --- where connections come from ----------------------------------------------------------------
 
@@ -62,9 +64,14 @@ class WsServer:
         """A listener for an upgrade request, or the answer that refuses it; None is 404."""
         if request.path.partition(b"?")[0] not in _PATHS:
             return None
+        headers = request.headers
+        if headers.get("Sec-WebSocket-Version") != "13":
+            return _refusal(_VERSION, 426, {"Sec-WebSocket-Version": "13"})
+        if "upgrade" in [token.strip().lower() for token in headers.get("Connection", "").split(",")]:
+            headers["Connection"] = "upgrade"  # picows knows no list here, and browsers send one
         if self._closing:
             return _refusal(Refusal(Code.MAINTENANCE, "The exchange is shutting down"))
-        if len(self._connections) >= self.limits.connections:
+        if len(self.connections) >= self.limits.connections:
             return _refusal(Refusal(Code.MAINTENANCE, "Too many connections"))
         if self._sockets[address] > self.limits.connections_per_address:
             return _refusal(Refusal(Code.TOO_MANY_REQUESTS, "Too many connections from this address"))
@@ -73,7 +80,7 @@ class WsServer:
     def socket_opened(self, address: str) -> bool:
         """Count a socket that is yet to ask for its upgrade; False if too many are."""
         self._sockets[address] += 1
-        return self._sockets.total() - len(self._connections) <= self.limits.handshakes
+        return self._sockets.total() - len(self.connections) <= self.limits.handshakes
 
     def socket_closed(self, address: str) -> None:
         self._sockets[address] -= 1
@@ -83,15 +90,15 @@ class WsServer:
     # --- their owner -----------------------------------------------------------------------------------
 
     def opened(self, connection: Connection) -> Session:
-        self._connections[connection] = None
+        self.connections[connection] = None
         self._sessions += 1
         name = f"{self._services.exchange.started_us()}-{self._sessions}"
         return Session(self._services, name, connection.address, connection)
 
     def closed(self, connection: Connection) -> None:
-        self._connections.pop(connection, None)
-        if not self._connections:
-            self._all_gone.set()
+        self.connections.pop(connection, None)
+        if not self.connections:
+            self._none_left.set()
 
     def flush_soon(self, connection: Connection) -> None:
         if not self._to_flush:
@@ -114,12 +121,12 @@ class WsServer:
     def _sweep(self) -> None:
         """Ping, and drop those that don't answer: a socket whose other end is gone says nothing by itself."""
         now_s = self._loop.time()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             if now_s - connection.pong_at_s >= self.limits.pong_timeout_s:
                 connection.abort()
             elif now_s - connection.ping_at_s >= self.limits.ping_interval_s:
                 connection.ping()
-        self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._sweep_timer = self._loop.call_later(self._sweep_s, self._sweep)
 
     async def close(self) -> None:
         """Take no more connections, say goodbye (1001) to those there are, and wait until they are gone."""
@@ -127,11 +134,11 @@ class WsServer:
         self._sweep_timer.cancel()
         if self._listening is not None:
             self._listening.close()
-        self._all_gone.clear()
-        for connection in list(self._connections):
+        self._none_left.clear()
+        for connection in list(self.connections):
             connection.close(CloseCode.GOING_AWAY, "the exchange is shutting down")
-        if self._connections:
-            await self._all_gone.wait()
+        if self.connections:
+            await self._none_left.wait()
 
 
 class _Protocol(WSProtocol):  # type: ignore[misc]
@@ -192,10 +199,13 @@ def _resume(transport: asyncio.Transport) -> None:
         transport.resume_reading()
 
 
-def _refusal(refusal: Refusal) -> WSUpgradeResponseWithListener:
-    return WSUpgradeResponseWithListener(
-        WSUpgradeResponse.create_error_response(
-            http_status(refusal.code), error_body(refusal), {"Content-Type": "application/json"}
-        ),
-        None,
+def _refusal(
+    refusal: Refusal, status: int | None = None, headers: dict[str, str] | None = None
+) -> WSUpgradeResponseWithListener:
+    """An answer in place of the upgrade; `status` where it isn't the one of the refusal's code."""
+    response = WSUpgradeResponse.create_error_response(
+        status or http_status(refusal.code),
+        error_body(refusal),
+        {"Content-Type": "application/json", **(headers or {})},
     )
+    return WSUpgradeResponseWithListener(response, None)

@@ -1,22 +1,33 @@
-"""The WebSocket server as an independent client library and raw sockets see it."""
+"""The WebSocket server as an independent client library, and raw sockets, see it."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import uvicorn
+import uvloop
 import websockets
 
+from exchange.gateway.connection import Connection
+from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from tests.gateway.live_venue import LiveVenue, Trader
+from tests.gateway.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, RawClient, frame
+
+TIMEOUT_S = 5.0
+ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99.5", "quantity": "1.5", "clientId": 7}
 
 
 class Running:
-    def __init__(self, limits: WsLimits | None = None) -> None:
+    """A venue behind a WebSocket server on a free port."""
+
+    def __init__(self, **limits: Any) -> None:
         self.venue = LiveVenue()
-        self.server = WsServer(self.venue.services(limits))
+        self.server = WsServer(self.venue.services(WsLimits(**limits)))
         self.port = 0
 
     async def __aenter__(self) -> "Running":
@@ -30,6 +41,12 @@ class Running:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
+    def login(self, trader: Trader) -> str:
+        """The text of a login frame."""
+        key, signature, timestamp, window = trader.signature("sessionLogin", self.venue.exchange.now_us() // 1000)
+        params = {"apiKey": key, "signature": signature, "timestamp": timestamp, "window": window}
+        return json.dumps({"id": 0, "method": "session.login", "params": params})
+
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
@@ -37,28 +54,338 @@ async def running() -> AsyncIterator[Running]:
         yield one
 
 
+async def ask(client: websockets.ClientConnection, text: str) -> Any:
+    await client.send(text)
+    return json.loads(await asyncio.wait_for(client.recv(), TIMEOUT_S))
+
+
 async def call(client: websockets.ClientConnection, method: str, params: Any, request_id: int = 1) -> Any:
-    await client.send(json.dumps({"id": request_id, "method": method, "params": params}))
-    return json.loads(await asyncio.wait_for(client.recv(), 5))
+    return await ask(client, json.dumps({"id": request_id, "method": method, "params": params}))
 
 
-async def login(client: websockets.ClientConnection, running: Running, trader: Trader) -> Any:
-    key, signature, timestamp, window = trader.signature("sessionLogin", running.venue.exchange.now_us() // 1000)
-    params = {"apiKey": key, "signature": signature, "timestamp": timestamp, "window": window}
-    return await call(client, "session.login", params)
+# --- trading ---------------------------------------------------------------------------------------
 
 
-ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99.5", "quantity": "1.5", "clientId": 7}
-
-
-async def test_an_order_is_placed_queried_and_cancelled(running: Running) -> None:
-    trader = running.venue.trader()
+async def test_an_order_is_placed_found_and_cancelled(running: Running) -> None:
     async with websockets.connect(running.url) as client:
-        assert (await login(client, running, trader))["status"] == 200
+        assert (await ask(client, running.login(running.venue.trader())))["status"] == 200
         placed = await call(client, "order.place", ORDER, 2)
-        assert placed["id"] == 2
-        assert placed["result"]["status"] == "New"
+        assert (placed["id"], placed["status"], placed["result"]["status"]) == (2, 200, "New")
         found = await call(client, "order.query", {"symbol": "SOL_USDC", "clientId": 7}, 3)
-        assert found["result"] == placed["result"]
+        assert found == {"id": 3, "status": 200, "result": placed["result"]}
         gone = await call(client, "order.cancel", {"symbol": "SOL_USDC", "orderId": placed["result"]["id"]}, 4)
-        assert gone["result"]["status"] == "Cancelled"
+        assert gone["result"] == placed["result"] | {"status": "Cancelled"}
+
+
+async def test_replies_to_many_requests_in_one_packet_all_arrive(running: Running) -> None:
+    """Also when a ping is the last thing in the packet."""
+    client = await RawClient.connect(running.port)
+    client.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+    await client.receive()
+    orders = [{"id": number, "method": "order.place", "params": ORDER | {"clientId": number}} for number in range(32)]
+    client.send(*(frame(TEXT, json.dumps(order).encode()) for order in orders), frame(PING, b"last"))
+    received = [await client.receive() for _ in range(33)]
+    assert [one.payload for one in received if one.opcode == PONG] == [b"last"]
+    assert [json.loads(one.payload)["id"] for one in received if one.opcode == TEXT] == list(range(32))
+    await client.close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_both_ports_have_the_same_session(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """uvicorn hands connections that ask for an upgrade over, at / and at /ws; HTTP goes on beside them."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_serve_on_http())
+
+
+async def _serve_on_http() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    running = Running()
+    bound = socket.create_server(("127.0.0.1", 0))
+    port = bound.getsockname()[1]
+    config = uvicorn.Config(
+        app,
+        ws=running.server.upgraded,  # type: ignore[arg-type]
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+    )
+    http = uvicorn.Server(config)
+    serving = asyncio.create_task(http.serve(sockets=[bound]))
+    try:
+        for path in ("", "/", "/ws", "/ws?x=1"):
+            async with websockets.connect(f"ws://127.0.0.1:{port}{path}") as client:
+                assert (await ask(client, running.login(running.venue.trader())))["status"] == 200
+                long = ORDER | {"clientId": 1, "unknown": "x" * 40_000}
+                assert (await call(client, "order.place", long))["status"] == 200
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(f"ws://127.0.0.1:{port}/elsewhere")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /anything HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), TIMEOUT_S)).endswith(b"ok")
+        writer.close()
+        client = await websockets.connect(f"ws://127.0.0.1:{port}/ws")
+        await running.server.close()
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(client.recv(), TIMEOUT_S)
+        assert client.close_code == 1001
+    finally:
+        http.should_exit = True
+        await serving
+
+
+# --- frames that aren't as they should be -------------------------------------------------------------
+
+
+async def closes_with(client: RawClient, code: int) -> None:
+    received = await client.receive_close()
+    assert received.close_code == code, received
+    client.send(frame(CLOSE, code.to_bytes(2, "big")))
+    await client.ended()
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"),
+    [
+        pytest.param(1002, frame(TEXT, b"{}", masked=False), id="unmasked"),
+        pytest.param(1002, frame(3, b"{}"), id="unknown opcode"),
+        pytest.param(1002, frame(TEXT, b"{}", reserved=4), id="first reserved bit"),
+        pytest.param(1002, frame(TEXT, b"{}", reserved=2), id="second reserved bit"),
+        pytest.param(1002, frame(TEXT, b"{}", reserved=1), id="third reserved bit"),
+        pytest.param(1002, frame(PING, b"", reserved=4), id="reserved bit on a ping"),
+        pytest.param(1002, frame(PING, b"x" * 126), id="long ping"),
+        pytest.param(1002, frame(PING, b"x", fin=False), id="fragmented ping"),
+        pytest.param(1002, frame(CONTINUATION, b"{}"), id="continues nothing"),
+        pytest.param(1002, frame(TEXT, b"{", fin=False) + frame(TEXT, b"}"), id="a message inside a message"),
+        pytest.param(1003, frame(BINARY, b"{}"), id="binary"),
+        pytest.param(1007, frame(TEXT, b'{"x":"\xff"}'), id="not UTF-8"),
+        pytest.param(
+            1007, frame(TEXT, b'{"x":"\xc3', fin=False) + frame(CONTINUATION, b'"}'), id="not UTF-8 in fragments"
+        ),
+        pytest.param(1009, frame(TEXT, b"x" * 5_001), id="too large"),
+        pytest.param(
+            1009, frame(TEXT, b"x" * 3_000, fin=False) + frame(CONTINUATION, b"x" * 3_000), id="too large in fragments"
+        ),
+        pytest.param(1002, frame(CLOSE, b"x"), id="half a close code"),
+        pytest.param(1002, frame(CLOSE, (0).to_bytes(2, "big")), id="close code 0"),
+        pytest.param(1002, frame(CLOSE, (1005).to_bytes(2, "big")), id="close code 1005"),
+        pytest.param(1002, frame(CLOSE, (1006).to_bytes(2, "big")), id="close code 1006"),
+        pytest.param(1002, frame(CLOSE, (5000).to_bytes(2, "big")), id="close code 5000"),
+        pytest.param(1007, frame(CLOSE, b"\x03\xe8\xff"), id="close reason not UTF-8"),
+    ],
+)
+async def test_a_broken_frame_closes_the_connection_with_its_code(code: int, sent: bytes) -> None:
+    async with Running(message_bytes=5_000) as running:
+        client = await RawClient.connect(running.port)
+        client.send(sent)
+        await closes_with(client, code)
+
+
+@pytest.mark.parametrize(("payload", "code"), [(b"", 1000), (b"\x03\xe8bye", 1000), (b"\x0f\xa0", 4000)])
+async def test_a_close_is_answered(running: Running, payload: bytes, code: int) -> None:
+    client = await RawClient.connect(running.port)
+    client.send(frame(CLOSE, payload))
+    assert (await client.receive_close()).close_code == code
+    await client.ended()
+    await client.close()
+
+
+async def test_answers_go_out_before_the_close(running: Running) -> None:
+    client = await RawClient.connect(running.port)
+    client.send(frame(TEXT, b'{"id":5,"method":"order.place","params":{}}'), frame(CLOSE))
+    assert json.loads((await client.receive()).payload)["id"] == 5
+    assert (await client.receive()).opcode == CLOSE
+    await client.close()
+
+
+async def test_fragments_and_pings_between_them_make_one_message(running: Running) -> None:
+    client = await RawClient.connect(running.port)
+    parts = (b'{"id":"', "é".encode()[:1], "é".encode()[1:], b"", b'","method":"order.pl', b'ace","params":{}}')
+    for number, part in enumerate(parts):
+        opcode = CONTINUATION if number else TEXT
+        client.send(frame(opcode, part, fin=number == len(parts) - 1), frame(PING, b"%d" % number))
+    received = [await client.receive() for _ in range(len(parts) + 1)]
+    assert [json.loads(one.payload)["id"] for one in received if one.opcode == TEXT] == ["é"]
+    assert sum(one.opcode == PONG for one in received) == len(parts)
+    await client.close()
+
+
+# --- clients that don't read, don't answer, or are too many --------------------------------------------
+
+SMALL = {"soft_backlog_bytes": 65_536, "hard_backlog_bytes": 262_144}
+#: What the kernel itself may hold between the two ends.
+KERNEL_BYTES = 8 * 2**20
+
+
+def backlog_bytes(connection: Connection) -> int:
+    return connection._transport.underlying_transport.get_write_buffer_size()
+
+
+async def fill(connection: Connection) -> None:
+    """Send until the client's and the kernel's buffers are full, and ours begin to be."""
+    for _ in range(KERNEL_BYTES // 10_000):
+        connection.send(b"%010d" % 0 * 1_000)
+        await asyncio.sleep(0)
+        if backlog_bytes(connection):
+            return
+    raise AssertionError("the kernel took it all")
+
+
+async def test_a_client_that_never_reads_its_answers_is_not_read_from() -> None:
+    async with Running(**SMALL) as running:
+        client = await RawClient.connect(running.port)
+        [connection] = running.server.connections
+        request = frame(TEXT, b'{"id":"%b","method":"no.such","params":{}}' % (b"x" * 4_000))
+        sent = 0
+        while connection._transport.underlying_transport.is_reading():
+            assert sent * 4_000 < KERNEL_BYTES
+            client.send(request * 10)
+            sent += 10
+            await asyncio.sleep(0.001)
+        client.send(request * 100)
+        await asyncio.sleep(0.1)
+        assert 0 < backlog_bytes(connection) < 2 * 65_536
+        # It is served again once it reads, and nothing is lost.
+        for _ in range(sent + 100):
+            assert (await client.receive()).opcode == TEXT
+        await client.close()
+
+
+async def test_a_client_that_leaves_too_much_unread_is_dropped() -> None:
+    async with Running(**SMALL, close_timeout_s=0.1) as running:
+        client = await RawClient.connect(running.port)
+        [connection] = running.server.connections
+        for _ in range(KERNEL_BYTES // 10_000):
+            connection.send(b"x" * 10_000)
+            await asyncio.sleep(0)
+            assert backlog_bytes(connection) < 262_144 + 65_536
+        await asyncio.sleep(0.2)
+        assert not running.server.connections
+        client.writer.transport.abort()
+
+
+async def test_a_slow_reader_gets_the_newest_frame_of_a_conflated_stream() -> None:
+    async with Running(soft_backlog_bytes=1_000) as running:
+        client = await RawClient.connect(running.port)
+        [connection] = running.server.connections
+        await fill(connection)
+        for number in range(1_000):
+            connection.send_latest("bookTicker.SOL_USDC", b"%d" % number)
+            connection.send_latest("ticker.SOL_USDC", b"%d" % -number)
+        while len(received := (await client.receive()).payload) == 10_000:
+            pass
+        assert {received, (await client.receive()).payload} == {b"999", b"-999"}
+        connection.send_latest("bookTicker.SOL_USDC", b"at once")
+        assert (await client.receive()).payload == b"at once"
+        await client.close()
+
+
+async def test_a_socket_whose_other_end_is_gone_is_dropped() -> None:
+    async with Running(ping_interval_s=0.1, pong_timeout_s=0.5) as running:
+        silent = await RawClient.connect(running.port)
+        async with websockets.connect(running.url, ping_interval=None) as alive:
+            await silent.ended()
+            await asyncio.sleep(0.5)
+            assert len(running.server.connections) == 1
+            await (await alive.ping())
+        await silent.close()
+
+
+async def test_connections_are_limited_in_all_and_per_address() -> None:
+    async with Running(connections=2) as running:
+        held = [await websockets.connect(running.url) for _ in range(2)]
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(running.url)
+        assert refused.value.response.status_code == 503
+        assert json.loads(refused.value.response.body)["code"] == "MAINTENANCE"
+        await held.pop().close()
+        async with websockets.connect(running.url):
+            pass
+    async with Running(connections_per_address=1) as running, websockets.connect(running.url):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(running.url)
+        assert refused.value.response.status_code == 429
+        assert json.loads(refused.value.response.body)["code"] == "TOO_MANY_REQUESTS"
+
+
+async def test_sockets_that_never_ask_for_an_upgrade_are_limited_and_cut() -> None:
+    async with Running(handshakes=3, handshake_timeout_s=0.5) as running:
+        idle = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3)]
+        extra_reader, extra_writer = await asyncio.open_connection("127.0.0.1", running.port)
+        extra_writer.write(UPGRADE % b"/")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(extra_reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
+        for reader, writer in idle:
+            assert await asyncio.wait_for(reader.read(), TIMEOUT_S) == b""
+            writer.close()
+        async with websockets.connect(running.url):
+            pass
+        extra_writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        UPGRADE.replace(b"Version: 13", b"Version: 8") % b"/",
+        UPGRADE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"") % b"/",
+        b"GET / HTTP/1.1\r\n" + b"X-Pad: " + b"x" * 40_000 + b"\r\n\r\n",
+    ],
+)
+async def test_what_is_no_upgrade_is_refused(running: Running, request_bytes: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(request_bytes)
+    try:
+        answer = await asyncio.wait_for(reader.read(), TIMEOUT_S)
+    except ConnectionError:
+        answer = b""
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer
+    assert not running.server.connections
+    writer.close()
+
+
+async def test_a_browser_that_asks_to_keep_the_connection_alive_is_upgraded(running: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(UPGRADE.replace(b"Connection: Upgrade", b"Connection: keep-alive, Upgrade") % b"/ws")
+    assert (await asyncio.wait_for(reader.readline(), TIMEOUT_S)).startswith(b"HTTP/1.1 101 ")
+    writer.close()
+
+
+async def test_everybody_is_told_when_the_exchange_stops() -> None:
+    running = Running(close_timeout_s=0.3)
+    await running.__aenter__()
+    clients = [await websockets.connect(running.url) for _ in range(3)]
+    silent = await RawClient.connect(running.port)
+    await asyncio.wait_for(running.server.close(), TIMEOUT_S)
+    for client in clients:
+        await client.wait_closed()
+        assert client.close_code == 1001
+    assert (await silent.receive_close()).close_code == 1001
+    await silent.ended()
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", running.port)
+    await silent.close()
+
+
+async def test_permessage_deflate_is_not_offered(running: Running) -> None:
+    async with websockets.connect(running.url, compression="deflate") as client:
+        assert client.response is not None
+        assert "Sec-WebSocket-Extensions" not in client.response.headers
+
+
+async def test_a_bug_of_ours_ends_one_session_and_no_other(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Session, message: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    async with websockets.connect(running.url) as other, websockets.connect(running.url) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(Session, "receive", broken)
+            await client.send("{}")
+            await client.wait_closed()
+            assert client.close_code == 1011
+        assert (await ask(other, running.login(running.venue.trader())))["status"] == 200
