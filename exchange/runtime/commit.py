@@ -83,10 +83,15 @@ class Committer:
         """
         if self._ending.come:
             return
+        now_us, stage, state = self._clock.now_us, self._outbox.stage, self._state
         for commands, reply in entries:
-            self._run_due()
-            outcomes = [self._commit_whole(command) for command in commands]
-            self._outbox.stage(self._state.seq, reply, outcomes)
+            time_us = now_us()
+            if next_due(state, time_us) is not None:
+                self._run_due(time_us)
+            outcomes = [self._commit(command, time_us) for command in commands]
+            if type(commands[0]) is CancelForAccount:
+                self._cancel_rest(commands[0], outcomes[0], time_us)
+            stage(state.seq, reply, outcomes)
         self._end_batch()
 
     def commit(self, command: AnyCommand) -> Outcome:
@@ -95,7 +100,7 @@ class Committer:
         Raises:
             StateDoubtful
         """
-        outcome = self._commit(command)
+        outcome = self._commit(command, self._clock.now_us())
         self._end_batch()
         return outcome
 
@@ -107,33 +112,30 @@ class Committer:
         """
         if self._ending.come:
             return False
-        left = self._run_due(max_commands)
+        left = self._run_due(self._clock.now_us(), max_commands)
         self._end_batch()
         return left
 
-    def _commit_whole(self, command: AnyCommand) -> Outcome:
-        """Commit a client's command; the end of a session takes as many records as its orders need."""
-        outcome = last = self._commit(command)
-        if type(command) is CancelForAccount:
-            accounts = self._state.accounts
-            while last.refusal is None and command.session in accounts[command.account].armed_sessions:
-                last = self._commit(command)
-        return outcome
-
-    def _run_due(self, max_commands: int | None = None) -> bool:
+    def _run_due(self, time_us: int, max_commands: int | None = None) -> bool:
         done = 0
-        while not self._due_suspended and (due := next_due(self._state, self._clock.now_us())) is not None:
+        while not self._due_suspended and (due := next_due(self._state, time_us)) is not None:
             if done == max_commands:
                 return True
-            self._commit(due)
+            self._commit(due, time_us)
             done += 1
         return False
 
+    def _cancel_rest(self, command: CancelForAccount, last: Outcome, time_us: int) -> None:
+        """The end of a session takes as many records as its orders need."""
+        accounts = self._state.accounts
+        while last.refusal is None and command.session in accounts[command.account].armed_sessions:
+            last = self._commit(command, time_us)
+
     # --- one record ---
 
-    def _commit(self, command: AnyCommand) -> Outcome:
+    def _commit(self, command: AnyCommand, time_us: int) -> Outcome:
         state, streams = self._state, self._streams
-        seq, time_us = state.seq + 1, self._clock.now_us()
+        seq = state.seq + 1
         try:
             events = decide(state, time_us, command)
             record = Record(seq, time_us, command, events)
@@ -207,10 +209,11 @@ class Committer:
             return Outcome(0, time_us, command, (), refusal)
         self._fold(record, body)
         if market in self._state.markets:
-            self._commit(ReportFault(market, error_id))
+            self._commit(ReportFault(market, error_id), time_us)
         elif type(command) is CancelForAccount:
             self._due_suspended = True
-            self._commit(DropToCancelOnly(f"fault {error_id}: orders that are due to be cancelled could not be"))
+            brake = DropToCancelOnly(f"fault {error_id}: orders that are due to be cancelled could not be")
+            self._commit(brake, time_us)
         elif type(command) in (ReportFault, DropToCancelOnly):
             self._stop(f"fault {error_id}: the brake failed")
         return Outcome(seq, time_us, command, tuple(record.events), refusal)

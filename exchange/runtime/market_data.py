@@ -170,7 +170,8 @@ class MarketFeed:
             (self._bids if event.side is Side.BID else self._asks).add(event.price_ticks)
 
     def done(self, event: OrderDone) -> None:
-        if self._book_watched and event.resting:
+        """A resting order has ended."""
+        if self._book_watched:
             (self._bids if event.side is Side.BID else self._asks).add(event.price_ticks)
 
     def traded(self, event: Traded, time_us: int) -> None:

@@ -42,7 +42,8 @@ class Streams:
                 self.account_seqs[event.maker_account] = self.trade_seqs[event.market] = seq
                 self.fills += 1
             elif type(event) is OrderDone:
-                self._feed(event.market).done(event)
+                if event.resting:
+                    self._feed(event.market).done(event)
             elif type(event) is Posted:
                 for leg in event.legs:
                     self.account_seqs[leg.account] = seq
