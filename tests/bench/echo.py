@@ -118,7 +118,7 @@ class Acknowledge(Echo):
 
 class Tick(WSListener):
     def __init__(self, update_bytes: int) -> None:
-        self.update = server_frame(b"x" * update_bytes)
+        self.update = server_frame(b'{"stream":'.ljust(update_bytes))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         for listener in listeners:

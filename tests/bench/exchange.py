@@ -99,7 +99,8 @@ def frames(calls: list[tuple[str, dict[str, Any]]]) -> list[bytes]:
     ]
 
 
-def login(keypair: Keypair) -> bytes:
+def opening(keypair: Keypair) -> list[bytes]:
+    """Log in, and end what an earlier run has left on the book."""
     timestamp_ms = keypair.timestamp_ms()
     params = {
         "apiKey": keypair.public_key,
@@ -107,7 +108,7 @@ def login(keypair: Keypair) -> bytes:
         "window": WINDOW_MS,
         "signature": keypair.sign(signing_text("sessionLogin", [{}], timestamp_ms, WINDOW_MS)),
     }
-    return client_frame(json.dumps({"id": 0, "method": "session.login", "params": params}).encode())
+    return frames([("session.login", params), ("order.cancelAll", {"symbol": SYMBOL})])
 
 
 def subscribe(*streams: str) -> bytes:

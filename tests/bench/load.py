@@ -24,7 +24,7 @@ class Measured:
     p50_us: float
     p99_us: float
     reply_bytes: float
-    refused: int
+    refusals: list[bytes]
     cpu_share: float
 
 
@@ -48,7 +48,7 @@ class Connection(WSListener):
         self.sent = 0
         self.done = 0
         self.reply_bytes = 0
-        self.refused = 0
+        self.refusals: list[bytes] = []
         self.gathered = 0
         self.running = False
         self.failure: str | None = None
@@ -77,8 +77,9 @@ class Connection(WSListener):
         if frame.last_in_buffer:
             # One answer of each buffer is looked at; looking at all would cost the generator too much.
             self.reply_bytes += frame.payload_size * self.gathered
-            if b'"error":' in frame.get_payload_as_bytes()[:80]:
-                self.refused += 1
+            answer = frame.get_payload_as_bytes()
+            if b'"error":' in answer[:80]:
+                self.refusals.append(answer)
             self.done += self.gathered
             if self.window == 1:
                 self.waits.append(time.perf_counter() - self.asked_at)
@@ -156,7 +157,7 @@ class Crowd:
             p50_us=1e6 * waits[len(waits) // 2] if waits else 0.0,
             p99_us=1e6 * waits[len(waits) * 99 // 100] if waits else 0.0,
             reply_bytes=sum(c.reply_bytes for c in self.connections) / max(1, self.count()),
-            refused=sum(c.refused for c in self.connections),
+            refusals=[answer for c in self.connections for answer in c.refusals],
             cpu_share=cpu_share,
         )
 

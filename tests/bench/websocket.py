@@ -26,7 +26,7 @@ STREAMS: Final = [f"{kind}.{exchange.SYMBOL}" for kind in ("depth", "bookTicker"
 def trading(server: Server, keypairs: Sequence[Keypair]) -> list[Script]:
     """One connection per account, logged in."""
     return [
-        Script(server.ws_url, exchange.frames(exchange.cycle(number, TRIPLES)), [exchange.login(keypair)])
+        Script(server.ws_url, exchange.frames(exchange.cycle(number, TRIPLES)), exchange.opening(keypair))
         for number, keypair in enumerate(keypairs)
     ]
 
@@ -40,8 +40,8 @@ async def exchange_run(server: Server, keypairs: Sequence[Keypair], window: int)
     sinks = Sinks(server.ws_url, SUBSCRIBERS, [exchange.subscribe(*STREAMS)], b'"stream":')
     async with sinks:
         measured = await load.run(trading(server, keypairs), window, SECONDS)
-    if measured.refused:
-        raise RuntimeError(f"{measured.refused} of the answers that were looked at are refusals")
+    if measured.refusals:
+        raise RuntimeError(f"{len(measured.refusals)} of the answers that were looked at: {measured.refusals[0]!r}")
     if not sinks.messages:
         raise RuntimeError("the subscribers have heard nothing")
     return measured

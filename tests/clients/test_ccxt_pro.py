@@ -94,11 +94,14 @@ async def test_order_book_follows_the_rest_book(maker: Any, taker: Any) -> None:
         for _ in range(20):
             book = await soon(maker.watch_order_book(SYMBOL))
     assert book["asks"][0] == [PRICE + 1, 2.0]
+    watching = asyncio.create_task(maker.watch_order_book(SYMBOL))
     await maker.create_order(SYMBOL, "limit", "buy", 3, PRICE - 2)
-    while (book := await soon(maker.watch_order_book(SYMBOL)))["bids"][:1] != [[PRICE - 2, 3.0]]:
-        pass
+    await soon(watching)
     rest = await maker.fetch_order_book(SYMBOL)
+    while book["nonce"] < rest["nonce"]:
+        book = await soon(maker.watch_order_book(SYMBOL))
     assert book["nonce"] == rest["nonce"]
+    assert [PRICE - 2, 3.0] in rest["bids"]
     assert [list(row) for row in book["bids"]] == rest["bids"]
     assert [list(row) for row in book["asks"]] == rest["asks"]
 
@@ -176,6 +179,7 @@ async def test_the_http_port_carries_the_same_streams(server: Server, taker: Any
     async with connected(server, account) as client:
         ws = server.http_url.replace("http", "ws") + "/ws"
         client.urls["api"]["ws"] = {"public": ws, "private": ws}
+        await client.create_order(SYMBOL, "limit", "sell", 2, PRICE + 1)
         async with keeps_moving(taker):
             book = await soon(client.watch_order_book(SYMBOL))
-    assert book["bids"]
+    assert book["asks"][0] == [PRICE + 1, 2.0]

@@ -1,0 +1,32 @@
+"""`python -m tests.bench`: how fast the exchange is on this machine, beside yardsticks of the same run."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from tests.bench import core, fanout, rest, start, websocket
+from tests.bench.report import Row, save, show
+
+SECTIONS: Final = {"websocket": websocket, "rest": rest, "fanout": fanout, "core": core, "start": start}
+RESULTS: Final = Path("bench-results.json")
+
+
+def main() -> None:
+    console = Console()
+    chosen = sys.argv[1:] or list(SECTIONS)
+    begun = time.perf_counter()
+    found: list[Row] = []
+    for name in chosen:
+        with console.status(f"measuring: {name}"):
+            found += SECTIONS[name].rows()
+    elapsed_s = time.perf_counter() - begun
+    show(found, elapsed_s, console)
+    save(found, elapsed_s, RESULTS)
+    console.print(f"Written to {RESULTS}.")
+
+
+if __name__ == "__main__":
+    main()
