@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
 from exchange.gateway.admission import too_many
 from exchange.gateway.batches import BatchItem, place_batch
@@ -31,9 +32,12 @@ from exchange.values.events import CancelOnDisconnectSet
 from exchange.values.ids import OrderId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import MarketSpec
-from exchange.values.views import KeyView, Outcome
+from exchange.values.views import KeyView, OrderView, Outcome
 
+_SERVER_ERROR: Final = Refusal(Code.SERVER_ERROR, "Internal error")
 _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
+
+_log: Final = structlog.get_logger(__name__)
 
 #: A cancel-on-disconnect that met a full inbox is tried again this much later.
 RETRY_S: Final = 0.5
@@ -102,12 +106,12 @@ class Trading:
         self._submit((command,), partial(self._one_order, request.id, market.spec))
 
     def _one_order(self, request_id: RequestId, spec: MarketSpec, outcomes: list[Outcome]) -> None:
+        self._landed()
         outcome = outcomes[0]
         if outcome.refusal is None:
             self._send(frames.result(request_id, order_to_wire(outcome.orders[0], spec)))
         else:
             self._refuse(request_id, outcome.refusal)
-        self._landed()
 
     def cancel_all(self, request: frames.CancelAllOrders) -> None:
         market = self._exchange.market(request.params.symbol)
@@ -121,12 +125,12 @@ class Trading:
         self._submit((command,), partial(self._orders, request.id, market.spec))
 
     def _orders(self, request_id: RequestId, spec: MarketSpec, outcomes: list[Outcome]) -> None:
+        self._landed()
         outcome = outcomes[0]
         if outcome.refusal is None:
             self._send(frames.result(request_id, [order_to_wire(order, spec) for order in outcome.orders]))
         else:
             self._refuse(request_id, outcome.refusal)
-        self._landed()
 
     def query(self, request: frames.Query) -> None:
         """Open orders and ended ones: a client that lost its connection finds out here what became of its order."""
@@ -146,7 +150,12 @@ class Trading:
     async def _find(
         self, request_id: RequestId, spec: MarketSpec, order_id: OrderId | None, client_id: int | None
     ) -> None:
-        order = await self._exchange.order(self.key.account, spec.symbol, order_id=order_id, client_id=client_id)
+        order: OrderView | Refusal | None
+        try:
+            order = await self._exchange.order(self.key.account, spec.symbol, order_id=order_id, client_id=client_id)
+        except Exception:
+            _log.exception("query_failed")
+            order = _SERVER_ERROR
         if order is None or isinstance(order, Refusal):
             self._refuse(request_id, order or NOT_FOUND)
         else:
@@ -161,8 +170,8 @@ class Trading:
         place_batch(self._exchange, self.key, request.params, partial(self._batch_done, request.id))
 
     def _batch_done(self, request_id: RequestId, items: list[BatchItem]) -> None:
-        self._send(frames.result(request_id, items))
         self._landed()
+        self._send(frames.result(request_id, items))
 
     # --- switches -----------------------------------------------------------------------------------
 
@@ -183,12 +192,12 @@ class Trading:
         self._switched(request.id, request.params, outcomes)
 
     def _switched(self, request_id: RequestId, params: msgspec.Struct, outcomes: list[Outcome]) -> None:
+        self._landed()
         refusal = outcomes[0].refusal
         if refusal is None:
             self._send(frames.result(request_id, params))
         else:
             self._refuse(request_id, refusal)
-        self._landed()
 
     def _cancel_orders(self) -> None:
         """Until the exchange says that the switch has done its work, or that it isn't armed."""

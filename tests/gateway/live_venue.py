@@ -12,6 +12,7 @@ from exchange.gateway.auth import Authenticator
 from exchange.gateway.hub import Hub
 from exchange.gateway.services import Services
 from exchange.gateway.ws_limits import WsLimits
+from exchange.journal.client import WriterClient
 from exchange.runtime.clock import SystemClock
 from exchange.runtime.commit import Committer
 from exchange.runtime.ending import Ending
@@ -24,25 +25,27 @@ from exchange.runtime.venue import Venue
 from exchange.values.commands import AddKey, AnyCommand, CreditDeposit, OpenAccount, RevokeKey
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId, KeyId
-from exchange.values.refusals import Code, Refusal
+from exchange.values.record import Record, decode
 from tests import venue as core
-
-UNREAD = Refusal(Code.TIMEOUT, "no read models here")
 
 
 class _Writer:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self.bodies: list[bytes] = []
 
     def append(self, first_seq: int, bodies: Sequence[bytes]) -> None:
+        self.bodies += bodies
         asyncio.get_running_loop().call_soon(self._outbox.release, first_seq + len(bodies) - 1)
 
 
 class _NoHistory:
     """Histories need the follower's files; here nothing that has ended is found again."""
 
-    class read_models:
-        order = None
+    def __init__(self) -> None:
+        self.read_models = self
+
+    def order(self) -> None: ...
 
     async def ask(self, seq: int, query: Callable[[], Any]) -> None:
         return None
@@ -78,17 +81,16 @@ class LiveVenue:
         self._outbox = outbox
         public = PublicState(state, outbox)
         self.streams = Streams(state, outbox, public)
-        writer = cast("Any", _Writer(outbox))
+        self._writer = _Writer(outbox)
+        writer = cast("WriterClient", self._writer)
         self.committer = Committer(state, clock, writer, outbox, self.streams, metrics, ending)
         history = cast("History", _NoHistory())
         self.exchange = Venue(state, clock, outbox, self.streams, public, self.committer, history, metrics, ending)
         self.exchange.take_commands()
         self._traders = 0
 
-    def trader(
-        self, scopes: tuple[Scope, ...] = (Scope.READ, Scope.TRADE), sol: int = 1_000, usdc: int = 100_000
-    ) -> Trader:
-        """A funded account; whole units of each asset."""
+    def trader(self, *scopes: Scope, sol: int = 1_000, usdc: int = 100_000) -> Trader:
+        """An account funded with whole units of each asset; its key may read and trade unless scopes are named."""
         self._traders += 1
         signing_key = SigningKey(self._traders.to_bytes(32, "big"))
         public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
@@ -107,6 +109,10 @@ class LiveVenue:
         outcome = self.committer.commit(command)
         assert outcome.refusal is None, outcome.refusal
         self._outbox.release(self.core.state.seq)
+
+    def records(self) -> list[Record]:
+        """Those made since the start."""
+        return [decode(body) for body in self._writer.bodies]
 
     def tick(self, later_us: int = 0) -> None:
         """Time passes: streams paced by it show what they have gathered."""
