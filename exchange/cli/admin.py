@@ -5,11 +5,12 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from exchange.cli import admin_accounts, admin_listings
 from exchange.cli.admin_client import AdminClient, Reason, Session, send, venue_of
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, stop
 from exchange.cli.found import admin_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
@@ -72,7 +73,7 @@ def status(context: typer.Context) -> None:
         table.add_row(symbol, mode, reason)
     for pause in shown.pauses:
         table.add_row(f"{pause.pause} of {pause.asset or 'everything'}", "paused", pause.reason)
-    console.print(table)
+    Console().print(table)
 
 
 @app.command()
@@ -106,9 +107,10 @@ def limits(
     context: typer.Context,
     reason: Reason,
     open_orders_per_market: Annotated[int, typer.Option(help="Resting orders of one account on one market.")],
+    opening_grace_s: Annotated[int, typer.Option(help="Seconds in POST_ONLY before a market may go further up.")],
 ) -> None:
     """Set the limits the core itself holds."""
-    send(context, SetLimits(AdminId(0), Limits(open_orders_per_market), reason))
+    send(context, SetLimits(AdminId(0), Limits(open_orders_per_market, opening_grace_s * 1_000_000), reason))
 
 
 @app.command()

@@ -64,6 +64,6 @@ def stop(code: Exit, message: str, hint: str = "") -> NoReturn:
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for long work, on a terminal; what it yields takes the seq reached and the last one."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
         yield lambda seq, last_seq: bar.update(task, completed=seq, total=last_seq)

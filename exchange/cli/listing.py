@@ -81,6 +81,7 @@ class GenesisTable(_Table):
     venue: str
     auto_resume: bool = False
     open_orders_per_market: int = Limits().open_orders_per_market
+    opening_grace_s: int = 0
     assets: list[AssetTable]
     markets: list[MarketTable]
     fee_tiers: list[FeeTierTable]
@@ -99,6 +100,6 @@ class GenesisTable(_Table):
             markets=tuple(market.listed(assets) for market in self.markets),
             fee_tiers=tuple(tier.spec() for tier in self.fee_tiers),
             admins=admins,
-            limits=Limits(self.open_orders_per_market),
+            limits=Limits(self.open_orders_per_market, self.opening_grace_s * 1_000_000),
             auto_resume=self.auto_resume,
         )

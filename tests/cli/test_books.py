@@ -1,0 +1,75 @@
+"""`exchange verify`, `backup`, `restore` and `journal show`, as a person calls them."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exchange.cli.exits import Exit
+from exchange.journal.layout import journal_path
+from tests.server import Server
+
+
+def exchange(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.fixture
+def running(fresh_server: Callable[..., Server]) -> Server:
+    return fresh_server()
+
+
+def test_a_running_exchange_is_verified_and_a_stopped_one(running: Server) -> None:
+    assert exchange("verify", "--data", str(running.data)).returncode == Exit.OK
+    assert running.stop() == Exit.OK
+    ended = exchange("verify", "--data", str(running.data), "--sign", "--json")
+    assert ended.returncode == Exit.OK, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["ok"]
+    assert report["snapshot_seqs"]  # a stop in order leaves one
+    again = json.loads(exchange("verify", "--data", str(running.data), "--json").stdout)
+    assert again["from_seq"] == report["to_seq"]
+
+
+def test_damage_is_named_by_its_record(running: Server) -> None:
+    assert running.stop() == Exit.OK
+    with sqlite3.connect(journal_path(running.data)) as journal:
+        journal.execute("UPDATE batches SET lines = CAST(replace(lines, 'alice', 'malic') AS BLOB)")
+    ended = exchange("verify", "--data", str(running.data))
+    assert ended.returncode == Exit.JOURNAL_DAMAGED
+    assert "First bad seq: 4" in ended.stdout
+
+
+def test_a_backup_of_a_running_exchange_starts_elsewhere(running: Server, tmp_path: Path) -> None:
+    made = exchange("backup", str(tmp_path / "backup"), "--data", str(running.data))
+    assert made.returncode == Exit.OK, made.stderr
+    restored = exchange("restore", str(tmp_path / "backup"), "--data", str(tmp_path / "elsewhere"))
+    assert restored.returncode == Exit.OK, restored.stderr
+    assert exchange("verify", "--data", str(tmp_path / "elsewhere")).returncode == Exit.OK
+    (tmp_path / "elsewhere" / "demo-accounts.json").write_bytes((running.data / "demo-accounts.json").read_bytes())
+    elsewhere = Server(tmp_path / "elsewhere")
+    elsewhere.start()
+    assert elsewhere.stop() == Exit.OK
+
+
+def test_a_backup_never_goes_over_something(running: Server, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    assert exchange("backup", str(tmp_path / "taken"), "--data", str(running.data)).returncode == Exit.BACKUP_FAILED
+    assert exchange("restore", str(tmp_path / "taken"), "--data", str(running.data)).returncode == Exit.BACKUP_FAILED
+
+
+def test_records_are_shown_by_seq_account_and_order(running: Server) -> None:
+    shown = exchange("journal", "show", "--data", str(running.data), "--from", "1", "--to", "1").stdout
+    assert "Genesis" in shown
+    assert "#2 " not in shown
+    of_alice = exchange("journal", "show", "--data", str(running.data), "--account", "400000").stdout
+    assert "OpenAccount" in of_alice
+    assert "Genesis" not in of_alice
+    assert exchange("journal", "show", "--data", str(running.data / "nowhere")).returncode == Exit.NOT_FOUNDED
