@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from clients.python import ClientError
+from clients.python import ClientError, ExchangeError
 
 FIRST_DELAY_S: Final = 0.5
 LAST_DELAY_S: Final = 5.0
@@ -38,29 +38,29 @@ class Bot(Protocol):
 
 
 class _Patience:
-    """Growing delays while there is trouble, which is logged once for each reason."""
+    """Growing delays while there is trouble, which is logged once for each kind."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._delay_s = FIRST_DELAY_S
-        self._reason = ""
+        self._kinds: set[str] = set()
         self._well_steps = 0
 
     def trouble(self, error: ClientError) -> float:
         """How long to wait now, in s."""
-        reason = f"{type(error).__name__}: {error}"
-        if reason != self._reason:
-            _log.warning("waiting", bot=self._name, reason=reason)
-            self._reason = reason
+        kind = error.code if isinstance(error, ExchangeError) else type(error).__name__
+        if kind not in self._kinds:
+            _log.warning("waiting", bot=self._name, kind=kind, reason=str(error))
+            self._kinds.add(kind)
         self._well_steps = 0
         delay_s, self._delay_s = self._delay_s, min(2 * self._delay_s, LAST_DELAY_S)
         return delay_s
 
     def well(self) -> None:
         self._well_steps += 1
-        if self._reason and self._well_steps == WELL_STEPS:
+        if self._kinds and self._well_steps == WELL_STEPS:
             _log.info("going on", bot=self._name)
-            self._reason = ""
+            self._kinds.clear()
             self._delay_s = FIRST_DELAY_S
 
 
