@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture format clean
+.PHONY: help demo test bench torture picture format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ torture: $(VENV)/.dev ## the long form of the fault tests
 
 bench: $(VENV)/.bench ## the speed table, beside this machine's yardsticks
 	$(BIN)/python -m tests.bench
+
+picture: $(VENV)/.dev ## draw docs/demo.svg from a real run
+	$(BIN)/python -m docs.picture
 
 format: $(VENV)/.dev ## put the code into its format
 	$(BIN)/ruff format .

@@ -38,8 +38,9 @@ def free_port() -> int:
 class Server:
     """An exchange over the data folder `data`; `settings` are more EXCHANGE_... variables."""
 
-    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None, bots: bool = False) -> None:
         self.data = data
+        self.bots = bots
         self.http_port, self.ws_port = free_port(), free_port()
         self.http_url = f"http://127.0.0.1:{self.http_port}"
         self.ws_url = f"ws://127.0.0.1:{self.ws_port}"
@@ -59,7 +60,7 @@ class Server:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exchange.cli", "demo", "--no-bots"],
+                [sys.executable, "-m", "exchange.cli", "demo", "--bots" if self.bots else "--no-bots"],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -41,12 +41,16 @@ def admin_key_path(data: Path) -> Path:
 def found(settings: Settings, table: GenesisTable) -> None:
     """Make the venue's key and the first admin's, and write the first record.
 
-    Raises:
-        SpecError, JournalError
+    Ends the program if the listings would not keep exact books, or the record can't be written.
     """
     venue, admin = _kept_key(venue_key_path(settings.data)), _kept_key(admin_key_path(settings.data))
     first_admin = AdminSpec(admin.name, admin.api_key, tuple(Role))
-    asyncio.run(_write_first_record(settings, table.command(venue.api_key, (first_admin,))))
+    try:
+        asyncio.run(_write_first_record(settings, table.command(venue.api_key, (first_admin,))))
+    except SpecError as error:
+        stop(Exit.USAGE, f"[genesis]: {error}")
+    except JournalError as error:
+        stop(Exit.JOURNAL_FAILED, str(error))
 
 
 def _kept_key(path: Path) -> KeyFile:
@@ -88,12 +92,7 @@ def init(
         stop(Exit.USAGE, "no [genesis] table in the settings", "exchange init --example > exchange.toml writes one")
     if journal_path(settings.data).exists():
         stop(Exit.USAGE, f"{settings.data} holds a journal already; a venue is founded once")
-    try:
-        found(settings, settings.genesis)
-    except SpecError as error:
-        stop(Exit.USAGE, f"[genesis]: {error}")
-    except JournalError as error:
-        stop(Exit.JOURNAL_FAILED, str(error))
+    found(settings, settings.genesis)
     console.print(f"Founded [bold]{settings.genesis.venue}[/] in {settings.data}; next: exchange serve")
     console.print(f"The first admin signs with {admin_key_path(settings.data)}")
 
