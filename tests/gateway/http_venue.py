@@ -1,0 +1,144 @@
+"""A really running venue behind the HTTP application, with traders and an admin whose keys we hold.
+
+Requests go through the whole application, by ASGI, without a socket; the venue's clock is moved by hand.
+"""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from nacl.signing import SigningKey
+
+from exchange.core.digest import digest
+from exchange.gateway.admission import Admission, GatewayLimits
+from exchange.gateway.auth import Authenticator, Field, Signed, batch_fields, body_fields, query_fields, signing_text
+from exchange.gateway.operations import Operation
+from exchange.gateway.rest import OPERATIONS, create_app
+from exchange.runtime.life import Life
+from exchange.values.commands import AddAdmin, AddKey, AdminSpec
+from exchange.values.enums import Role, Scope
+from exchange.values.ids import AccountId
+from exchange.values.refusals import Refusal
+from tests import venue as core
+from tests.runtime.running import HandClock, Traders, trading
+
+WINDOW = "5000"
+_TABLE: dict[tuple[str, str], Operation] = {(operation.method, operation.path): operation for operation in OPERATIONS}
+SYMBOL = core.SOL_USDC.symbol
+
+
+class Signer:
+    """An Ed25519 key that signs requests."""
+
+    def __init__(self, number: int) -> None:
+        self._key = SigningKey(number.to_bytes(32, "big"))
+        self.public_key = b64encode(bytes(self._key.verify_key)).decode()
+
+    def sign(self, text: str) -> str:
+        return b64encode(self._key.sign(text.encode()).signature).decode()
+
+
+class Reply:
+    """An answer: its status, its JSON (or text), its headers."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self.text = response.text
+        self.media_type = response.headers.get("content-type", "").partition(";")[0]
+        self.json: Any = msgspec.json.decode(response.content) if self.media_type == "application/json" else None
+
+    @property
+    def refusal(self) -> tuple[int, str, str]:
+        return self.status, self.json["code"], self.json["message"]
+
+
+class HttpVenue:
+    """The application and those who use it: `ann` and `bob` trade, `reader` may only read, `founder` is an admin."""
+
+    def __init__(self, life: Life, clock: HandClock, limits: GatewayLimits) -> None:
+        self.life = life
+        self.clock = clock
+        self.admission = Admission(limits)
+        self.app = create_app(life.venue, Authenticator(life.venue), self.admission, lambda: b"metric 1\n")
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://venue")
+        self.ann, self.bob, self.reader, self.founder, self.auditor = (Signer(number) for number in range(1, 6))
+        self.accounts: dict[str, AccountId] = {}
+
+    @property
+    def digest(self) -> str:
+        return digest(self.life._state)
+
+    @property
+    def seq(self) -> int:
+        return self.life._state.seq
+
+    async def get(self, path: str, **query: Any) -> Reply:
+        """An unsigned GET."""
+        return Reply(await self.http.get(path, params=query))
+
+    async def ask(
+        self,
+        signer: Signer,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """A signed request; each is stamped a millisecond later than the one before. `body` is sent as it is if it
+        is bytes."""
+        self.clock.pass_s(0.001)
+        content = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
+        text = str(httpx.QueryParams(query or {}))
+        signed = self.headers(signer, method, path, content, text)
+        url = f"{path}?{text}" if text else path
+        return Reply(await self.http.request(method, url, content=content, headers={**signed, **(headers or {})}))
+
+    def headers(self, signer: Signer, method: str, path: str, content: bytes = b"", query: str = "") -> dict[str, str]:
+        """What a client sends with a request stamped now."""
+        operation = _TABLE[method, path]
+        stamp = str(self.clock.now_us() // 1_000)
+        signed = Signed(operation.instruction, _usual(operation, content, query))
+        return {
+            "X-API-Key": signer.public_key,
+            "X-Timestamp": stamp,
+            "X-Window": WINDOW,
+            "X-Signature": signer.sign(signing_text(signed, stamp, WINDOW)),
+        }
+
+
+def _usual(operation: Operation, content: bytes, query: str) -> list[list[Field]]:
+    if operation.method == "GET":
+        return [query_fields(query)]
+    if content.startswith(b"["):
+        batch = batch_fields(content)
+        return [[]] if isinstance(batch, Refusal) else batch
+    fields = body_fields(content)
+    return [[] if isinstance(fields, Refusal) else fields]
+
+
+@asynccontextmanager
+async def http_venue(data_dir: Path, limits: GatewayLimits | None = None) -> AsyncIterator[HttpVenue]:
+    """A new venue in mode FULL."""
+    clock, traders = HandClock(), Traders()
+    made = [Signer(number).public_key for number in range(1, 6)]
+    keys: Iterable[tuple[str, AccountId, tuple[Scope, ...]]] = (
+        (made[0], traders.ann, (Scope.READ, Scope.TRADE)),
+        (made[1], traders.bob, (Scope.READ, Scope.TRADE)),
+        (made[2], traders.ann, (Scope.READ,)),
+    )
+    for public_key, account, scopes in keys:
+        traders.core.expect(AddKey(core.ADMIN, account, public_key, scopes))
+    for public_key, name, roles in ((made[3], "founder", core.ALL_ROLES), (made[4], "auditor", (Role.AUDITOR,))):
+        traders.core.expect(AddAdmin(core.ADMIN, AdminSpec(name, public_key, roles), "test"))
+    async with trading(data_dir, traders, clock) as life:
+        venue = HttpVenue(life, clock, limits or GatewayLimits(requests_per_minute=1_000_000))
+        venue.accounts = {"ann": traders.ann, "bob": traders.bob}
+        async with venue.http:
+            yield venue
