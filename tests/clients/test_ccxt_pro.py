@@ -86,6 +86,7 @@ async def keeps_trading(maker: Any, taker: Any) -> AsyncIterator[None]:
         trading.cancel()
         with suppress(asyncio.CancelledError):
             await trading
+        await maker.cancel_all_orders(SYMBOL)
 
 
 async def test_order_book_follows_the_rest_book(maker: Any, taker: Any) -> None:
@@ -182,4 +183,4 @@ async def test_the_http_port_carries_the_same_streams(server: Server, taker: Any
         await client.create_order(SYMBOL, "limit", "sell", 2, PRICE + 1)
         async with keeps_moving(taker):
             book = await soon(client.watch_order_book(SYMBOL))
-    assert book["asks"][0] == [PRICE + 1, 2.0]
+            assert book["asks"][0] == [PRICE + 1, 2.0]

@@ -15,7 +15,7 @@ ROOM_BYTES = 256 * 1024
 
 
 async def test_a_full_disk_stops_the_exchange_and_loses_nothing(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data")
+    server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
     try:
         seen = Seen({name: SeenAccount(name, Keypair(server.accounts[name].api_secret)) for name in ("alice", "bob")})

@@ -59,7 +59,10 @@ async def torment(server: Server, chosen: int, kills: int) -> None:
     for number in range(kills):
         target = TARGETS[number % len(TARGETS)]
         where = f"SEED={chosen}, kill {number + 1} of {kills} ({target})"
-        await blow(server, seen, choose, target)
+        try:
+            await blow(server, seen, choose, target)
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}\n{server.log_tail()}") from None
         if target == "follower":
             family.kill(server, "all")
         assert family.gone(server), f"{where}: a process outlived the others\n{server.log_tail()}"
@@ -71,7 +74,7 @@ async def torment(server: Server, chosen: int, kills: int) -> None:
 
 
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data")
+    server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
     try:
         await torment(server, seed(), KILLS)
@@ -82,7 +85,7 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
 @pytest.mark.torture
 @pytest.mark.parametrize("round_number", range(TORTURE_ROUNDS))
 async def test_killed_over_and_over(tmp_path: Path, round_number: int) -> None:
-    server = Server(tmp_path / "data")
+    server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
     try:
         await torment(server, seed() + round_number, KILLS)

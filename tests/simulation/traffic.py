@@ -17,6 +17,10 @@ from clients.python.signing import Keypair, signing_text
 from tests.simulation.seen import Seen, SeenAccount
 
 SYMBOLS: Final = ("SOL_USDC", "ETH_USDC")
+#: The load is far above what one person may ask in a minute, and so is the comparing.
+SETTINGS: Final = {
+    f"EXCHANGE_LIMITS__{name}_PER_MINUTE": "600000" for name in ("REQUESTS", "PUBLIC_REQUESTS", "HISTORY_REQUESTS")
+}
 MID: Final = {"SOL_USDC": Decimal(150), "ETH_USDC": Decimal(3000)}
 TICK: Final = Decimal("0.01")
 CONNECTIONS_PER_ACCOUNT: Final = 3
@@ -179,7 +183,8 @@ async def until_acknowledged(seen: Seen) -> None:
         if seen.acknowledgements() > before:
             return
         await asyncio.sleep(POLL_S)
-    raise AssertionError(f"nothing was acknowledged within {ANSWERS_WITHIN_S} s")
+    refusals = [code for account in seen.accounts.values() for code in account.refused.values()][-3:]
+    raise AssertionError(f"nothing was acknowledged within {ANSWERS_WITHIN_S} s; refusals: {refusals}")
 
 
 @asynccontextmanager
