@@ -29,7 +29,7 @@ from exchange.values.events import Faulted
 from exchange.values.record import Record
 
 #: Most records folded and written between two looks at the socket.
-BATCH_RECORDS: Final = 2_048
+BATCH_RECORDS: Final = 4_096
 #: A snapshot is made each time this many records have come.
 SNAPSHOT_RECORDS: Final = 100_000
 #: Digests of the core's held until their seq is folded; older ones go first.

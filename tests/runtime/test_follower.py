@@ -1,6 +1,7 @@
 """The follower keeps the read models up with the journal, and finds every difference that is put before it."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +164,35 @@ def test_read_models_of_another_journal_are_made_again(tmp_path: Path, records_l
     assert again.reached == [0]
     again.to(len(other.records))
     assert ReadModels(data / FILE_NAME).seq() == len(other.records)
+
+
+def test_read_models_that_are_damaged_are_made_again(data: Path, history: History, expected: Path) -> None:
+    first = Following(data)
+    first.to(1_000)
+    first.follower.close()
+    path = data / FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[8_192:] = b"\xff" * (len(content) - 8_192)
+    path.write_bytes(content)
+    with pytest.raises(sqlite3.DatabaseError):
+        Following(data).to(len(history.records))
+    second = Following(data)
+    assert second.reached == [0]
+    second.to(len(history.records))
+    assert same_rows(path, expected)
+
+
+def test_a_disk_that_is_full_costs_no_history(data: Path, history: History, expected: Path) -> None:
+    first = Following(data)
+    first.to(500)
+    ((pages,),) = first.follower._models._connection.execute("PRAGMA page_count").fetchall()
+    first.follower._models._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        first.to(len(history.records))
+    second = Following(data)
+    assert second.reached == [500]
+    second.to(len(history.records))
+    assert same_rows(data / FILE_NAME, expected)
 
 
 # --- doubts ---------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ MAX_VOLUME: Final = 2**63 - 1
 #: How long a reader waits for the writer, or the writer for the end of a checkpoint.
 BUSY_TIMEOUT_S: Final = 5.0
 
+#: Pages of the file the writer keeps in memory.
+_CACHE_KIB: Final = 64 * 1024
+#: Pages (of 4 KiB) in the log before they are moved into the file: the more, the fewer are moved twice.
+_CHECKPOINT_PAGES: Final = 8_192
+
 _TABLES: Final = """
 CREATE TABLE progress (
     id INTEGER PRIMARY KEY CHECK (id = 0),
@@ -113,7 +118,7 @@ CREATE TABLE candles (
     lots INTEGER NOT NULL,
     quote_atoms INTEGER NOT NULL,
     trades INTEGER NOT NULL,
-    PRIMARY KEY (market, interval, start_us)
+    PRIMARY KEY (interval, market, start_us)
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -128,19 +133,29 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         version = _version(connection)
     except sqlite3.DatabaseError as error:
-        # Only bytes that are no database are worth throwing away; a full disk is not cured by it.
-        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise
         connection.close()
-        for leftover in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
-            leftover.unlink(missing_ok=True)
+        if not is_damage(error):
+            raise
+        delete(path)
         connection, version = _connect(path), 0
     connection.execute("PRAGMA journal_mode = WAL")
     # A commit lost to a power cut is folded again from the journal; only the file must stay whole.
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     if version != VERSION:
         empty(connection)
     return connection
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the bytes of the file are wrong: what is cured by making it anew, unlike a full disk."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def delete(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
 
 
 def empty(connection: sqlite3.Connection) -> None:

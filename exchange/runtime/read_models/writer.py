@@ -1,5 +1,6 @@
 """Writing the read models: rows of a batch, and how far they reach, in one transaction."""
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ class ReadModelWriter:
         Raises:
             sqlite3.Error: the file can't be written.
         """
+        self._path = path
         self._connection = schema.open_for_writing(path)
         self.seq, self.time_us, self.chain = self._progress()
 
@@ -44,8 +46,26 @@ class ReadModelWriter:
         """Add the rows of the records up to `seq`, whole or not at all.
 
         Raises:
-            sqlite3.Error: nothing was added.
+            sqlite3.Error: nothing was added. If the file is damaged it is deleted, for the next writer to begin anew.
         """
+        try:
+            self._write(rows, seq, time_us, chain)
+        except sqlite3.DatabaseError as error:
+            if schema.is_damage(error):
+                self.close()
+                schema.delete(self._path)
+            raise
+        self.seq, self.time_us, self.chain = seq, time_us, chain
+
+    def empty(self) -> None:
+        """Throw all rows away, to be made again from the first record on."""
+        schema.empty(self._connection)
+        self.seq, self.time_us, self.chain = self._progress()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _write(self, rows: Rows, seq: int, time_us: int, chain: bytes) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
         execute("BEGIN IMMEDIATE")
         try:
@@ -66,15 +86,6 @@ class ReadModelWriter:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.seq, self.time_us, self.chain = seq, time_us, chain
-
-    def empty(self) -> None:
-        """Throw all rows away, to be made again from the first record on."""
-        schema.empty(self._connection)
-        self.seq, self.time_us, self.chain = self._progress()
-
-    def close(self) -> None:
-        self._connection.close()
 
     def _progress(self) -> tuple[int, int, bytes]:
         row: tuple[int, int, bytes] = self._connection.execute("SELECT seq, time_us, chain FROM progress").fetchone()
@@ -85,8 +96,8 @@ class ReadModelWriter:
         oldest_us = time_us // HOUR_US * HOUR_US - SECONDS_KEPT_US
         # Market by market, along the key.
         self._connection.execute(
-            "DELETE FROM candles WHERE market IN (SELECT DISTINCT market FROM candles WHERE interval = '1d')"
-            " AND interval = '1s' AND start_us < ?",
+            "DELETE FROM candles WHERE interval = '1s' AND start_us < ?"
+            " AND market IN (SELECT DISTINCT market FROM candles WHERE interval = '1month')",
             (oldest_us,),
         )
 
