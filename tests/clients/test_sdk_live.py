@@ -23,7 +23,7 @@ from clients.python import (
 )
 from clients.python.events import OrderEvent
 from clients.python.models import Order, Side
-from tests.clients.until import until
+from tests.clients.until import until, until_told
 from tests.server import Server
 
 SYMBOL = "SOL_USDC"
@@ -224,9 +224,10 @@ async def test_orders_go_when_an_armed_session_ends(server: Server, carol: Trade
 
 
 async def no_orders_left(trader: Trader) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while await trader.client.open_orders(SYMBOL):  # noqa: ASYNC110 - only asking tells
-            await asyncio.sleep(0.1)
+    async def none() -> bool:
+        return not await trader.client.open_orders(SYMBOL)
+
+    await until_told(none, WITHIN_S)
 
 
 async def test_an_unknown_key_is_not_let_in(server: Server) -> None:
