@@ -1,0 +1,216 @@
+"""Balances, settings, limits and history over REST, and what each key may see."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from exchange.gateway.api import absent
+from tests.gateway.http_venue import SYMBOL, HttpVenue
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ORDERS = "/wapi/v1/history/orders"
+FILLS = "/wapi/v1/history/fills"
+LEDGER = "/wapi/v1/history/ledger"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def traded(venue: HttpVenue) -> AsyncIterator[HttpVenue]:
+    """Ann has bought from Bob three times, once by each of three orders, and has one order resting."""
+    for number in range(3):
+        for signer, side in ((venue.bob, "Ask"), (venue.ann, "Bid")):
+            body = {"symbol": SYMBOL, "side": side, "orderType": "Limit", "price": "100", "quantity": "1"}
+            placed = await venue.ask(signer, "POST", "/api/v1/order", {**body, "clientId": number})
+            assert placed.status == 200
+    rest = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "2", "postOnly": True}
+    assert (await venue.ask(venue.ann, "POST", "/api/v1/order", rest)).status == 200
+    yield venue
+
+
+async def test_balances_and_what_orders_hold(traded: HttpVenue) -> None:
+    capital = (await traded.ask(traded.ann, "GET", "/api/v1/capital")).json
+    # 1,000,000 of each; bought 3 SOL at 100, less 10 bps in SOL; 180 USDC held for the resting order.
+    assert capital == {
+        "SOL": {"available": "1000002.997", "locked": "0", "staked": "0"},
+        "USDC": {"available": "999520", "locked": "180", "staked": "0"},
+    }
+
+
+async def test_the_account_and_its_settings(traded: HttpVenue) -> None:
+    shown = (await traded.ask(traded.reader, "GET", "/api/v1/account")).json
+    assert (shown["spotMakerFee"], shown["spotTakerFee"]) == ("8", "10")
+    assert (shown["leverageLimit"], shown["autoLend"], shown["limitOrders"]) == ("10", False, 1)
+    body = {"autoLend": True, "leverageLimit": "3.5"}
+    changed = await traded.ask(traded.ann, "PATCH", "/api/v1/account", body)
+    assert (changed.status, changed.text) == (200, "")
+    shown = (await traded.ask(traded.ann, "GET", "/api/v1/account")).json
+    assert (shown["leverageLimit"], shown["autoLend"], shown["autoRepayBorrows"]) == ("3.5", True, False)
+    for wrong in ({"leverageLimit": "x"}, {"leverageLimit": "-1"}, {"autoLend": "perhaps"}):
+        assert (await traded.ask(traded.ann, "PATCH", "/api/v1/account", wrong)).status == 400
+    assert (await traded.ask(traded.reader, "PATCH", "/api/v1/account", body)).refusal[:2] == (403, "FORBIDDEN")
+
+
+async def test_the_limit_on_orders_is_the_limit(traded: HttpVenue) -> None:
+    query = {"symbol": SYMBOL, "side": "Bid", "price": "100"}
+    limit = (await traded.ask(traded.ann, "GET", "/api/v1/account/limits/order", query=query)).json
+    assert (limit["symbol"], limit["side"], limit["price"]) == (SYMBOL, "Bid", "100")
+    order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "100"}
+    more = str(Decimal(limit["maxOrderQuantity"]) + Decimal("0.01"))
+    refused = await traded.ask(traded.ann, "POST", "/api/v1/order", {**order, "quantity": more})
+    assert refused.refusal[:2] == (400, "INSUFFICIENT_FUNDS")
+    whole = {**order, "quantity": limit["maxOrderQuantity"]}
+    placed = await traded.ask(traded.ann, "POST", "/api/v1/order", whole)
+    assert placed.status == 200
+    where = {"symbol": SYMBOL, "orderId": placed.json["id"]}
+    assert (await traded.ask(traded.ann, "DELETE", "/api/v1/order", where)).status == 200
+
+
+async def test_other_limits(traded: HttpVenue) -> None:
+    async def limit(kind: str, **query: Any) -> Any:
+        return (await traded.ask(traded.ann, "GET", f"/api/v1/account/limits/{kind}", query=query)).json
+
+    assert await limit("borrow", symbol="USDC") == {"symbol": "USDC", "maxBorrowQuantity": "0"}
+    assert (await limit("withdrawal", symbol="USDC"))["maxWithdrawalQuantity"] == "999520"
+    assert (await limit("withdrawal", symbol="DOGE"))["code"] == "INVALID_ASSET"
+    assert (await limit("order", symbol=SYMBOL, side="Bid", price="1.001"))["message"] == "Price decimal too long"
+    assert (await limit("order", symbol=SYMBOL, side="Up"))["code"] == "INVALID_CLIENT_REQUEST"
+
+
+async def test_what_balances_are_worth(traded: HttpVenue) -> None:
+    summary = (await traded.ask(traded.ann, "GET", "/api/v1/capital/collateral")).json
+    by_asset = {row["symbol"]: row for row in summary["collateral"]}
+    # 1,000,002.997 SOL at the last price of 100, and 999,700 USDC of which 180 are held.
+    assert by_asset["SOL"]["balanceNotional"] == "100000299.7"
+    assert summary["netEquity"] == summary["assetsValue"] == "100999999.7"
+    assert (summary["netEquityAvailable"], summary["netEquityLocked"]) == ("100999819.7", "180")
+    assert (summary["borrowLiability"], summary["marginFraction"]) == ("0", None)
+
+
+# --- history ------------------------------------------------------------------------------------------
+
+
+async def test_orders_newest_first_with_page_headers(traded: HttpVenue) -> None:
+    page = await traded.ask(traded.bob, "GET", ORDERS, query={"limit": 2, "symbol": SYMBOL})
+    assert [row["clientId"] for row in page.json] == [2, 1]
+    assert {name: page.headers[name] for name in ("x-page-count", "x-current-page", "x-page-size", "x-total")} == {
+        "x-page-count": "2",
+        "x-current-page": "1",
+        "x-page-size": "2",
+        "x-total": "3",
+    }
+    assert page.headers["access-control-expose-headers"] == "X-PAGE-COUNT, X-CURRENT-PAGE, X-PAGE-SIZE, X-TOTAL"
+    last = await traded.ask(traded.bob, "GET", ORDERS, query={"limit": 2, "offset": 2})
+    assert [row["clientId"] for row in last.json] == [0]
+    assert last.headers["x-current-page"] == "2"
+    oldest = await traded.ask(traded.bob, "GET", ORDERS, query={"limit": 2, "sortDirection": "Asc"})
+    assert [row["clientId"] for row in oldest.json] == [0, 1]
+
+
+async def test_an_order_of_the_past(traded: HttpVenue) -> None:
+    newest = (await traded.ask(traded.bob, "GET", ORDERS)).json[0]
+    found = (await traded.ask(traded.bob, "GET", ORDERS, query={"orderId": newest["id"], "symbol": SYMBOL})).json
+    assert found == [newest]
+    assert (newest["status"], newest["executedQuantity"], newest["price"]) == ("Filled", "1", "100")
+    assert len(newest["createdAt"]) == len("2025-06-15T15:08:20.011")
+    assert "T" in newest["createdAt"]
+    for unknown in ("1", "9" * 18):
+        assert (await traded.ask(traded.bob, "GET", ORDERS, query={"orderId": unknown})).json == []
+    assert (await traded.ask(traded.ann, "GET", ORDERS, query={"orderId": newest["id"]})).json == []
+
+
+async def test_who_asked_for_a_cancel_is_told(traded: HttpVenue) -> None:
+    order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
+    placed = await traded.ask(traded.bob, "POST", "/api/v1/order", order)
+    where = {"symbol": SYMBOL, "orderId": placed.json["id"]}
+    await traded.ask(traded.bob, "DELETE", "/api/v1/order", where)
+    [row] = (await traded.ask(traded.bob, "GET", ORDERS, query=where)).json
+    assert (row["status"], row["cancelReason"], row["expiryReason"]) == ("Cancelled", "User", None)
+
+
+async def test_fills(traded: HttpVenue) -> None:
+    mine = (await traded.ask(traded.ann, "GET", FILLS, query={"fillType": "User"})).json
+    assert len(mine) == 3
+    assert mine[0] == {
+        "tradeId": 3,
+        "orderId": mine[0]["orderId"],
+        "clientId": "2",
+        "symbol": SYMBOL,
+        "side": "Bid",
+        "price": "100",
+        "quantity": "1",
+        "fee": "0.001",
+        "feeSymbol": "SOL",
+        "isMaker": False,
+        "timestamp": mine[0]["timestamp"],
+        "systemOrderType": None,
+    }
+    theirs = (await traded.ask(traded.bob, "GET", FILLS)).json
+    assert [(fill["tradeId"], fill["isMaker"], fill["feeSymbol"], fill["fee"]) for fill in theirs] == [
+        (3, True, "USDC", "0.08"),
+        (2, True, "USDC", "0.08"),
+        (1, True, "USDC", "0.08"),
+    ]
+    by_order = await traded.ask(traded.ann, "GET", FILLS, query={"orderId": mine[1]["orderId"]})
+    assert by_order.json == [mine[1]]
+    for empty in ({"fillType": "Liquidation"}, {"marketType": "PERP"}, {"to": 1}):
+        assert (await traded.ask(traded.ann, "GET", FILLS, query=empty)).json == []
+
+
+async def test_the_ledger_adds_up_to_the_balances(traded: HttpVenue) -> None:
+    lines = (await traded.ask(traded.ann, "GET", LEDGER, query={"limit": 1000, "sortDirection": "Asc"})).json
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for line in lines:
+        sums[line["symbol"], line["bucket"]] += Decimal(line["quantity"])
+        assert sums[line["symbol"], line["bucket"]] == Decimal(line["balance"])
+    capital = (await traded.ask(traded.ann, "GET", "/api/v1/capital")).json
+    for asset, balance in capital.items():
+        assert sums[asset, "available"] == Decimal(balance["available"])
+        assert sums[asset, "locked"] == Decimal(balance["locked"])
+    only = (await traded.ask(traded.ann, "GET", LEDGER, query={"symbol": "SOL"})).json
+    assert {line["symbol"] for line in only} == {"SOL"}
+
+
+async def test_the_ledger_as_csv_is_the_whole_ledger(traded: HttpVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.gateway.api.history.MAX_PAGE", 2)  # so that there are several pages
+    lines = (await traded.ask(traded.ann, "GET", LEDGER, query={"limit": 1000})).json
+    answer = await traded.ask(traded.ann, "GET", LEDGER, query={"format": "csv", "limit": 1})
+    assert answer.media_type == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == len(lines) > 4
+    assert rows == [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines]
+
+
+@pytest.mark.parametrize("path", [ORDERS, FILLS, LEDGER])
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"offset": -1}, {"sortDirection": "Up"}, {"offset": 10**30}],
+    ids=str,
+)
+async def test_pages_have_their_bounds(venue: HttpVenue, path: str, query: dict[str, Any]) -> None:
+    refused = await venue.ask(venue.ann, "GET", path, query=query)
+    assert refused.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+
+
+# --- what this venue doesn't have -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", absent.routes.operations, ids=lambda operation: operation.path)
+async def test_absent_products_answer_truthfully(venue: HttpVenue, operation: Any) -> None:
+    query = {"symbol": SYMBOL} if operation.path.endswith("fundingRates") else {}
+    if operation.authority.value == "public":
+        answer = await venue.get(operation.path, **query)
+    else:
+        unsigned = await venue.http.request(operation.method, operation.path)
+        assert unsigned.status_code == 401
+        body: dict[str, Any] | None = {} if operation.method != "GET" else None
+        answer = await venue.ask(venue.ann, operation.method, operation.path, body)
+    if answer.status == 501:
+        assert answer.json == {"code": "NOT_IMPLEMENTED", "message": "Not available on this venue"}
+    else:
+        assert (answer.status, answer.json) == (200, [])
