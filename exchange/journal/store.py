@@ -38,6 +38,8 @@ class Connection(Protocol):
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterable[Any]: ...
 
+    def close(self) -> None: ...
+
 
 class Journal:
     """The writing side; there is one at a time, and it holds the journal's lock (`writer`)."""
@@ -53,9 +55,11 @@ class Journal:
             UnknownFormat, JournalDamaged, JournalError: readers keep the log from being emptied.
         """
         self._connection = connection
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
-            self._all(f"PRAGMA {pragma}")
         self._all(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        if self._all("PRAGMA journal_mode = WAL") != [("wal",)]:
+            raise JournalError("this file system can't hold the journal: it does not support SQLite's write-ahead log")
+        self._all("PRAGMA synchronous = FULL")
+        self._all("PRAGMA wal_autocheckpoint = 0")  # the writer moves the log itself, after its acknowledgement
         if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
             self._create()
         _check_format(self._all("SELECT value FROM meta WHERE key = 'format'"))
@@ -66,6 +70,9 @@ class Journal:
         self.last_seq = 0
         self.last_chain = GENESIS_CHAIN
         self._restore_end()
+
+    def close(self) -> None:
+        self._connection.close()
 
     def append(self, first_seq: int, bodies: Sequence[bytes]) -> None:
         """Seal records and make them durable, in one transaction with one sync, or fail and change nothing.
@@ -140,7 +147,12 @@ def open_writing(data_dir: Path) -> Journal:
     """Open the journal of a data folder for its one writer, making both if they are not there."""
     path = journal_path(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
-    journal = Journal(sqlite3.connect(path, isolation_level=None))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        journal = Journal(connection)
+    except BaseException:
+        connection.close()
+        raise
     sync_dir(data_dir)
     return journal
 

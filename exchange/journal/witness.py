@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from exchange.journal.errors import BehindWitness, UnknownFormat, WitnessDamaged, WitnessDisagrees, WitnessMissing
-from exchange.journal.layout import sync_dir
+from exchange.journal.layout import whole_file
 from exchange.journal.store import JournalReader
 
 FORMAT: Final = 1
@@ -39,7 +39,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Witness:
-    """The writer's hand on the witness file; it is made at the first write, not before."""
+    """The writer's hand on the witness file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,10 +48,32 @@ class Witness:
         self._unsynced = False
         self._synced_at = 0.0
 
+    def begin(self, genesis: str, seq: int, chain: bytes) -> None:
+        """Take the file in hand, before anything is added to a journal that ends at `seq`; later calls do nothing.
+
+        If there is no witness it is made, durably: so a journal with records but without a witness has lost it.
+
+        Raises:
+            OSError, WitnessDamaged, BehindWitness, WitnessDisagrees: the journal must not be added to.
+        """
+        if self._file >= 0:
+            return
+        if self._path.exists():
+            seen = read(self._path)
+            if seen is not None and seen.seq > seq:
+                raise BehindWitness(seq, seen.seq)
+            if seen is not None and seen.seq and seen.genesis != genesis:
+                raise WitnessDisagrees(f"the witness at {self._path} belongs to another journal")
+        else:
+            with whole_file(self._path) as file:
+                file.write(_pack(genesis, seq, chain).ljust(2 * _SLOT_BYTES, b"\0"))
+        slots = _slots(self._path)
+        self._slot = min((0, 1), key=lambda slot: slots[slot].seq if slot in slots else -1)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        os.fdatasync(self._file)  # the slot that is now left alone may have come from a process that was killed
+
     def write(self, genesis: str, seq: int, chain: bytes) -> None:
         """Note what has become durable. Raises OSError."""
-        if self._file < 0:
-            self._open()
         os.pwrite(self._file, _pack(genesis, seq, chain), self._slot * _SLOT_BYTES)
         self._unsynced = True
         self.sync_if_due()
@@ -68,17 +90,6 @@ class Witness:
             self._slot ^= 1
             self._unsynced = False
             self._synced_at = time.monotonic()
-
-    def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        slots = _slots(self._path)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not slots:
-            os.pwrite(self._file, bytes(2 * _SLOT_BYTES), 0)
-        newest = max((0, 1), key=lambda slot: slots[slot].seq if slot in slots else -1)
-        os.fsync(self._file)
-        sync_dir(self._path.parent)
-        self._slot = newest ^ 1
 
 
 def read(path: Path) -> Seen | None:
@@ -111,7 +122,7 @@ def require_agreement(path: Path, reader: JournalReader, *, accept_missing: bool
         if last_seq and not accept_missing:
             raise WitnessMissing(f"the journal has {last_seq} records, but there is no witness at {path}")
         return None
-    if last_seq and seen.genesis != reader.genesis():
+    if seen.seq and last_seq and seen.genesis != reader.genesis():
         raise WitnessDisagrees(f"the witness at {path} belongs to another journal")
     if seen.seq > last_seq:
         raise BehindWitness(last_seq, seen.seq)

@@ -7,7 +7,6 @@ acknowledges what is not durable.
 """
 
 import argparse
-import contextlib
 import fcntl
 import gc
 import math
@@ -19,6 +18,8 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,7 @@ def main() -> None:
     # The signals that end an exchange go to all its processes; the writer stays until the core has had its last word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    gc.freeze()
     core = socket.socket(fileno=arguments.socket)
     sys.exit(run(core, arguments.data, witness_path(arguments.data, arguments.witness)))
 
@@ -54,40 +56,37 @@ def main() -> None:
 def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
     """Serve until the core is gone (0) or the journal can't be written (1)."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = take_lock(data_dir)
-        journal = open_writing(data_dir)
-        gc.freeze()
-        _reply(core, frames.STARTED, frames.END.pack(journal.last_seq, journal.last_chain))
-        serve(core, journal, Witness(witness), Upkeep(data_dir, journal))
-        os.close(lock)
+        with locked(data_dir), closing(open_writing(data_dir)) as journal:
+            _reply(core, frames.STARTED, frames.END.pack(journal.last_seq, journal.last_chain))
+            serve(core, journal, Witness(witness), Upkeep(data_dir, journal))
     except ConnectionError:  # the core is gone
         return 0
     except (JournalError, sqlite3.Error, OSError) as error:
         print(f"journal writer: {error}", file=sys.stderr)  # noqa: T201
         kind = frames.LOCKED if isinstance(error, JournalLocked) else frames.FAILED
-        with contextlib.suppress(ConnectionError):
+        with suppress(ConnectionError):
             _reply(core, kind, f"{type(error).__name__}: {error}".encode())
         return 1
     return 0
 
 
-def take_lock(data_dir: Path) -> int:
-    """The journal's exclusive lock, held until the returned descriptor is closed or the process ends.
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold the journal's exclusive lock, which also ends with the process.
 
     Raises:
         JournalLocked
     """
-    lock = os.open(lock_path(data_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
-        os.close(lock)
-        raise JournalLocked(f"process {holder or 'unknown'} holds the journal in {data_dir}") from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with open(os.open(lock_path(data_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalLocked(f"process {lock.read(32).strip()} holds the journal in {data_dir}") from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
 
 
 class Upkeep:
@@ -153,6 +152,7 @@ def serve(core: socket.socket, journal: Journal, witness: Witness, upkeep: Upkee
         gathered_bytes = len(gathered)
         first_seq, bodies = _take_frames(gathered)
         if bodies:
+            witness.begin(journal.genesis, journal.last_seq, journal.last_chain)
             journal.append(first_seq, bodies)
             witness.write(journal.genesis, journal.last_seq, journal.last_chain)
             _reply(core, frames.DURABLE, frames.END.pack(journal.last_seq, journal.last_chain))

@@ -11,7 +11,8 @@ from tests.journal.timeline import Timeline
 def keep(data_dir: Path, timeline: Timeline) -> None:
     """Write what the journal doesn't have yet."""
     journal = open_writing(data_dir)
-    journal.append(journal.last_seq + 1, timeline.bodies[journal.last_seq :])
     witness = Witness(witness_path(data_dir))
+    witness.begin(journal.genesis, journal.last_seq, journal.last_chain)
+    journal.append(journal.last_seq + 1, timeline.bodies[journal.last_seq :])
     witness.write(journal.genesis, journal.last_seq, journal.last_chain)
     witness.sync()

@@ -166,7 +166,7 @@ def test_the_witness_of_another_history_is_refused(tmp_path: Path, venue: Timeli
     genesis = open_writing(tmp_path).genesis
     for identity, chain in ((genesis, bytes(32)), ("00" * 32, venue.chain)):
         witness_path(tmp_path).unlink()
-        witness.Witness(witness_path(tmp_path)).write(identity, venue.state.seq, chain)
+        witness.Witness(witness_path(tmp_path)).begin(identity, venue.state.seq, chain)
         with pytest.raises(WitnessDisagrees):
             recover(tmp_path)
 

@@ -17,7 +17,7 @@ from exchange.journal import witness
 from exchange.journal.errors import JournalLocked, WriterFailed
 from exchange.journal.layout import journal_path, witness_path
 from exchange.journal.store import JournalReader
-from exchange.journal.writer import take_lock
+from exchange.journal.writer import locked
 from tests.journal.live import WITHIN_S, started
 from tests.journal.records import bodies, body
 
@@ -160,16 +160,17 @@ def test_the_writer_ends_when_its_core_is_killed(tmp_path: Path) -> None:
         check=False,
     )
     assert core.returncode == -signal.SIGKILL
-    os.close(lock_when_free(tmp_path))
+    wait_until_free(tmp_path)
     with JournalReader(tmp_path) as reader:
         assert reader.last()[0] == len(list(reader.records())) >= int(core.stdout)
 
 
-def lock_when_free(data_dir: Path) -> int:
+def wait_until_free(data_dir: Path) -> None:
     give_up = time.monotonic() + WITHIN_S
     while True:
         try:
-            return take_lock(data_dir)
+            with locked(data_dir):
+                return
         except JournalLocked:
             assert time.monotonic() < give_up
             time.sleep(0.01)
