@@ -109,7 +109,12 @@ async def place_many(exchange: Exchange, key: KeyView, params: list[OrderExecute
     `instruction=orderExecute&` and its fields sorted, all joined by `&`, then timestamp and window once.
     """
     answer: asyncio.Future[list[BatchItem]] = asyncio.get_running_loop().create_future()
-    place_batch(exchange, key, params, answer.set_result)
+
+    def settle(items: list[BatchItem]) -> None:
+        if not answer.done():  # else whoever asked has gone away
+            answer.set_result(items)
+
+    place_batch(exchange, key, params, settle)
     return await answer
 
 

@@ -1,0 +1,220 @@
+"""Who may ask over REST: forged, stale, replayed and misplaced requests, and the limits on asking."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from exchange.gateway.admission import GatewayLimits
+from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply, Signer, http_venue
+from tests.runtime.running import writer_held
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ORDER = "/api/v1/order"
+CAPITAL = "/api/v1/capital"
+BODY = msgspec.json.encode({"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"})
+
+
+async def send(venue: HttpVenue, headers: Mapping[str, Any], body: bytes = BODY) -> Reply:
+    return Reply(
+        await venue.http.post(
+            ORDER, content=body, headers=[(name.encode(), _bytes(value)) for name, value in headers.items()]
+        )
+    )
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+async def test_a_signed_change_is_taken_once(venue: HttpVenue) -> None:
+    venue.clock.pass_s(0.001)
+    headers = venue.headers(venue.ann, "POST", ORDER, BODY)
+    assert (await send(venue, headers)).status == 200
+    seq, digest = venue.seq, venue.digest
+    again = await send(venue, headers)
+    assert again.refusal == (
+        400,
+        "INVALID_CLIENT_REQUEST",
+        "Request was already received: sign each one with a new timestamp",
+    )
+    # The same signed words in another dress are the same request.
+    padded = BODY[:-1] + b' , "clientId" : null }'
+    assert (await send(venue, headers, padded)).status == 400
+    venue.clock.pass_s(5.001)
+    assert (await send(venue, headers)).refusal == (400, "INVALID_CLIENT_REQUEST", "Request has expired")
+    assert (venue.seq, venue.digest) == (seq, digest)
+
+
+async def test_reads_may_be_repeated(venue: HttpVenue) -> None:
+    headers = venue.headers(venue.ann, "GET", CAPITAL)
+    for _ in range(2):
+        assert (await venue.http.get(CAPITAL, headers=headers)).status_code == 200
+
+
+async def test_a_change_signed_before_the_start_is_refused(venue: HttpVenue) -> None:
+    started_ms = venue.life.venue.started_us() // 1_000
+    now_us = venue.clock.time_us
+    venue.clock.time_us = (started_ms - 1) * 1_000
+    headers = venue.headers(venue.ann, "POST", ORDER, BODY)
+    read = venue.headers(venue.ann, "GET", CAPITAL)
+    venue.clock.time_us = started_ms * 1_000 + 1_000_000
+    refused = await send(venue, headers)
+    assert refused.refusal[2] == "Request has expired: it was signed before the exchange started"
+    assert (await venue.http.get(CAPITAL, headers=read)).status_code == 200
+    venue.clock.time_us = now_us
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "message"),
+    [
+        ({"X-Signature": ...}, 401, "UNAUTHORIZED", "Missing API key, signature or timestamp"),
+        ({"X-API-Key": ...}, 401, "UNAUTHORIZED", "Missing API key, signature or timestamp"),
+        ({"X-API-Key": "nobody"}, 401, "UNAUTHORIZED", "Unknown API key"),
+        ({"X-Signature": "AAAA"}, 400, "INVALID_CLIENT_REQUEST", "Invalid signature"),
+        (
+            {"X-Signature": "not base64 é".encode()},
+            400,
+            "INVALID_CLIENT_REQUEST",
+            "Invalid signature",
+        ),
+        ({"X-Signature": "A" * 86 + "=="}, 400, "INVALID_CLIENT_REQUEST", "Invalid signature"),
+        ({"X-Timestamp": "0"}, 400, "INVALID_CLIENT_REQUEST", None),
+        ({"X-Timestamp": "soon"}, 400, "INVALID_CLIENT_REQUEST", "Invalid timestamp: must be ms since 1970"),
+        ({"X-Window": "60001"}, 400, "INVALID_CLIENT_REQUEST", "Invalid window: must be at most 60000 ms"),
+        ({"X-Window": "6000"}, 400, "INVALID_CLIENT_REQUEST", "Invalid signature"),
+    ],
+)
+async def test_a_forged_request_changes_nothing(
+    venue: HttpVenue, changes: dict[str, Any], status: int, code: str, message: str | None
+) -> None:
+    venue.clock.pass_s(0.001)
+    headers: dict[str, Any] = {**venue.headers(venue.ann, "POST", ORDER, BODY), **changes}
+    seq, digest = venue.seq, venue.digest
+    refused = await send(venue, {name: value for name, value in headers.items() if value is not ...})
+    assert refused.refusal[:2] == (status, code)
+    if message is not None:
+        assert refused.refusal[2] == message
+    assert (venue.seq, venue.digest) == (seq, digest)
+
+
+async def test_a_changed_body_or_key_does_not_verify(venue: HttpVenue) -> None:
+    venue.clock.pass_s(0.001)
+    headers = venue.headers(venue.ann, "POST", ORDER, BODY)
+    seq = venue.seq
+    assert (await send(venue, headers, BODY.replace(b'"90"', b'"91"'))).refusal[2] == "Invalid signature"
+    stolen = {**headers, "X-API-Key": venue.bob.public_key}
+    assert (await send(venue, stolen)).refusal[2] == "Invalid signature"
+    assert venue.seq == seq
+
+
+async def test_only_the_usual_place_is_read(venue: HttpVenue) -> None:
+    """Some clients repeat the parameters of a DELETE in its query and sign them once."""
+    venue.clock.pass_s(0.001)
+    body = msgspec.json.encode({"symbol": SYMBOL, "clientId": 5})
+    headers = venue.headers(venue.ann, "DELETE", ORDER, body)
+    url = f"{ORDER}?symbol={SYMBOL}&clientId=5"
+    answer = Reply(await venue.http.request("DELETE", url, content=body, headers=headers))
+    assert answer.refusal == (404, "RESOURCE_NOT_FOUND", "Not Found")
+
+
+async def test_an_admins_key_is_no_traders_and_the_other_way_round(venue: HttpVenue) -> None:
+    assert (await venue.ask(venue.founder, "GET", CAPITAL)).refusal[:2] == (401, "UNAUTHORIZED")
+    assert (await venue.ask(venue.ann, "GET", "/admin/v1/status")).refusal[:2] == (401, "UNAUTHORIZED")
+
+
+# --- admission ------------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpVenue]:
+    limits = GatewayLimits(
+        requests_per_minute=20,
+        public_requests_per_minute=10,
+        history_requests_per_minute=3,
+        failed_signatures_per_minute=5,
+        in_flight_per_account=2,
+        body_bytes=1_000,
+        batch_orders=3,
+    )
+    async with http_venue(tmp_path_factory.mktemp("strict") / "data", limits) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def later(strict: HttpVenue) -> HttpVenue:
+    """The strict venue, two minutes on: every count is at zero again."""
+    strict.clock.pass_s(120)
+    return strict
+
+
+def assert_wait(reply: Reply) -> int:
+    """The reply says to wait; how long, in seconds."""
+    assert reply.refusal[:2] == (429, "TOO_MANY_REQUESTS")
+    return int(reply.headers["retry-after"])
+
+
+async def test_an_account_has_a_rate(later: HttpVenue) -> None:
+    for _ in range(20):
+        assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+    wait_s = assert_wait(await later.ask(later.reader, "GET", CAPITAL))  # another key of the same account
+    assert (await later.ask(later.bob, "GET", CAPITAL)).status == 200
+    later.clock.pass_s(wait_s)
+    assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+
+
+async def test_each_order_of_a_batch_counts(later: HttpVenue) -> None:
+    batch = [msgspec.json.decode(BODY)] * 3
+    for _ in range(6):
+        assert (await later.ask(later.ann, "POST", "/api/v1/orders", batch)).status == 200
+    assert_wait(await later.ask(later.ann, "POST", "/api/v1/orders", batch))
+    four = await later.ask(later.bob, "POST", "/api/v1/orders", [*batch, batch[0]])
+    assert four.refusal == (400, "INVALID_CLIENT_REQUEST", "A batch is 1 to 3 orders")
+
+
+async def test_an_address_has_a_rate_and_a_lower_one_for_history(later: HttpVenue) -> None:
+    for _ in range(3):
+        assert (await later.get("/api/v1/trades/history", symbol=SYMBOL)).status == 200
+    assert_wait(await later.get("/api/v1/trades/history", symbol=SYMBOL))
+    for _ in range(6):
+        assert (await later.get("/api/v1/ping")).status == 200
+    assert_wait(await later.get("/api/v1/ping"))
+    assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+
+
+async def test_guessing_signatures_is_slowed_down(later: HttpVenue) -> None:
+    forger = Signer(99)
+    for _ in range(5):
+        assert (await later.ask(forger, "GET", CAPITAL)).status == 401
+    assert_wait(await later.ask(forger, "GET", CAPITAL))
+
+
+async def test_a_body_has_a_size(later: HttpVenue) -> None:
+    refused = await later.ask(later.ann, "POST", ORDER, b'{"a":"%b"}' % (b"x" * 1_000))
+    assert refused.refusal == (413, "INVALID_CLIENT_REQUEST", "Request body is too large")
+
+
+async def test_an_account_has_so_many_requests_in_flight(later: HttpVenue) -> None:
+    with writer_held(later.life):
+        waiting = [asyncio.create_task(later.ask(later.ann, "POST", ORDER, BODY)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        assert_wait(await later.ask(later.ann, "POST", ORDER, BODY))
+        assert not any(task.done() for task in waiting)
+    assert [(await task).status for task in waiting] == [200, 200]
+    assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+
+
+@pytest.mark.parametrize("path", [ORDER, "/api/v1/orders"])
+async def test_an_unfinished_request_leaves_nothing_behind(later: HttpVenue, path: str) -> None:
+    body = BODY if path == ORDER else b"[%b]" % BODY
+    with writer_held(later.life):
+        waiting = asyncio.create_task(later.ask(later.ann, "POST", path, body))
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    for _ in range(3):
+        assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
