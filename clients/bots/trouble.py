@@ -9,7 +9,7 @@ import structlog
 from clients.python import ClientError, ExchangeError
 
 FIRST_DELAY_S: Final = 0.5
-LAST_DELAY_S: Final = 5.0
+LAST_DELAY_S: Final = 3.0
 WELL_STEPS: Final = 5
 """Good steps in a row after which trouble is over; a bot that finds nothing to do proves little by one."""
 

@@ -17,7 +17,7 @@ PING_INTERVAL_S: Final = 20.0
 PING_TIMEOUT_S: Final = 20.0
 MESSAGE_BYTES: Final = 8 << 20
 FIRST_DELAY_S: Final = 0.2
-LAST_DELAY_S: Final = 5.0
+LAST_DELAY_S: Final = 2.0
 STEADY_S: Final = 10.0
 """A connection that held this long was a good one: the next delay starts small again."""
 

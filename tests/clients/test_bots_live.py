@@ -26,15 +26,16 @@ WITHIN_S = 40.0
 
 @contextmanager
 def bots(server: Server, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The bots' process; it must end in order when told to."""
+    """The bots' process; unless it was killed, it must end in order when told to."""
     command = [sys.executable, "-m", "clients.bots", "--http", server.http_url, "--ws", server.ws_url]
     command += ["--accounts", str(server.data / "demo-accounts.json"), *options]
     with (server.data.parent / "bots.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
     try:
         yield process
-        process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 0
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(15) == 0
     finally:
         process.kill()
         process.wait()
