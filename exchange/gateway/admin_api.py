@@ -161,7 +161,23 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
 }
 
 
-@routes.admin("GET", STATUS.path, STATUS.instruction, example=None)
+_STATUS_EXAMPLE: Final[Example] = {
+    "status": {
+        "venue": "demo",
+        "mode": "FULL",
+        "reason": "Opening after maintenance",
+        "changed_us": 1_755_000_000_000_000,
+        "markets": {"SOL_USDC": ["FULL", ""]},
+        "pauses": [{"pause": "deposits", "asset": "SOL", "reason": "The chain's provider is down"}],
+        "build": "0.1.0",
+        "epoch": 1,
+    },
+    "assets": [{"symbol": "SOL", "decimals": 9, "display_name": "Solana"}],
+    "markets": [],
+}
+
+
+@routes.admin("GET", STATUS.path, STATUS.instruction, example=_STATUS_EXAMPLE)
 async def status(exchange: Exchange, admin: AdminView) -> Venue:
     """Modes with their reasons, pauses, and what is listed."""
     return Venue(exchange.status(), exchange.assets(), exchange.markets())
