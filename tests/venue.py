@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
-from exchange.core import State, decide, fold
+from exchange.core import State, decide, fold, next_seq
 from exchange.core.invariants import violations
 from exchange.values.commands import (
     AddKey,
@@ -75,7 +75,7 @@ class Venue:
         """Decide and fold one command; its events."""
         self.time_us += 1_000
         events = decide(self.state, self.time_us, command)
-        record = Record(self.state.seq + 1, self.time_us, command, events)
+        record = Record(next_seq(self.state, command), self.time_us, command, events)
         fold(self.state, record)
         self.records.append(record)
         return events

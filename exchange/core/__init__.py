@@ -5,7 +5,7 @@ Same snapshot and commands give the same events and the same digest in every pro
 facts, and knows no rule.
 """
 
-from exchange.core.dispatch import OutOfOrder, decide, fold
+from exchange.core.dispatch import OutOfOrder, decide, fold, next_seq
 from exchange.core.state import State
 
-__all__ = ["OutOfOrder", "State", "decide", "fold"]
+__all__ = ["OutOfOrder", "State", "decide", "fold", "next_seq"]

@@ -25,6 +25,7 @@ class Order:
 
     __slots__ = (
         "account",
+        "cancel_at_close",
         "client_id",
         "created_us",
         "filled_quote_atoms",
@@ -61,6 +62,7 @@ class Order:
         created_us: int,
         pays: "Balance",
         gets: "Balance",
+        cancel_at_close: bool,
     ) -> None:
         self.order_id = order_id
         self.account = account
@@ -77,6 +79,7 @@ class Order:
         self.created_us = created_us
         self.pays = pays
         self.gets = gets
+        self.cancel_at_close = cancel_at_close
         self.level: Level | None = None
         self.previous: Order | None = None
         self.next: Order | None = None

@@ -179,6 +179,7 @@ def _rested(command: PlaceOrder, market: Market, order_id: OrderId, found: Match
         command.post_only,
         command.self_trade_prevention,
         command.client_id,
+        command.cancel_at_close,
     )
 
 
@@ -228,7 +229,7 @@ def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEv
         order = account.client_ids.get((command.market, command.client_id))
     if order is None or order.market is not market:
         return refuse.refused(refuse.NOT_FOUND)
-    return [_cancelled(order, CancelReason.USER)]
+    return [cancelled(order, CancelReason.USER)]
 
 
 def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]:
@@ -242,7 +243,7 @@ def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]
     refusal = refuse.mode(state, market, Action.CANCEL)
     if refusal is not None:
         return refuse.refused(refusal)
-    return [_cancelled(order, CancelReason.USER) for order in account.orders.values() if order.market is market]
+    return [cancelled(order, CancelReason.USER) for order in account.orders.values() if order.market is market]
 
 
 def cancel_for_account(state: State, time_us: int, command: CancelForAccount) -> list[AnyEvent]:
@@ -251,12 +252,12 @@ def cancel_for_account(state: State, time_us: int, command: CancelForAccount) ->
     if account is None:
         return refuse.refused(refuse.NOT_FOUND)
     by_timer = command.reason is CancelReason.CANCEL_ALL_AFTER
-    if by_timer and not 0 < account.cancel_all_after_us <= time_us:
+    if by_timer and not 0 < account.cancel_all_after_us <= state.timer_us(time_us):
         return refuse.refused(Refusal(Code.TOO_EARLY, "The switch has been set again, or is off"))
     if not by_timer and command.session not in account.armed_sessions:
         return refuse.refused(refuse.NOT_FOUND)
     orders = list(account.orders.values())
-    events: list[AnyEvent] = [_cancelled(order, command.reason) for order in orders[:MAX_CANCELS_PER_COMMAND]]
+    events: list[AnyEvent] = [cancelled(order, command.reason) for order in orders[:MAX_CANCELS_PER_COMMAND]]
     if len(orders) <= MAX_CANCELS_PER_COMMAND:
         if by_timer:
             events.append(CancelAllAfterSet(command.account, 0))
@@ -266,7 +267,8 @@ def cancel_for_account(state: State, time_us: int, command: CancelForAccount) ->
     return events
 
 
-def _cancelled(order: Order, reason: CancelReason) -> OrderDone:
+def cancelled(order: Order, reason: CancelReason) -> OrderDone:
+    """The end of a resting order that somebody, or the venue, asked for."""
     return OrderDone(
         order_id=order.order_id,
         account=order.account.account_id,
@@ -289,7 +291,8 @@ def set_cancel_all_after(state: State, time_us: int, command: SetCancelAllAfter)
         return refuse.refused(account)
     if not 0 <= command.timeout_us <= MAX_CANCEL_ALL_AFTER_US:
         return refuse.refused(_TIMEOUT)
-    return [CancelAllAfterSet(command.account, time_us + command.timeout_us if command.timeout_us else 0)]
+    deadline_us = state.timer_us(time_us) + command.timeout_us if command.timeout_us else 0
+    return [CancelAllAfterSet(command.account, deadline_us)]
 
 
 def set_cancel_on_disconnect(state: State, time_us: int, command: SetCancelOnDisconnect) -> list[AnyEvent]:

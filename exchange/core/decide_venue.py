@@ -1,7 +1,9 @@
 """Deciding on founding, process life, modes, listings and configuration. Nothing here changes state."""
 
 from exchange.core import refuse
+from exchange.core.clearance import clearance
 from exchange.core.decide_accounts import ed25519_key, good_admin
+from exchange.core.decide_windows import opening_problem
 from exchange.core.state import State
 from exchange.rules.modes import is_step_up, lower, transition
 from exchange.rules.versions import RULES
@@ -41,8 +43,11 @@ from exchange.values.events import (
     RuleActivated,
     UserTierChanged,
     VenueFounded,
+    WindowBegun,
+    WindowStageChanged,
 )
 from exchange.values.ids import AdminId, id_at
+from exchange.values.maintenance import WindowStage
 from exchange.values.specs import AssetSpec, FeeTier, SpecError, spot_market
 
 # --- founding ------------------------------------------------------------------------------------------
@@ -109,11 +114,17 @@ def _check_listing(assets: dict[str, AssetSpec], listed: ListedMarket) -> None:
 def start_process(state: State, time_us: int, command: StartProcess) -> list[AnyEvent]:
     """Every start puts the venue OFFLINE; the mode before is kept for `ResumeModes` where the build is the same."""
     open_before = state.venue_mode if state.venue_mode is not Mode.OFFLINE else state.resume_mode
-    resume = open_before if command.build == state.build else None
+    shut_for_window = [w for w in state.windows.values() if w.under_way and not w.plan.markets]
+    resume = open_before if command.build == state.build and not shut_for_window else None
     events: list[AnyEvent] = []
     if state.venue_mode is not Mode.OFFLINE:
         events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, "the exchange is starting"))
     events.append(ProcessStarted(command.build, state.seq, command.clean, resume))
+    # A window under way goes back to being shut: what opens it is evidence of this start.
+    for window in shut_for_window:
+        events.append(WindowBegun(window.window_id, window.waiting))
+        if window.stage is not WindowStage.ONGOING:
+            events.append(WindowStageChanged(window.window_id, WindowStage.ONGOING))
     return events
 
 
@@ -166,6 +177,12 @@ def set_mode(state: State, time_us: int, command: SetMode) -> list[AnyEvent]:
     if command.market is None and is_step_up(before, command.mode) and state.orphaned:
         return refuse.precondition("Orders of sessions that ended with the last process are still to be cancelled")
     refusal = refuse.admin(state, command.admin, step.role)
+    if refusal is None and is_step_up(before, command.mode):
+        refusal = clearance(state, command.market, before, command.admin)
+        if refusal is None and before is Mode.POST_ONLY:
+            problem = opening_problem(state, time_us, command.market)
+            if problem is not None:
+                return refuse.precondition(problem)
     if refusal is not None:
         return refuse.refused(refusal)
     return [ModeChanged(command.mode, before, command.reason, command.market)]

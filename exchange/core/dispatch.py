@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from exchange.core import decide_accounts, decide_orders, decide_venue, evolve_orders, evolve_venue
+from exchange.core import (
+    decide_accounts,
+    decide_orders,
+    decide_venue,
+    decide_windows,
+    evolve_orders,
+    evolve_venue,
+    evolve_windows,
+)
 from exchange.core.state import State
 from exchange.values import commands, events
 from exchange.values.commands import AnyCommand
@@ -40,6 +48,20 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.AddAdmin: decide_accounts.add_admin,
     commands.RevokeAdmin: decide_accounts.revoke_admin,
     commands.CreditDeposit: decide_accounts.credit_deposit,
+    commands.PlanWindow: decide_windows.plan_window,
+    commands.ChangeWindow: decide_windows.change_window,
+    commands.CancelWindow: decide_windows.cancel_window,
+    commands.BeginWindow: decide_windows.begin_window,
+    commands.CancelAtClose: decide_windows.cancel_at_close,
+    commands.BeginVerifying: decide_windows.begin_verifying,
+    commands.Certify: decide_windows.certify,
+    commands.ReportGates: decide_windows.report_gates,
+    commands.ApproveOpening: decide_windows.approve_opening,
+    commands.WaiveGate: decide_windows.waive_gate,
+    commands.StepWindow: decide_windows.step_window,
+    commands.DelayWindow: decide_windows.delay_window,
+    commands.RotateVenueKey: decide_windows.rotate_venue_key,
+    commands.AcceptLoss: decide_windows.accept_loss,
 }
 
 _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
@@ -68,6 +90,19 @@ _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
     events.PauseChanged: evolve_venue.pause_changed,
     events.ProcessStarted: evolve_venue.process_started,
     events.ProcessStopped: evolve_venue.process_stopped,
+    events.WindowPlanned: evolve_windows.window_planned,
+    events.WindowBegun: evolve_windows.window_begun,
+    events.WindowClosed: evolve_windows.window_closed,
+    events.WindowStageChanged: evolve_windows.window_stage_changed,
+    events.CanaryOpened: evolve_windows.canary_opened,
+    events.TimersFrozen: evolve_windows.timers_frozen,
+    events.TimersThawed: evolve_windows.timers_thawed,
+    events.CertificateIssued: evolve_windows.certificate_issued,
+    events.GatesFailed: evolve_windows.gates_failed,
+    events.OpeningApproved: evolve_windows.opening_approved,
+    events.GateWaived: evolve_windows.gate_waived,
+    events.VenueKeyRotated: evolve_windows.venue_key_rotated,
+    events.EpochStarted: evolve_windows.epoch_started,
     events.Refused: evolve_venue.nothing,
     events.Faulted: evolve_venue.nothing,
 }
@@ -85,6 +120,11 @@ def decide(state: State, time_us: int, command: AnyCommand) -> list[AnyEvent]:
     return _DECIDE[type(command)](state, time_us, command)
 
 
+def next_seq(state: State, command: AnyCommand) -> int:
+    """The seq of the record that `command` becomes: the next one, except behind a range that is lost for good."""
+    return command.lost_to_seq + 1 if type(command) is commands.AcceptLoss else state.seq + 1
+
+
 def fold(state: State, record: Record) -> None:
     """Apply a record's events: the one way state changes, live and in recovery.
 
@@ -93,7 +133,7 @@ def fold(state: State, record: Record) -> None:
     Raises:
         OutOfOrder: `record.seq` is not the next seq, or its time lies before the last one's.
     """
-    if record.seq != state.seq + 1 or record.time_us < state.time_us:
+    if record.seq != next_seq(state, record.command) or record.time_us < state.time_us:
         raise OutOfOrder(f"record {record.seq} at {record.time_us} after {state.seq} at {state.time_us}")
     state.seq = record.seq
     state.time_us = record.time_us

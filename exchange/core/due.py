@@ -1,19 +1,22 @@
 """Work that is due: consequences kept in state, each run as a system command of its own."""
 
 from exchange.core.state import State
-from exchange.values.commands import CancelForAccount
+from exchange.values.commands import CancelAtClose, CancelForAccount
 from exchange.values.enums import CancelReason
 
 
-def next_due(state: State, time_us: int) -> CancelForAccount | None:
+def next_due(state: State, time_us: int) -> CancelForAccount | CancelAtClose | None:
     """The next command to run before any client's, or None. Run it, and ask again: long work takes several."""
     for account, session in state.orphaned:
         return CancelForAccount(account, CancelReason.DISCONNECT, session)
-    if state.deadlines and state.deadlines[0][0] <= time_us:
+    for window in state.windows.values():
+        if window.under_way and not window.closed:
+            return CancelAtClose(window.window_id)
+    if state.deadlines and state.deadlines[0][0] <= state.timer_us(time_us):
         return CancelForAccount(state.deadlines[0][1], CancelReason.CANCEL_ALL_AFTER)
     return None
 
 
 def next_deadline_us(state: State) -> int | None:
-    """When the next timer runs out (µs since 1970), or None."""
-    return state.deadlines[0][0] if state.deadlines else None
+    """When the next timer runs out (µs since 1970), or None: there is none, or they stand still."""
+    return state.deadlines[0][0] + state.frozen_us if state.deadlines and not state.frozen_since_us else None

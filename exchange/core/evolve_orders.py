@@ -37,11 +37,13 @@ def order_rested(state: State, event: OrderRested) -> None:
         state.time_us,
         pays,
         gets,
+        event.cancel_at_close,
     )
     pays.available_atoms -= event.reserved_atoms
     pays.locked_atoms += event.reserved_atoms
     book.add(order)
     market.update_id += 1
+    market.trading_seq = state.trading_seq = account.changed_seq = state.seq
     state.orders[event.order_id] = order
     account.orders[event.order_id] = order
     account.open_orders[event.market] = account.open_orders.get(event.market, 0) + 1
@@ -78,6 +80,7 @@ def traded(state: State, event: Traded) -> None:
     else:
         _leave_book(state, maker)
         maker.left_lots = 0
+    market.trading_seq = state.trading_seq = taker.changed_seq = maker.account.changed_seq = state.seq
     market.last_price_ticks = event.price_ticks
     market.trade_id = event.trade_id
     market.update_id += 1
@@ -92,6 +95,7 @@ def order_done(state: State, event: OrderDone) -> None:
     order.reserved_atoms -= event.released_atoms
     _leave_book(state, order)
     order.market.update_id += 1
+    order.market.trading_seq = state.trading_seq = order.account.changed_seq = state.seq
 
 
 def _leave_book(state: State, order: Order) -> None:

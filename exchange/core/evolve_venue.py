@@ -26,15 +26,19 @@ from exchange.values.events import (
     UserTierChanged,
     VenueFounded,
 )
+from exchange.values.maintenance import VenueKey
 
 
 def posted(state: State, event: Posted) -> None:
     for leg in event.legs:
-        balance = state.accounts[leg.account].balance(leg.asset)
+        account = state.accounts[leg.account]
+        account.changed_seq = state.seq
+        balance = account.balance(leg.asset)
         if leg.bucket is Bucket.AVAILABLE:
             balance.available_atoms += leg.atoms
         else:
             balance.locked_atoms += leg.atoms
+    state.posted_seq = state.seq
     if event.reference:
         state.references[event.reference] = state.seq
 
@@ -76,6 +80,7 @@ def user_tier_changed(state: State, event: UserTierChanged) -> None:
 def venue_founded(state: State, event: VenueFounded) -> None:
     state.venue = event.venue
     state.venue_public_key = event.venue_public_key
+    state.venue_keys = (VenueKey(event.venue_public_key, state.seq),)
 
 
 def asset_listed(state: State, event: AssetListed) -> None:
@@ -111,11 +116,14 @@ def mode_changed(state: State, event: ModeChanged) -> None:
         state.venue_mode = event.mode
         state.mode_reason = event.reason
         state.mode_changed_us = state.time_us
+        state.mode_seq = state.seq
         state.resume_mode = None
     else:
         market = state.markets[event.market]
         market.mode = event.mode
         market.mode_reason = event.reason
+        market.mode_changed_us = state.time_us
+        market.mode_seq = state.seq
 
 
 def pause_changed(state: State, event: PauseChanged) -> None:
@@ -129,6 +137,8 @@ def pause_changed(state: State, event: PauseChanged) -> None:
 def process_started(state: State, event: ProcessStarted) -> None:
     state.build = event.build
     state.stopped = False
+    state.started_seq = state.seq
+    state.failed_gates = None
     state.resume_mode = event.resume_mode
     # By id: the order in which accounts stand in memory is not the same after loading a snapshot.
     for account_id in sorted(held for held, account in state.accounts.items() if account.armed_sessions):

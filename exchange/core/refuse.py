@@ -13,6 +13,7 @@ from exchange.values.refusals import Code, Refusal
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
 NOT_FOUND: Final = Refusal(Code.RESOURCE_NOT_FOUND, "Not Found")
 WOULD_TAKE: Final = Refusal(Code.INVALID_ORDER, "Order would immediately match and take")
+NOT_TWO_PEOPLE: Final = Refusal(Code.FORBIDDEN, "Two different admins must sign")
 INSUFFICIENT_FUNDS: Final = Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds")
 
 _UNKNOWN_ACCOUNT: Final = Refusal(Code.UNAUTHORIZED, "Unknown account")

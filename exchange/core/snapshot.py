@@ -12,10 +12,12 @@ from typing import Final
 import msgspec
 
 from exchange.core.book import Order
-from exchange.core.state import Account, Balance, Key, Market, State
+from exchange.core.state import Account, Balance, Key, Market, State, Window
 from exchange.values.commands import AdminSpec
 from exchange.values.enums import Mode, Pause, Scope, SelfTradePrevention, Side
+from exchange.values.events import GatesFailed
 from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId
+from exchange.values.maintenance import Certificate, CertificateId, Gate, VenueKey, WindowId, WindowPlan, WindowStage
 from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 
 FORMAT: Final = 1
@@ -34,6 +36,22 @@ class MarketImage(msgspec.Struct, frozen=True, gc=False):
     last_price_ticks: int
     trade_id: int
     update_id: int
+    mode_changed_us: int
+    mode_seq: int
+    trading_seq: int
+
+
+class WindowImage(msgspec.Struct, frozen=True, gc=False):
+    window: WindowId
+    plan: WindowPlan
+    stage: WindowStage
+    reason: str
+    stage_us: int
+    begun: bool
+    closed: bool
+    closing_id: CertificateId
+    waiting: tuple[str, ...]
+    canary_open: bool
 
 
 class VenueImage(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +78,19 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     stopped: bool
     resume_mode: Mode | None
     orphaned: tuple[tuple[AccountId, str], ...]
+    mode_seq: int
+    trading_seq: int
+    posted_seq: int
+    started_seq: int
+    frozen_since_us: int
+    frozen_us: int
+    venue_keys: tuple[VenueKey, ...]
+    windows: tuple[WindowImage, ...]
+    certificates: tuple[tuple[CertificateId, Certificate], ...]
+    approvals: tuple[tuple[CertificateId, tuple[AdminId, ...]], ...]
+    waivers: tuple[tuple[WindowId, Gate, tuple[AdminId, ...]], ...]
+    failed_gates: GatesFailed | None
+    losses: tuple[tuple[int, int, int], ...]
 
 
 class KeyImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -82,6 +113,7 @@ class OrderImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
     self_trade_prevention: SelfTradePrevention
     client_id: int | None
     created_us: int
+    cancel_at_close: bool
 
 
 class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -95,6 +127,7 @@ class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     settings: AccountSettings = AccountSettings()
     cancel_all_after_us: int = 0
     armed_sessions: tuple[str, ...] = ()
+    changed_seq: int = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -130,6 +163,19 @@ def venue_line(state: State) -> bytes:
             resume_mode=state.resume_mode,
             # Work is due in this order, so the order is part of the state.
             orphaned=tuple(state.orphaned),
+            mode_seq=state.mode_seq,
+            trading_seq=state.trading_seq,
+            posted_seq=state.posted_seq,
+            started_seq=state.started_seq,
+            frozen_since_us=state.frozen_since_us,
+            frozen_us=state.frozen_us,
+            venue_keys=state.venue_keys,
+            windows=tuple(_window_image(window) for window in state.windows.values()),
+            certificates=tuple(state.certificates.items()),
+            approvals=tuple((of, tuple(admins)) for of, admins in state.approvals.items()),
+            waivers=tuple((of, gate, tuple(admins)) for (of, gate), admins in state.waivers.items()),
+            failed_gates=state.failed_gates,
+            losses=state.losses,
         )
     )
 
@@ -144,6 +190,24 @@ def _market_image(market: Market) -> MarketImage:
         market.last_price_ticks,
         market.trade_id,
         market.update_id,
+        market.mode_changed_us,
+        market.mode_seq,
+        market.trading_seq,
+    )
+
+
+def _window_image(window: Window) -> WindowImage:
+    return WindowImage(
+        window.window_id,
+        window.plan,
+        window.stage,
+        window.reason,
+        window.stage_us,
+        window.begun,
+        window.closed,
+        window.closing_id,
+        window.waiting,
+        window.canary_open,
     )
 
 
@@ -165,6 +229,7 @@ def account_line(account: Account) -> bytes:
             account.cancel_all_after_us,
             # They become orphaned in this order.
             tuple(account.armed_sessions),
+            account.changed_seq,
         )
     )
 
@@ -183,6 +248,7 @@ def _order_image(order: Order) -> OrderImage:
         order.self_trade_prevention,
         order.client_id,
         order.created_us,
+        order.cancel_at_close,
     )
 
 
@@ -234,6 +300,9 @@ def _restore_venue(state: State, venue: VenueImage) -> None:
         market.last_price_ticks = image.last_price_ticks
         market.trade_id = image.trade_id
         market.update_id = image.update_id
+        market.mode_changed_us = image.mode_changed_us
+        market.mode_seq = image.mode_seq
+        market.trading_seq = image.trading_seq
     state.fee_tiers = venue.fee_tiers
     state.limits = venue.limits
     state.auto_resume = venue.auto_resume
@@ -250,6 +319,32 @@ def _restore_venue(state: State, venue: VenueImage) -> None:
     state.stopped = venue.stopped
     state.resume_mode = venue.resume_mode
     state.orphaned = dict.fromkeys(venue.orphaned)
+    state.mode_seq = venue.mode_seq
+    state.trading_seq = venue.trading_seq
+    state.posted_seq = venue.posted_seq
+    state.started_seq = venue.started_seq
+    state.frozen_since_us = venue.frozen_since_us
+    state.frozen_us = venue.frozen_us
+    _restore_maintenance(state, venue)
+
+
+def _restore_maintenance(state: State, venue: VenueImage) -> None:
+    state.venue_keys = venue.venue_keys
+    for image in venue.windows:
+        window = state.windows[image.window] = Window(image.window, image.plan)
+        window.stage = image.stage
+        window.reason = image.reason
+        window.stage_us = image.stage_us
+        window.begun = image.begun
+        window.closed = image.closed
+        window.closing_id = image.closing_id
+        window.waiting = image.waiting
+        window.canary_open = image.canary_open
+    state.certificates = dict(venue.certificates)
+    state.approvals = {of: dict.fromkeys(admins) for of, admins in venue.approvals}
+    state.waivers = {(of, gate): dict.fromkeys(admins) for of, gate, admins in venue.waivers}
+    state.failed_gates = venue.failed_gates
+    state.losses = venue.losses
 
 
 def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderImage, Account]]:
@@ -260,6 +355,7 @@ def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderI
     account.settings = image.settings
     account.armed_sessions = dict.fromkeys(image.armed_sessions)
     account.cancel_all_after_us = image.cancel_all_after_us
+    account.changed_seq = image.changed_seq
     if image.cancel_all_after_us:
         state.deadlines.append((image.cancel_all_after_us, image.account))
     for asset, available_atoms, locked_atoms in image.balances:
@@ -295,6 +391,7 @@ def _restore_orders(state: State, orders: list[tuple[OrderImage, Account]]) -> N
             image.created_us,
             account.balance(spec.quote if bid else spec.base),
             account.balance(spec.base if bid else spec.quote),
+            image.cancel_at_close,
         )
         market.book(image.side).add(order)
         state.orders[image.order_id] = account.orders[image.order_id] = order

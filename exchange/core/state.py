@@ -10,7 +10,18 @@ from exchange.core.book import BookSide, Order
 from exchange.rules.modes import lower
 from exchange.values.commands import AdminSpec
 from exchange.values.enums import Mode, Pause, Scope, Side
+from exchange.values.events import GatesFailed
 from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId, user_of
+from exchange.values.maintenance import (
+    ENDED_STAGES,
+    Certificate,
+    CertificateId,
+    Gate,
+    VenueKey,
+    WindowId,
+    WindowPlan,
+    WindowStage,
+)
 from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 
 # On the path of every order: reading a member off its enum class costs several times a global.
@@ -45,6 +56,7 @@ class Account:
         "armed_sessions",
         "balances",
         "cancel_all_after_us",
+        "changed_seq",
         "client_ids",
         "keys",
         "label",
@@ -65,7 +77,9 @@ class Account:
         self.open_orders: dict[str, int] = {}
         self.client_ids: dict[tuple[str, int], Order] = {}
         self.keys: dict[KeyId, Key] = {}
-        #: When the dead-man's switch fires; 0: off.
+        #: Last record that changed its balances or orders.
+        self.changed_seq = 0
+        #: When the dead-man's switch fires, on the timers' clock; 0: off.
         self.cancel_all_after_us = 0
         #: Sessions whose end cancels this account's orders (a dict for its order).
         self.armed_sessions: dict[str, None] = {}
@@ -101,10 +115,13 @@ class Market:
         "last_price_ticks",
         "listed_us",
         "mode",
+        "mode_changed_us",
         "mode_reason",
+        "mode_seq",
         "spec",
         "symbol",
         "trade_id",
+        "trading_seq",
         "update_id",
     )
 
@@ -115,6 +132,10 @@ class Market:
         self.listed_us = listed_us
         self.mode = Mode.OFFLINE
         self.mode_reason = "listed"
+        self.mode_changed_us = listed_us
+        self.mode_seq = 0
+        #: Last record that changed its book or traded; 0: none ever.
+        self.trading_seq = 0
         #: The last trade's price; 0 before the first.
         self.last_price_ticks = 0
         self.trade_id = 0
@@ -128,6 +149,40 @@ class Market:
 
     def book(self, side: Side) -> BookSide:
         return self.bids if side is _BID else self.asks
+
+
+class Window:
+    """A planned stop, from its announcement to its end."""
+
+    __slots__ = (
+        "begun",
+        "canary_open",
+        "closed",
+        "closing_id",
+        "plan",
+        "reason",
+        "stage",
+        "stage_us",
+        "waiting",
+        "window_id",
+    )
+
+    def __init__(self, window_id: WindowId, plan: WindowPlan) -> None:
+        self.window_id = window_id
+        self.plan = plan
+        self.stage = WindowStage.SCHEDULED
+        self.reason = plan.reason
+        self.stage_us = 0
+        self.begun = False
+        self.closed = False
+        self.closing_id = CertificateId(0)
+        #: Markets that open after the canary, and whether it has.
+        self.waiting: tuple[str, ...] = ()
+        self.canary_open = False
+
+    @property
+    def under_way(self) -> bool:
+        return self.begun and self.stage not in ENDED_STAGES
 
 
 class State:
@@ -160,6 +215,10 @@ class State:
         self.venue_mode = Mode.OFFLINE
         self.mode_reason = "not opened yet"
         self.mode_changed_us = 0
+        self.mode_seq = 0
+        #: Last record that changed any book, and last one that posted anything.
+        self.trading_seq = 0
+        self.posted_seq = 0
         #: Reason by (switch, asset); asset "" is all of them.
         self.pauses: dict[tuple[Pause, str], str] = {}
 
@@ -167,10 +226,25 @@ class State:
         self.build = ""
         self.stopped = True
         self.resume_mode: Mode | None = None
-        #: (deadline_us, account) of every dead-man's switch that is on, soonest first.
+        self.started_seq = 0
+        #: While the timers stand still: since when; and how much time they have missed in all.
+        self.frozen_since_us = 0
+        self.frozen_us = 0
+        #: (deadline_us on the timers' clock, account) of every dead-man's switch that is on, soonest first.
         self.deadlines: list[tuple[int, AccountId]] = []
         #: Armed sessions (account, session) whose process is gone: their orders end before any new one.
         self.orphaned: dict[tuple[AccountId, str], None] = {}
+
+        self.venue_keys: tuple[VenueKey, ...] = ()
+        self.windows: dict[WindowId, Window] = {}
+        self.certificates: dict[CertificateId, Certificate] = {}
+        #: Who has approved an opening certificate, and waived a gate of a window (0: of this start).
+        self.approvals: dict[CertificateId, dict[AdminId, None]] = {}
+        self.waivers: dict[tuple[WindowId, Gate], dict[AdminId, None]] = {}
+        #: The gates that failed last, until a certificate is issued or the process starts anew.
+        self.failed_gates: GatesFailed | None = None
+        #: Ranges of records that are lost: (epoch that began behind them, first seq, last seq).
+        self.losses: tuple[tuple[int, int, int], ...] = ()
 
         venue = self.users[UserId(0)] = User(UserId(0))
         for account_id, name in VENUE_ACCOUNTS.items():
@@ -182,6 +256,10 @@ class State:
 
     def ruling_reason(self, market: Market) -> str:
         return self.mode_reason if self.ruling_mode(market) is not market.mode else market.mode_reason
+
+    def timer_us(self, time_us: int) -> int:
+        """The timers' clock: it misses the time the venue was shut with timers frozen."""
+        return (self.frozen_since_us or time_us) - self.frozen_us
 
     def paused(self, asset: str) -> frozenset[Pause]:
         """The switches that are on for an asset."""

@@ -135,7 +135,7 @@ def account_view(state: State, account: Account) -> AccountView:
         account.settings,
         state.fee_tiers[account.user.tier],
         len(account.orders),
-        account.cancel_all_after_us,
+        account.cancel_all_after_us and account.cancel_all_after_us + state.frozen_us,
     )
 
 

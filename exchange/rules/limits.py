@@ -12,6 +12,9 @@ MAX_CANCEL_ALL_AFTER_US: Final = 24 * 3600 * 1_000_000
 MAX_CLIENT_ID: Final = 2**32 - 1
 #: Free text in commands: reasons, labels, references, names of sessions.
 MAX_TEXT: Final = 500
+#: Windows that have not ended, and how far ahead one may reach: a year.
+MAX_OPEN_WINDOWS: Final = 100
+MAX_WINDOW_AHEAD_US: Final = 366 * 24 * 3600 * 1_000_000
 #: subaccountId is a u16 on the wire.
 MAX_SUBACCOUNT: Final = 2**16 - 1
 #: API keys in force per sub-account.

@@ -60,6 +60,7 @@ class CancelReason(StrEnum):
     USER = "User"
     CANCEL_ALL_AFTER = "CancelAllAfter"
     DISCONNECT = "Disconnect"
+    MARKET_CLOSED = "MarketClosed"
     ADMIN = "Admin"
 
 

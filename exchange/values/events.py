@@ -19,6 +19,15 @@ from exchange.values.enums import (
     Side,
 )
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, UserId
+from exchange.values.maintenance import (
+    Certificate,
+    CertificateId,
+    Gate,
+    GateResult,
+    WindowId,
+    WindowPlan,
+    WindowStage,
+)
 from exchange.values.refusals import Code
 from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 
@@ -50,6 +59,7 @@ class OrderRested(Event, frozen=True):
     post_only: bool = False
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
     client_id: int | None = None
+    cancel_at_close: bool = False
 
 
 class Traded(Event, frozen=True):
@@ -96,7 +106,7 @@ class OrderDone(Event, frozen=True):
 
 
 class CancelAllAfterSet(Event, frozen=True):
-    """The dead-man's switch of an account now fires at `deadline_us`; 0: off."""
+    """The dead-man's switch of an account now fires at `deadline_us` on the timers' clock; 0: off."""
 
     account: AccountId
     deadline_us: int
@@ -237,6 +247,96 @@ class ProcessStopped(Event, frozen=True):
     reason: str
 
 
+class WindowPlanned(Event, frozen=True):
+    """A new window, or the new plan of one that is there."""
+
+    window: WindowId
+    plan: WindowPlan
+
+
+class WindowBegun(Event, frozen=True):
+    """The window's scope is OFFLINE, at its time or after a start. `waiting` are the markets behind the canary."""
+
+    window: WindowId
+    waiting: tuple[str, ...] = ()
+
+
+class WindowClosed(Event, frozen=True):
+    """What asked to be cancelled at close has been: the closing certificate can be made."""
+
+    window: WindowId
+
+
+class WindowStageChanged(Event, frozen=True):
+    window: WindowId
+    stage: WindowStage
+    reason: str = ""
+
+
+class CanaryOpened(Event, frozen=True):
+    """The canary is in FULL; the markets that waited come next."""
+
+    window: WindowId
+
+
+class TimersFrozen(Event, frozen=True):
+    """Dead-man's switches stand still from now on."""
+
+
+class TimersThawed(Event, frozen=True):
+    """They go on; `frozen_us` more has passed for everybody else than for them."""
+
+    frozen_us: int
+
+
+class CertificateIssued(Event, frozen=True):
+    certificate_id: CertificateId
+    certificate: Certificate
+    signature: str
+
+
+class GatesFailed(Event, frozen=True):
+    window: WindowId
+    results: tuple[GateResult, ...]
+    reason: str
+    report: str = ""
+
+
+class OpeningApproved(Event, frozen=True):
+    certificate_id: CertificateId
+    admin: AdminId
+
+
+class GateWaived(Event, frozen=True):
+    """One of the two waivers a gate needs."""
+
+    window: WindowId
+    gate: Gate
+    admin: AdminId
+
+
+class VenueKeyRotated(Event, frozen=True):
+    public_key: str
+    revoked_old: bool
+
+
+class MarketCounters(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Ids a market goes on from."""
+
+    market: str
+    trade_id: int
+    update_id: int
+
+
+class EpochStarted(Event, frozen=True):
+    """Records `lost_from_seq` to `lost_to_seq` are lost; counters go on beyond anything they can have used."""
+
+    epoch: int
+    lost_from_seq: int
+    lost_to_seq: int
+    counters: tuple[MarketCounters, ...]
+
+
 class Faulted(Event, frozen=True):
     """A bug of ours stopped this command; it has done nothing and is never decided again."""
 
@@ -279,4 +379,17 @@ AnyEvent = (
     | ProcessStopped
     | Faulted
     | Refused
+    | WindowPlanned
+    | WindowBegun
+    | WindowClosed
+    | WindowStageChanged
+    | CanaryOpened
+    | TimersFrozen
+    | TimersThawed
+    | CertificateIssued
+    | GatesFailed
+    | OpeningApproved
+    | GateWaived
+    | VenueKeyRotated
+    | EpochStarted
 )

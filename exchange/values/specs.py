@@ -134,13 +134,18 @@ class Limits(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Limits the core itself holds; those on connections and rates belong to the gateway."""
 
     open_orders_per_market: int = 1_000
+    #: How long a market stays in POST_ONLY before it may go further up.
+    opening_grace_us: int = 0
 
     def check(self) -> None:
         """Raises SpecError."""
         if not 1 <= self.open_orders_per_market <= MAX_OPEN_ORDERS_PER_MARKET:
             raise SpecError(f"open orders per account and market: 1 to {MAX_OPEN_ORDERS_PER_MARKET}")
+        if not 0 <= self.opening_grace_us <= MAX_OPENING_GRACE_US:
+            raise SpecError("the opening grace is 0 to one day")
 
 
+MAX_OPENING_GRACE_US: Final = 24 * 3600 * 1_000_000
 #: Bounds the events of one cancel-all command.
 MAX_OPEN_ORDERS_PER_MARKET: Final = 5_000
 
@@ -152,3 +157,5 @@ class AccountSettings(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fiel
     auto_lend: bool = False
     auto_repay_borrows: bool = False
     leverage_limit_e9: int = 10 * E9
+    #: Cancel the account's orders when their market closes for maintenance.
+    cancel_at_close: bool = False

@@ -16,8 +16,10 @@ from exchange.values import commands as c
 from exchange.values.enums import CancelReason, Mode, Pause, Role, Scope, Side
 from exchange.values.events import Faulted
 from exchange.values.ids import AccountId, AdminId, id_at
+from exchange.values.maintenance import Gate
 from exchange.values.record import GENESIS_CHAIN, Record, decode, encode, link, seal, split
 from exchange.values.specs import AccountSettings, AssetSpec, Limits, spot_market
+from tests import maintenance
 from tests.properties.flow import command, open_venue, random_choices
 from tests.venue import ADMIN, FILTERS, TIERS, USDC, Venue, public_key
 
@@ -56,12 +58,14 @@ def every_kind() -> list[Record]:
     venue, accounts = open_venue()
     venue.expect(c.StartProcess("golden build", True))
     venue.expect(c.SetAutoResume(ADMIN, True, "golden"))
+    maintenance.approve(venue, maintenance.certify(venue), ADMIN, maintenance.second_approver(venue))
     venue.open()
     for choice in random_choices(3, 150):
         venue.do(command(venue, accounts, choice))
     _administer(venue, accounts[0])
     for choice in random_choices(4, 100):
         venue.do(command(venue, accounts, choice))
+    _maintain(venue)
     venue.expect(c.StopProcess("golden"))
     venue.expect(c.StartProcess("golden build", True))
     venue.do(c.ResumeModes())
@@ -98,6 +102,30 @@ def _administer(venue: Venue, account: AccountId) -> None:
     venue.expect(c.RevokeKey(ADMIN, added.key_id, "golden"))  # type: ignore[union-attr]
     venue.do(venue.limit(account, Side.BID, 9_000, 1))
     venue.do(c.SetMode(ADMIN, Mode.FULL, "golden"))
+
+
+def _maintain(venue: Venue) -> None:
+    """A window from its plan to its end, with a gate that fails and is waived; then records are lost."""
+    second = maintenance.second_approver(venue)
+    spare = maintenance.plan(venue, ahead_us=10**9)
+    for wanted in (
+        c.ChangeWindow(ADMIN, spare, maintenance.times(venue, 2 * 10**9)),
+        c.CancelWindow(ADMIN, spare, "golden"),
+        c.RotateVenueKey(ADMIN, public_key(900), False, "golden"),
+    ):
+        venue.expect(wanted)
+    window = maintenance.plan(venue)
+    maintenance.shut(venue, window)
+    venue.expect(c.BeginVerifying(window))
+    venue.expect(c.DelayWindow(window, "golden"))
+    maintenance.fail(venue, window, Gate.FLOORS)
+    for admin in (ADMIN, second):
+        venue.expect(c.WaiveGate(admin, window, Gate.FLOORS, "golden"))
+    certificate = maintenance.certify(venue, window, waived={Gate.FLOORS: (ADMIN, second)})
+    for admin in (ADMIN, second):
+        venue.expect(c.ApproveOpening(admin, certificate, "golden"))
+    maintenance.open_window(venue, window)
+    venue.expect(c.AcceptLoss(ADMIN, second, venue.state.seq + 3, "00" * 32, "golden"))
 
 
 def write(name: str) -> None:

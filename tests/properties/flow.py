@@ -55,7 +55,8 @@ def command(venue: Venue, accounts: list[AccountId], choice: Choice) -> AnyComma
         return venue.cancel_client_id(account, lots % 5) if which else venue.cancel_all(account)
     if kind == 12:
         return SetCancelAllAfter(account, venue.key(account), lots * 1_000)
-    mode = tuple(Mode)[lots % 5]
+    # From below these, only evidence leads up again: see test_windows.
+    mode = (Mode.POST_ONLY, Mode.LIMIT_ONLY, Mode.FULL)[lots % 3]
     return SetMode(ADMIN, mode, "test", None if which else "SOL_USDC")
 
 

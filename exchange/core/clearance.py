@@ -1,0 +1,85 @@
+"""Whether a step up may be taken: the evidence and the approvals a mode asks for before it is left.
+
+The gates run outside (`maintenance`), since they take longer than a command may; what they found
+comes in as a certificate. Here is what makes a certificate good for a step: it covers the scope,
+names every gate the mode asks for as passed or waived, is of the running build and of this start,
+and nothing in its scope has traded or moved in a book since. Deposits may: they are declared, and
+the statements account for them.
+"""
+
+from exchange.core.state import State
+from exchange.rules.gates import APPROVALS, NEEDED
+from exchange.values.enums import Mode
+from exchange.values.ids import AdminId, seq_of
+from exchange.values.maintenance import Certificate, CertificateId, CertificateKind, Gate, GateResult, WindowId
+from exchange.values.refusals import Code, Refusal
+
+
+def _not_yet(message: str) -> Refusal:
+    return Refusal(Code.PRECONDITION_FAILED, message)
+
+
+def clearance(state: State, market: str | None, before: Mode, actor: AdminId | None = None) -> Refusal | None:
+    """Why the scope (a market, or None: the venue) may not leave `before` upwards; None: it may.
+
+    `actor` asks for the step; where one approval is enough, it is not theirs.
+    """
+    needed = NEEDED.get(before)
+    if needed is None or untouched(state, market):
+        return None
+    found = current_certificate(state, market, before)
+    if found is None:
+        return _not_yet(f"{market or 'The venue'} needs an opening certificate of this start before it leaves {before}")
+    certificate_id, certificate = found
+    if before is Mode.OFFLINE and certificate.as_of_seq < _trading_seq(state, market):
+        return _not_yet(
+            f"Certificate {certificate_id} is outdated: the books have changed since {certificate.as_of_seq}"
+        )
+    missing = [
+        gate for gate in needed if not any(r.gate is gate and (r.passed or r.waived_by) for r in certificate.gates)
+    ]
+    if missing:
+        return _not_yet(f"Certificate {certificate_id} lacks the gate {missing[0]}")
+    others = [admin for admin in state.approvals.get(certificate_id, ()) if APPROVALS[before] > 1 or admin != actor]
+    if len(others) < APPROVALS[before]:
+        return _not_yet(f"Certificate {certificate_id} has {len(others)} of {APPROVALS[before]} approvals")
+    return None
+
+
+def untouched(state: State, market: str | None) -> bool:
+    """Nothing has ever happened in the scope, so there is nothing to prove."""
+    return not (_trading_seq(state, market) or (market is None and state.posted_seq))
+
+
+def _trading_seq(state: State, market: str | None) -> int:
+    return state.trading_seq if market is None else state.markets[market].trading_seq
+
+
+def current_certificate(state: State, market: str | None, before: Mode) -> tuple[CertificateId, Certificate] | None:
+    """The newest opening certificate for the scope, of the running build, this start and this closure."""
+    shut_seq = state.mode_seq if market is None else state.markets[market].mode_seq
+    since_seq = max(shut_seq, state.started_seq) if before is Mode.CANCEL_ONLY else state.started_seq
+    for certificate_id, certificate in reversed(state.certificates.items()):
+        if (
+            certificate.kind is CertificateKind.OPENING
+            and certificate.build == state.build
+            and seq_of(certificate_id) > since_seq
+            and (not certificate.markets or (market is not None and market in certificate.markets))
+        ):
+            return certificate_id, certificate
+    return None
+
+
+def waived_by(state: State, window: WindowId, gate: Gate) -> tuple[AdminId, ...]:
+    """The admins who waived a gate, if they are enough to count."""
+    said = tuple(state.waivers.get((window, gate), ()))
+    return said[:2] if len(said) >= 2 else ()
+
+
+def untrue_gate(state: State, window: WindowId, results: tuple[GateResult, ...]) -> Gate | None:
+    """A gate that a certificate calls waived and two admins have not waived, or that failed without a waiver."""
+    for result in results:
+        said = state.waivers.get((window, result.gate), {})
+        if not result.passed and (len(result.waived_by) < 2 or any(admin not in said for admin in result.waived_by)):
+            return result.gate
+    return None

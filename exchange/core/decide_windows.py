@@ -1,0 +1,397 @@
+"""Deciding on maintenance: windows, certificates, approvals and waivers, keys and lost records. Changes nothing."""
+
+from exchange.core import refuse
+from exchange.core.book import Order
+from exchange.core.clearance import clearance, untrue_gate
+from exchange.core.decide_accounts import ed25519_key
+from exchange.core.decide_orders import cancelled
+from exchange.core.state import Market, State, Window
+from exchange.rules.gates import GATES
+from exchange.rules.limits import (
+    MAX_CANCELS_PER_COMMAND,
+    MAX_MATCHES_PER_ORDER,
+    MAX_OPEN_WINDOWS,
+    MAX_TEXT,
+    MAX_WINDOW_AHEAD_US,
+)
+from exchange.rules.modes import transition
+from exchange.values.commands import (
+    AcceptLoss,
+    ApproveOpening,
+    BeginVerifying,
+    BeginWindow,
+    CancelAtClose,
+    CancelWindow,
+    Certify,
+    ChangeWindow,
+    DelayWindow,
+    PlanWindow,
+    ReportGates,
+    RotateVenueKey,
+    StepWindow,
+    WaiveGate,
+)
+from exchange.values.enums import CancelReason, Mode, Role
+from exchange.values.events import (
+    AnyEvent,
+    CanaryOpened,
+    CertificateIssued,
+    EpochStarted,
+    GatesFailed,
+    GateWaived,
+    MarketCounters,
+    ModeChanged,
+    OpeningApproved,
+    TimersFrozen,
+    TimersThawed,
+    VenueKeyRotated,
+    WindowBegun,
+    WindowClosed,
+    WindowPlanned,
+    WindowStageChanged,
+)
+from exchange.values.ids import id_at
+from exchange.values.maintenance import (
+    ENDED_STAGES,
+    CertificateId,
+    CertificateKind,
+    WindowId,
+    WindowPlan,
+    WindowStage,
+)
+from exchange.values.specs import MAX_OPEN_ORDERS_PER_MARKET
+
+Decision = list[AnyEvent]
+
+# --- planning ------------------------------------------------------------------------------------------
+
+
+def plan_window(state: State, time_us: int, command: PlanWindow) -> Decision:
+    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.plan.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if sum(window.stage not in ENDED_STAGES for window in state.windows.values()) >= MAX_OPEN_WINDOWS:
+        return refuse.precondition(f"At most {MAX_OPEN_WINDOWS} windows at a time")
+    problem = _plan_problem(state, time_us, command.plan) or _overlap(state, command.plan, WindowId(0))
+    if problem:
+        return refuse.invalid(problem)
+    return [WindowPlanned(WindowId(id_at(state.seq + 1)), command.plan)]
+
+
+def _plan_problem(state: State, time_us: int, plan: WindowPlan) -> str | None:
+    if plan.offline_at_us < time_us:
+        return "The window would begin in the past"
+    if not plan.offline_at_us < plan.post_only_at_us <= plan.full_at_us:
+        return "The times must be in order: offline, then post-only, then full"
+    if plan.full_at_us > time_us + MAX_WINDOW_AHEAD_US:
+        return "The window ends too far ahead"
+    for market in (*plan.markets, *((plan.canary,) if plan.canary is not None else ())):
+        if market not in state.markets:
+            return f"Unknown market {market}"
+    if len(dict.fromkeys(plan.markets)) != len(plan.markets):
+        return "A market is named twice"
+    if plan.canary is not None and plan.markets and plan.canary not in plan.markets:
+        return "The canary is not one of the window's markets"
+    return None
+
+
+def _overlap(state: State, plan: WindowPlan, itself: WindowId) -> str | None:
+    """Two windows on the same market may not touch in time."""
+    for window in state.windows.values():
+        if window.window_id == itself or window.stage in ENDED_STAGES:
+            continue
+        other = window.plan
+        apart = plan.offline_at_us > other.full_at_us or other.offline_at_us > plan.full_at_us
+        shared = not plan.markets or not other.markets or any(market in other.markets for market in plan.markets)
+        if shared and (window.under_way or not apart):
+            return f"Window {window.window_id} overlaps"
+    return None
+
+
+def change_window(state: State, time_us: int, command: ChangeWindow) -> Decision:
+    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.plan.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    window = state.windows.get(command.window)
+    if window is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if window.stage in ENDED_STAGES:
+        return refuse.precondition(f"The window is {window.stage}")
+    old, plan = window.plan, command.plan
+    if window.begun:
+        kept = (old.offline_at_us, old.markets, old.canary, old.freeze_timers)
+        if kept != (plan.offline_at_us, plan.markets, plan.canary, plan.freeze_timers):
+            return refuse.precondition("The window has begun: only the times of its reopening can change")
+        if not plan.offline_at_us < plan.post_only_at_us <= plan.full_at_us:
+            return refuse.invalid("The times must be in order: offline, then post-only, then full")
+    else:
+        problem = _plan_problem(state, time_us, plan) or _overlap(state, plan, command.window)
+        if problem:
+            return refuse.invalid(problem)
+    return [WindowPlanned(command.window, plan)]
+
+
+def cancel_window(state: State, time_us: int, command: CancelWindow) -> Decision:
+    """A window that has begun leaves its scope shut: then an admin opens it, on the same evidence."""
+    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    window = state.windows.get(command.window)
+    if window is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if window.stage in ENDED_STAGES:
+        return refuse.precondition(f"The window is {window.stage}")
+    return [WindowStageChanged(command.window, WindowStage.CANCELLED, command.reason), *_thaw(state, time_us, window)]
+
+
+# --- closing ---------------------------------------------------------------------------------------------
+
+
+def begin_window(state: State, time_us: int, command: BeginWindow) -> Decision:
+    window = state.windows.get(command.window)
+    if window is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if window.begun or window.stage is not WindowStage.SCHEDULED:
+        return refuse.precondition(f"The window is {window.stage}")
+    if time_us < window.plan.offline_at_us:
+        return refuse.precondition("It is not time yet")
+    plan = window.plan
+    reason = f"maintenance: {plan.reason}"
+    events: Decision = []
+    if not plan.markets and state.venue_mode is not Mode.OFFLINE:
+        events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, reason))
+    # Behind a canary, or in a window of some markets, each market is shut by its own mode; one that was shut
+    # before is none of this window's, and stays so.
+    open_before = tuple(m.symbol for m in _scope(state, plan) if m.mode is not Mode.OFFLINE)
+    waiting = tuple(symbol for symbol in open_before if plan.canary is not None and symbol != plan.canary)
+    for symbol in open_before if plan.markets else waiting:
+        events.append(ModeChanged(Mode.OFFLINE, state.markets[symbol].mode, reason, symbol))
+    if plan.freeze_timers and not plan.markets and not state.frozen_since_us:
+        events.append(TimersFrozen())
+    return [*events, WindowBegun(command.window, waiting), WindowStageChanged(command.window, WindowStage.ONGOING)]
+
+
+def _scope(state: State, plan: WindowPlan) -> list[Market]:
+    return [market for market in state.markets.values() if not plan.markets or market.symbol in plan.markets]
+
+
+def cancel_at_close(state: State, time_us: int, command: CancelAtClose) -> Decision:
+    window = state.windows.get(command.window)
+    if window is None or not window.under_way or window.closed:
+        return refuse.refused(refuse.NOT_FOUND)
+    markets = _scope(state, window.plan)
+    asked: list[Order] = []
+    for order in state.orders.values():
+        if (order.cancel_at_close or order.account.settings.cancel_at_close) and order.market in markets:
+            asked.append(order)
+            if len(asked) > MAX_CANCELS_PER_COMMAND:
+                break
+    events: Decision = [cancelled(order, CancelReason.MARKET_CLOSED) for order in asked[:MAX_CANCELS_PER_COMMAND]]
+    if len(asked) <= MAX_CANCELS_PER_COMMAND:
+        events.append(WindowClosed(command.window))
+    return events
+
+
+# --- evidence ----------------------------------------------------------------------------------------------
+
+
+def begin_verifying(state: State, time_us: int, command: BeginVerifying) -> Decision:
+    window = state.windows.get(command.window)
+    if window is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if window.stage not in (WindowStage.ONGOING, WindowStage.DELAYED) or not window.closing_id:
+        return refuse.precondition("The window is not shut and certified")
+    return [WindowStageChanged(command.window, WindowStage.VERIFYING)]
+
+
+def certify(state: State, time_us: int, command: Certify) -> Decision:
+    certificate = command.certificate
+    if certificate.public_key != state.venue_public_key or certificate.venue != state.venue:
+        return refuse.precondition("The certificate is not signed by the venue's key in force")
+    if certificate.as_of_seq > state.seq or certificate.build != state.build:
+        return refuse.precondition("The certificate is not of this timeline and build")
+    if any(market not in state.markets for market in certificate.markets):
+        return refuse.refused(refuse.UNKNOWN_MARKET)
+    window = state.windows.get(certificate.window)
+    if certificate.window and (window is None or not window.under_way):
+        return refuse.precondition("The window is not under way")
+    if window is not None and certificate.markets != window.plan.markets:
+        return refuse.precondition("The certificate does not cover the window's scope")
+    if certificate.kind is CertificateKind.CLOSING:
+        if window is None or not window.closed or window.closing_id:
+            return refuse.precondition("A closing certificate is for a window that has closed and has none")
+    else:
+        if window is not None and certificate.closing_id != window.closing_id:
+            return refuse.precondition("The certificate was not held against the window's closing certificate")
+        untrue = untrue_gate(state, certificate.window, certificate.gates)
+        if untrue is not None:
+            return refuse.precondition(f"Gate {untrue} failed and has not been waived by two approvers")
+    certificate_id = CertificateId(id_at(state.seq + 1))
+    return [CertificateIssued(certificate_id, certificate, command.signature)]
+
+
+def report_gates(state: State, time_us: int, command: ReportGates) -> Decision:
+    events: Decision = [GatesFailed(command.window, command.results, command.reason, command.report)]
+    window = state.windows.get(command.window)
+    if window is not None and window.under_way:
+        events.append(WindowStageChanged(command.window, WindowStage.DELAYED, command.reason))
+    return events
+
+
+def approve_opening(state: State, time_us: int, command: ApproveOpening) -> Decision:
+    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    certificate = state.certificates.get(command.certificate)
+    if certificate is None or certificate.kind is not CertificateKind.OPENING:
+        return refuse.refused(refuse.NOT_FOUND)
+    if command.certificate != max(state.certificates):
+        return refuse.precondition("The certificate is outdated: there is a newer one")
+    if command.admin in state.approvals.get(command.certificate, {}):
+        return refuse.precondition("You have approved it already")
+    return [OpeningApproved(command.certificate, command.admin)]
+
+
+def waive_gate(state: State, time_us: int, command: WaiveGate) -> Decision:
+    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if not GATES[command.gate].waivable:
+        return refuse.precondition(f"The gate {command.gate} can't be waived")
+    failed = state.failed_gates
+    if failed is None or failed.window != command.window:
+        return refuse.precondition("No gate of that window, or start, has failed")
+    if not any(result.gate is command.gate and not result.passed for result in failed.results):
+        return refuse.precondition(f"The gate {command.gate} has not failed")
+    if command.admin in state.waivers.get((command.window, command.gate), {}):
+        return refuse.precondition("You have waived it already")
+    return [GateWaived(command.window, command.gate, command.admin)]
+
+
+# --- opening -----------------------------------------------------------------------------------------------
+
+
+def step_window(state: State, time_us: int, command: StepWindow) -> Decision:
+    """OFFLINE to POST_ONLY on a certificate, then to FULL on what the core sees; a canary first, then the rest."""
+    window = state.windows.get(command.window)
+    if window is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if not window.under_way or not window.closed:
+        return refuse.precondition(f"The window is {window.stage}")
+    if window.stage is WindowStage.PRE_OPEN:
+        return _step_to_full(state, time_us, window)
+    if time_us < window.plan.post_only_at_us:
+        return refuse.precondition("It is not time for POST_ONLY yet")
+    if not window.closing_id:
+        return refuse.precondition("There is no closing certificate")
+    for target in _targets(window):
+        refusal = clearance(state, target, _mode_of(state, target))
+        if refusal is not None:
+            return refuse.refused(refusal)
+    return [*_raise(state, window, Mode.POST_ONLY), *_thaw(state, time_us, window)]
+
+
+def _targets(window: Window) -> tuple[str | None, ...]:
+    """Whose mode the next step changes: the venue's (None) or markets' own."""
+    if window.canary_open:
+        return window.waiting
+    if window.plan.canary is not None and window.plan.markets:
+        return (window.plan.canary,)
+    return window.plan.markets or (None,)
+
+
+def _mode_of(state: State, target: str | None) -> Mode:
+    return state.venue_mode if target is None else state.markets[target].mode
+
+
+def _raise(state: State, window: Window, mode: Mode) -> Decision:
+    """All targets to `mode`, and the window's stage with them."""
+    events: Decision = []
+    for target in _targets(window):
+        before = _mode_of(state, target)
+        if before is mode:
+            continue
+        if transition(before, mode) is None:
+            return refuse.precondition(f"{target or 'The venue'} is {before}: there is no step to {mode}")
+        events.append(ModeChanged(mode, before, f"maintenance {window.window_id}: {mode.lower()}", target))
+    stage = WindowStage.PRE_OPEN if mode is Mode.POST_ONLY else WindowStage.COMPLETED
+    if stage is WindowStage.COMPLETED and window.waiting and not window.canary_open:
+        return [*events, CanaryOpened(window.window_id), WindowStageChanged(window.window_id, WindowStage.VERIFYING)]
+    return [*events, WindowStageChanged(window.window_id, stage)]
+
+
+def _step_to_full(state: State, time_us: int, window: Window) -> Decision:
+    if time_us < window.plan.full_at_us:
+        return refuse.precondition("It is not time for FULL yet")
+    for target in _targets(window):
+        problem = opening_problem(state, time_us, target)
+        if problem is not None:
+            return refuse.precondition(problem)
+    return _raise(state, window, Mode.FULL)
+
+
+def opening_problem(state: State, time_us: int, market: str | None) -> str | None:
+    """Why the scope may not leave POST_ONLY upwards yet, by what the core sees itself."""
+    markets = state.markets.values() if market is None else (state.markets[market],)
+    since_us = state.mode_changed_us if market is None else state.markets[market].mode_changed_us
+    if time_us < since_us + state.limits.opening_grace_us:
+        return "The grace period in POST_ONLY is not over"
+    for each in markets:
+        bid, ask = each.bids.best(), each.asks.best()
+        if bid is not None and ask is not None and bid >= ask:
+            return f"The book of {each.symbol} is crossed"
+        if not each.active_price_ticks():
+            return f"{each.symbol} has no reference price"
+    return None
+
+
+def _thaw(state: State, time_us: int, window: Window) -> Decision:
+    if window.plan.markets or not state.frozen_since_us:
+        return []
+    return [TimersThawed(time_us - state.frozen_since_us)]
+
+
+def delay_window(state: State, time_us: int, command: DelayWindow) -> Decision:
+    window = state.windows.get(command.window)
+    if window is None or not window.under_way:
+        return refuse.refused(refuse.NOT_FOUND)
+    if window.stage is WindowStage.DELAYED and window.reason == command.reason:
+        return refuse.precondition("The window is delayed already")
+    return [WindowStageChanged(command.window, WindowStage.DELAYED, command.reason)]
+
+
+# --- keys and lost records -----------------------------------------------------------------------------------
+
+
+def rotate_venue_key(state: State, time_us: int, command: RotateVenueKey) -> Decision:
+    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if not ed25519_key(command.public_key) or any(key.public_key == command.public_key for key in state.venue_keys):
+        return refuse.invalid("A new public key is needed: the base64 of 32 bytes")
+    return [VenueKeyRotated(command.public_key, command.revoke)]
+
+
+def accept_loss(state: State, time_us: int, command: AcceptLoss) -> Decision:
+    """The new epoch's counters lie beyond anything the lost records can have given away."""
+    for admin in (command.first_admin, command.second_admin):
+        refusal = refuse.admin(state, admin, Role.APPROVER) or refuse.reason(command.reason)
+        if refusal is not None:
+            return refuse.refused(refusal)
+    if command.first_admin == command.second_admin:
+        return refuse.refused(refuse.NOT_TWO_PEOPLE)
+    lost = command.lost_to_seq - state.seq
+    if lost <= 0 or len(command.witness_chain) > MAX_TEXT:
+        return refuse.precondition("Nothing is lost")
+    counters = tuple(
+        MarketCounters(
+            market.symbol,
+            market.trade_id + lost * MAX_MATCHES_PER_ORDER,
+            market.update_id + lost * (MAX_OPEN_ORDERS_PER_MARKET + MAX_MATCHES_PER_ORDER),
+        )
+        for market in state.markets.values()
+    )
+    events: Decision = [EpochStarted(state.epoch + 1, state.seq + 1, command.lost_to_seq, counters)]
+    if state.venue_mode is not Mode.OFFLINE:
+        events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, f"records were lost: {command.reason}"))
+    return events
