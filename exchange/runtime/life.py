@@ -197,25 +197,29 @@ class Life:
 
     async def stop(self, reason: str) -> None:
         """End in order: take nothing more, finish what waits, say so in the journal, have a snapshot made."""
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await self._finish(reason)
-        except TimeoutError:
+        finishing = asyncio.create_task(self._finish(reason))
+        failing = asyncio.create_task(self._ending.wait())
+        await asyncio.wait((finishing, failing), timeout=STOP_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not finishing.done() and not failing.done():
             _log.error("stop_timed_out", seq=self._state.seq, durable_seq=self._outbox.durable_seq)
             if self._outbox.durable_seq < self._state.seq:
                 self._ending.journal_failed(f"the last records were not durable after {STOP_TIMEOUT_S:.0f} s")
-        except StateDoubtful:
-            pass  # `Ending` has the reason
+        failing.cancel()
+        finishing.cancel()
+        await asyncio.wait((finishing,))
+        if not finishing.cancelled():
+            finishing.result()  # a bug of ours is told, not passed over
         self._ending.end(Reason.STOPPED, reason)
         await self.close()
 
     async def _finish(self, reason: str) -> None:
-        if self._ending.come:
-            return
         await self.venue.drain()
         if self._ending.come:
             return
-        self._committer.commit(StopProcess(reason))
+        try:
+            self._committer.commit(StopProcess(reason))
+        except StateDoubtful:
+            return  # `Ending` has the reason
         await self._outbox.durable(self._state.seq)
         if self._follower is not None:
             await self._follower.snapshot()
