@@ -227,9 +227,10 @@ async def test_the_live_book_follows(peer: Peer, feed: Streams) -> None:
 
 
 async def test_changes_that_come_before_the_snapshot_are_not_lost(peer: Peer, feed: Streams) -> None:
-    peer.during_snapshot = lambda: peer.change("97", "3")
+    peer.during_snapshot = lambda: peer.change(str(90 + peer.snapshots), "3")
     async with LiveBook(feed, peer, "SOL_USDC") as live:
         assert live.book.bids.ascending() == peer.expected()
+        assert len(peer.expected()) == peer.snapshots == 2
 
 
 async def test_a_gap_loads_the_book_again(peer: Peer, feed: Streams) -> None:
