@@ -21,6 +21,7 @@ from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.serve import run
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.journal.layout import journal_path
+from exchange.rules.modes import is_step_up
 from exchange.runtime.venue import Venue
 from exchange.values.commands import AddKey, AdminCommand, CreditDeposit, OpenAccount, SetMode
 from exchange.values.enums import Mode, Scope
@@ -38,7 +39,6 @@ ACCOUNTS: Final = {
     **dict.fromkeys(("bot-maker-1", "bot-maker-2", "bot-flow-1", "bot-flow-2"), BOT),
 }
 _BOTS_STOP_WITHIN_S: Final = 5.0
-_WHY: Final = "the demo opens"
 
 
 def accounts_path(data: Path) -> Path:
@@ -64,7 +64,7 @@ def demo(
 
 
 async def fund(settings: Settings, venue: Venue) -> None:
-    """Open and fund the demo's accounts, once, and open its markets for trading.
+    """Open the demo's markets for trading, and its accounts with funds, once.
 
     `demo-accounts.json` is written last, so that a first start cut short is done again.
     """
@@ -74,22 +74,32 @@ async def fund(settings: Settings, venue: Venue) -> None:
     admin = venue.admin(read_key(admin_key_path(settings.data)).api_key)
     if admin is None:
         stop(Exit.USAGE, f"the admin of {admin_key_path(settings.data)} isn't one of this exchange")
+    # Open first: a venue where nothing has happened yet has nothing to prove.
+    await _open_market(venue, admin, None)
+    for view in venue.markets():
+        await _open_market(venue, admin, view.spec.symbol)
     decimals = {asset.symbol: asset.decimals for asset in venue.assets()}
     keys = []
     for name, amounts in ACCOUNTS.items():
         key = KeyFile.generate(name)
-        account = await _open(venue, admin, key)
+        account = await _open_account(venue, admin, key)
         for asset, units in amounts.items():
             atoms = units * 10 ** decimals[asset]
             await _do(venue, CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
         keys.append(key)
-    for market in (None, *(view.spec.symbol for view in venue.markets())):
-        for mode in (Mode.POST_ONLY, Mode.FULL):
-            await _do(venue, SetMode(admin.admin, mode, _WHY, market))
     write_private(path, keys)
 
 
-async def _open(venue: Venue, admin: AdminView, key: KeyFile) -> AccountId:
+async def _open_market(venue: Venue, admin: AdminView, market: str | None) -> None:
+    """Step one market, or the venue (None), up to FULL from where it is."""
+    status = venue.status()
+    now = status.mode if market is None else status.markets[market][0]
+    for mode in (Mode.POST_ONLY, Mode.FULL):
+        if is_step_up(now, mode):
+            await _do(venue, SetMode(admin.admin, mode, "the demo opens", market))
+
+
+async def _open_account(venue: Venue, admin: AdminView, key: KeyFile) -> AccountId:
     opened = await _do(venue, OpenAccount(admin.admin, label=key.name))
     (account,) = (event.account for event in opened.events if isinstance(event, AccountOpened))
     await _do(venue, AddKey(admin.admin, account, key.api_key, (Scope.READ, Scope.TRADE, Scope.WITHDRAW), key.name))

@@ -47,7 +47,7 @@ print(exchange.fetch_balance()["SOL"])
 EOF
 
   {exchange} admin{data}{url} status
-  {exchange} admin{data}{url} mode CANCEL_ONLY --market SOL_USDC --reason "a look around"
+  {exchange} admin{data}{url} mode POST_ONLY --market SOL_USDC --reason "a look around"
   {exchange} admin{data}{url} mode FULL --market SOL_USDC --reason "and on"
   {exchange} journal show{data} --last 5
   {exchange} verify{data}

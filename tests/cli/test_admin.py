@@ -44,23 +44,30 @@ def state_of(server: Server, market: str) -> str:
 
 
 def test_a_market_goes_down_and_up_with_the_reason_shown(own: Server) -> None:
-    done(own, "mode", "cancel_only", "--market", "SOL_USDC", "--reason", "a check")
-    assert (state_of(own, "SOL_USDC"), state_of(own, "BTC_USDC")) == ("CancelOnly", "Open")
+    done(own, "mode", "post_only", "--market", "SOL_USDC", "--reason", "a check")
+    assert (state_of(own, "SOL_USDC"), state_of(own, "BTC_USDC")) == ("PostOnly", "Open")
     shown = admin(own, "status")
     assert "a check" in shown.stdout
     done(own, "mode", "FULL", "--market", "SOL_USDC", "--reason", "checked")
     assert state_of(own, "SOL_USDC") == "Open"
 
 
-def test_the_venue_is_shut_and_opened_step_by_step(own: Server) -> None:
-    done(own, "mode", "OFFLINE", "--reason", "closing")
-    assert httpx.get(f"{own.http_url}/api/v1/status").json()["status"] == "Maintenance"
-    refused = admin(own, "mode", "FULL", "--reason", "too fast")
+def test_the_venue_goes_down_at_once_and_up_by_steps(own: Server) -> None:
+    done(own, "mode", "POST_ONLY", "--reason", "a check")
+    assert {state_of(own, market) for market in ("SOL_USDC", "BTC_USDC", "ETH_USDC")} == {"PostOnly"}
+    done(own, "mode", "LIMIT_ONLY", "--reason", "a canary")
+    assert state_of(own, "SOL_USDC") == "LimitOnly"
+    done(own, "mode", "FULL", "--reason", "all is well")
+    assert state_of(own, "SOL_USDC") == "Open"
+
+
+def test_a_shut_venue_says_so_and_is_not_opened_in_one_step(fresh_server: Callable[..., Server]) -> None:
+    server = fresh_server()
+    done(server, "mode", "OFFLINE", "--reason", "closing")
+    assert httpx.get(f"{server.http_url}/api/v1/status").json() == {"status": "Maintenance", "message": "closing"}
+    refused = admin(server, "mode", "FULL", "--reason", "too fast")
     assert refused.returncode == Exit.REFUSED
-    assert refused.stderr.strip()
-    done(own, "mode", "POST_ONLY", "--reason", "opening")
-    done(own, "mode", "FULL", "--reason", "opening")
-    assert httpx.get(f"{own.http_url}/api/v1/status").json()["status"] == "Ok"
+    assert "PRECONDITION_FAILED" in refused.stderr
 
 
 def test_who_did_it_and_why_is_recorded(own: Server) -> None:
@@ -101,7 +108,9 @@ def test_terms_change(own: Server) -> None:
     assert admin(own, "filters", "SOL_USDC", "--min-quantity", "0.001", "--reason", "x").returncode == Exit.USAGE
     (tiers,) = done(own, "fee-tiers", "VIP0:8:10", "VIP1:6:8", "--reason", "new schedule")
     assert len(tiers["fee_tiers"]) == 2  # type: ignore[arg-type]
-    done(own, "user-tier", "4", "1", "--reason", "volume")
+    (opened,) = done(own, "account", "open")
+    user = str(int(str(opened["account"])) // 100_000)
+    done(own, "user-tier", user, "1", "--reason", "volume")
     done(own, "limits", "--open-orders-per-market", "500", "--opening-grace-s", "0", "--reason", "crowded")
     done(own, "auto-resume", "--off", "--reason", "tonight")
 

@@ -1,6 +1,7 @@
 """`exchange verify`, `backup`, `restore` and `journal show`, as a person calls them."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,14 @@ def running(fresh_server: Callable[..., Server]) -> Server:
     return fresh_server()
 
 
+def opening_of(server: Server, name: str) -> tuple[str, str]:
+    """The seq of the record that opened an account, and the account's id."""
+    shown = exchange("journal", "show", "--data", str(server.data)).stdout
+    found = re.search(rf"#(\d+) .* OpenAccount .*label={name}\n +AccountOpened account=(\d+)", shown)
+    assert found is not None
+    return found[1], found[2]
+
+
 def test_a_running_exchange_is_verified_and_a_stopped_one(running: Server) -> None:
     assert exchange("verify", "--data", str(running.data)).returncode == Exit.OK
     assert running.stop() == Exit.OK
@@ -39,11 +48,12 @@ def test_a_running_exchange_is_verified_and_a_stopped_one(running: Server) -> No
 
 def test_damage_is_named_by_its_record(running: Server) -> None:
     assert running.stop() == Exit.OK
+    opening = opening_of(running, "alice")
     with sqlite3.connect(journal_path(running.data)) as journal:
         journal.execute("UPDATE batches SET lines = CAST(replace(lines, 'alice', 'malic') AS BLOB)")
     ended = exchange("verify", "--data", str(running.data))
     assert ended.returncode == Exit.JOURNAL_DAMAGED
-    assert "First bad seq: 4" in ended.stdout
+    assert f"First bad seq: {opening[0]}\n" in ended.stdout
 
 
 def test_a_backup_of_a_running_exchange_starts_elsewhere(running: Server, tmp_path: Path) -> None:
@@ -69,7 +79,8 @@ def test_records_are_shown_by_seq_account_and_order(running: Server) -> None:
     shown = exchange("journal", "show", "--data", str(running.data), "--from", "1", "--to", "1").stdout
     assert "Genesis" in shown
     assert "#2 " not in shown
-    of_alice = exchange("journal", "show", "--data", str(running.data), "--account", "400000").stdout
-    assert "OpenAccount" in of_alice
+    _, account = opening_of(running, "alice")
+    of_alice = exchange("journal", "show", "--data", str(running.data), "--account", account).stdout
+    assert "AccountOpened" in of_alice
     assert "Genesis" not in of_alice
     assert exchange("journal", "show", "--data", str(running.data / "nowhere")).returncode == Exit.NOT_FOUNDED
