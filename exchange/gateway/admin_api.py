@@ -16,12 +16,17 @@ from exchange.values.commands import (
     AddAdmin,
     AddKey,
     AdminCommand,
+    ApproveOpening,
+    CancelWindow,
+    ChangeWindow,
     CreditDeposit,
     ListAsset,
     ListMarket,
     OpenAccount,
+    PlanWindow,
     RevokeAdmin,
     RevokeKey,
+    RotateVenueKey,
     SetAutoResume,
     SetFeeTiers,
     SetFilters,
@@ -29,6 +34,7 @@ from exchange.values.commands import (
     SetMode,
     SetPause,
     SetUserTier,
+    WaiveGate,
 )
 from exchange.values.events import AnyEvent
 from exchange.values.refusals import Refusal
@@ -39,6 +45,12 @@ routes = Routes("Admin")
 
 _PREFIX: Final = "/admin/v1/"
 _KEY: Final = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+_PLAN: Final = {
+    "offline_at_us": 1_790_000_000_000_000,
+    "post_only_at_us": 1_790_007_200_000_000,
+    "full_at_us": 1_790_007_800_000_000,
+    "reason": "A new build",
+}
 _FILTERS: Final = {"reference_price_ticks": 15_000, "min_lots": 1}
 
 Example = dict[str, Any]
@@ -90,6 +102,12 @@ PATHS: Final[dict[type[AdminCommand], AdminPath]] = {
     ActivateRule: _at("rules"),
     AddAdmin: _at("admins"),
     RevokeAdmin: _at("admins/revoke"),
+    PlanWindow: _at("windows"),
+    ChangeWindow: _at("windows/change"),
+    CancelWindow: _at("windows/cancel"),
+    ApproveOpening: _at("approvals"),
+    WaiveGate: _at("waivers"),
+    RotateVenueKey: _at("venue-key"),
 }
 
 _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
@@ -158,6 +176,24 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
         {"added": {"name": "bob", "public_key": _KEY, "roles": ["operator"]}, "reason": "Second operator"},
     ),
     RevokeAdmin: ("Take an admin's rights away.", {"revoked": 42, "reason": "Left the company"}),
+    PlanWindow: ("Plan a maintenance window.", {"plan": _PLAN}),
+    ChangeWindow: ("Replace the plan of a window that has not ended.", {"window": 54_060, "plan": _PLAN}),
+    CancelWindow: (
+        "Call off a window that has not begun.",
+        {"window": 54_060, "reason": "The new build is not ready"},
+    ),
+    ApproveOpening: (
+        "Approve an opening certificate.",
+        {"certificate": 54_210, "reason": "I have read the report"},
+    ),
+    WaiveGate: (
+        "Let a failed gate pass; it counts once a second approver has said so too.",
+        {"window": 54_060, "gate": "floors", "reason": "A disk is on its way"},
+    ),
+    RotateVenueKey: (
+        "Sign certificates with another key from now on.",
+        {"public_key": _KEY, "revoke": False, "reason": "Yearly"},
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """Who may ask how much: named limits on requests, each with a clear refusal and the time to wait."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -12,23 +12,26 @@ MINUTE_US: Final = 60_000_000
 MAX_TRACKED: Final = 100_000
 
 
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
 class GatewayLimits(msgspec.Struct, frozen=True):
     """Limits on requests over HTTP; the rate per account also counts what comes over WebSocket."""
 
     #: Signed requests of one account; each order of a batch counts as one.
-    requests_per_minute: int = 2_000
+    requests_per_minute: Positive = 2_000
     #: Unsigned requests from one address.
-    public_requests_per_minute: int = 2_000
+    public_requests_per_minute: Positive = 2_000
     #: Requests for klines and past trades from one address, within the rate above.
-    history_requests_per_minute: int = 120
+    history_requests_per_minute: Positive = 120
     #: Requests from one address whose key is unknown or whose signature fails; then it signs in vain for a while.
-    failed_signatures_per_minute: int = 120
+    failed_signatures_per_minute: Positive = 120
     #: Requests of one account that wait for their answer.
-    in_flight_per_account: int = 256
+    in_flight_per_account: Positive = 256
     #: Bytes of a request's body.
-    body_bytes: int = 65_536
+    body_bytes: Positive = 65_536
     #: Orders in one batch.
-    batch_orders: int = 50
+    batch_orders: Positive = 50
 
 
 class Rate:

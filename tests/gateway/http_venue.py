@@ -19,12 +19,12 @@ from exchange.gateway.auth import Authenticator, Field, Signed, batch_fields, bo
 from exchange.gateway.operations import Operation
 from exchange.gateway.rest import OPERATIONS, create_app
 from exchange.runtime.life import Life
-from exchange.values.commands import AddAdmin, AddKey, AdminSpec
-from exchange.values.enums import Role, Scope
+from exchange.values.commands import AddAdmin, AddKey, AdminSpec, CreditDeposit, SetMode
+from exchange.values.enums import Mode, Role, Scope
 from exchange.values.ids import AccountId
 from exchange.values.refusals import Refusal
 from tests import venue as core
-from tests.runtime.running import HandClock, Traders, trading
+from tests.runtime.running import HandClock, done, running, write_journal
 
 WINDOW = "5000"
 _TABLE: dict[tuple[str, str], Operation] = {(operation.method, operation.path): operation for operation in OPERATIONS}
@@ -67,7 +67,6 @@ class HttpVenue:
         self.app = create_app(life.venue, Authenticator(life.venue), self.admission, lambda: b"metric 1\n")
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://venue")
         self.ann, self.bob, self.reader, self.founder, self.auditor = (Signer(number) for number in range(1, 6))
-        self.accounts: dict[str, AccountId] = {}
 
     @property
     def digest(self) -> str:
@@ -125,20 +124,28 @@ def _usual(operation: Operation, content: bytes, query: str) -> list[list[Field]
 
 @asynccontextmanager
 async def http_venue(data_dir: Path, limits: GatewayLimits | None = None) -> AsyncIterator[HttpVenue]:
-    """A new venue in mode FULL."""
-    clock, traders = HandClock(), Traders()
+    """A new venue in mode FULL; each trader has a million of either asset."""
+    founded = core.Venue()
+    ann, bob = founded.account({}), founded.account({})
     made = [Signer(number).public_key for number in range(1, 6)]
     keys: Iterable[tuple[str, AccountId, tuple[Scope, ...]]] = (
-        (made[0], traders.ann, (Scope.READ, Scope.TRADE)),
-        (made[1], traders.bob, (Scope.READ, Scope.TRADE)),
-        (made[2], traders.ann, (Scope.READ,)),
+        (made[0], ann, (Scope.READ, Scope.TRADE)),
+        (made[1], bob, (Scope.READ, Scope.TRADE)),
+        (made[2], ann, (Scope.READ,)),
     )
     for public_key, account, scopes in keys:
-        traders.core.expect(AddKey(core.ADMIN, account, public_key, scopes))
+        founded.expect(AddKey(core.ADMIN, account, public_key, scopes))
     for public_key, name, roles in ((made[3], "founder", core.ALL_ROLES), (made[4], "auditor", (Role.AUDITOR,))):
-        traders.core.expect(AddAdmin(core.ADMIN, AdminSpec(name, public_key, roles), "test"))
-    async with trading(data_dir, traders, clock) as life:
+        founded.expect(AddAdmin(core.ADMIN, AdminSpec(name, public_key, roles), "test"))
+    await write_journal(data_dir, founded.records)
+    clock = HandClock()
+    async with running(data_dir, clock) as life:
+        for mode in (Mode.POST_ONLY, Mode.FULL):
+            await done(life.venue, SetMode(core.ADMIN, mode, "test"))
+        for account in (ann, bob):
+            for asset in (core.SOL, core.USDC):
+                atoms = 10 ** (6 + asset.decimals)
+                await done(life.venue, CreditDeposit(core.ADMIN, account, asset.symbol, atoms, f"{asset}{account}"))
         venue = HttpVenue(life, clock, limits or GatewayLimits(requests_per_minute=1_000_000))
-        venue.accounts = {"ann": traders.ann, "bob": traders.bob}
         async with venue.http:
             yield venue

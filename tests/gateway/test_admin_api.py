@@ -61,17 +61,16 @@ async def test_an_account_from_its_opening_to_its_first_order(venue: HttpVenue) 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_record_names_the_actor_and_the_reason(venue: HttpVenue) -> None:
-    body = {"mode": "CANCEL_ONLY", "market": SYMBOL, "reason": "a drill"}
+    body = {"mode": "LIMIT_ONLY", "market": SYMBOL, "reason": "a drill"}
     answer = await post(venue, "mode", body)
     assert answer.status == 200
     shown = (await venue.get("/api/v1/market", symbol=SYMBOL)).json
-    assert shown["orderBookState"] == "CancelOnly"
+    assert shown["orderBookState"] == "LimitOnly"
     [record] = records(venue.life._data_dir, answer.json["seq"])
     assert isinstance(record.command, SetMode)
     admin = venue.life.venue.admin(venue.founder.public_key)
     assert admin is not None
     assert (record.command.admin, record.command.reason) == (admin.admin, "a drill")
-    await done(venue.life.venue, SetMode(core.ADMIN, Mode.POST_ONLY, "test", SYMBOL))
     await done(venue.life.venue, SetMode(core.ADMIN, Mode.FULL, "test", SYMBOL))
 
 

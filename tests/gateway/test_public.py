@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from exchange.values.commands import SetMode
-from exchange.values.enums import Mode
-from tests import venue as core
 from tests.gateway.http_venue import SYMBOL, HttpVenue
-from tests.runtime.running import done
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -145,33 +141,3 @@ async def test_public_data_may_be_read_from_any_page(venue: HttpVenue) -> None:
         assert (await venue.get(path)).headers["access-control-allow-origin"] == "*"
     own = await venue.ask(venue.ann, "GET", "/api/v1/capital")
     assert "access-control-allow-origin" not in own.headers
-
-
-# --- modes ----------------------------------------------------------------------------------------------
-
-
-async def test_a_shut_venue_says_so_and_still_shows_its_book(quoted: HttpVenue) -> None:
-    exchange = quoted.life.venue
-    book = (await quoted.get("/api/v1/depth", symbol=SYMBOL)).json
-    order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
-    await done(exchange, SetMode(core.ADMIN, Mode.OFFLINE, "Planned maintenance"))
-    try:
-        assert (await quoted.get("/api/v1/status")).json == {
-            "status": "Maintenance",
-            "message": "Planned maintenance",
-        }
-        assert (await quoted.get("/api/v1/market", symbol=SYMBOL)).json["orderBookState"] == "Closed"
-        shut = (await quoted.get("/api/v1/depth", symbol=SYMBOL)).json
-        assert (shut["bids"], shut["asks"]) == (book["bids"], book["asks"])
-        refused = await quoted.ask(quoted.ann, "POST", "/api/v1/order", order)
-        assert refused.refusal[:2] == (503, "MAINTENANCE")
-        cancel = await quoted.ask(quoted.ann, "DELETE", "/api/v1/orders", {"symbol": SYMBOL})
-        assert cancel.refusal[:2] == (503, "MAINTENANCE")
-    finally:
-        await done(exchange, SetMode(core.ADMIN, Mode.POST_ONLY, "test"))
-    assert (await quoted.get("/api/v1/market", symbol=SYMBOL)).json["orderBookState"] == "PostOnly"
-    crossing = {**order, "price": "102"}
-    assert (await quoted.ask(quoted.ann, "POST", "/api/v1/order", crossing)).status == 400
-    assert (await quoted.ask(quoted.ann, "POST", "/api/v1/order", order)).json["status"] == "New"
-    await done(exchange, SetMode(core.ADMIN, Mode.FULL, "test"))
-    assert (await quoted.get("/api/v1/status")).json == {"status": "Ok", "message": None}
