@@ -70,7 +70,13 @@ class Session:
             return self._unreadable(message, error)
         handler = _HANDLERS.get(type(frame))
         if handler is not None:
-            self._trade(handler, frame)
+            trading = self._trading
+            if trading is None:
+                self._refuse(frame.id, _NOT_LOGGED_IN)
+            elif (refusal := trading.refuse(frame)) is not None:
+                self._refuse(frame.id, refusal)
+            else:
+                handler(trading, frame)
         elif isinstance(frame, frames.Login):
             self._login(frame)
         elif self._wait_s():
@@ -91,28 +97,21 @@ class Session:
 
     def _unreadable(self, message: bytes, error: Exception) -> None:
         """A method with a dot in its name is one of ours and is answered; the rest gets the stream protocol's error."""
-        if self._wait_s():
-            return self._stream_failure(TOO_MANY_FRAMES)
+        wait_s = self._wait_s()
         try:
             envelope = frames.decode_envelope(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._stream_failure(PARSE_ERROR)
-        if "." not in envelope.method:
-            return self._stream_failure(PARSE_ERROR)
-        if envelope.method not in frames.METHODS:
-            return self._refuse(envelope.id, _UNKNOWN_METHOD)
-        self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
+            envelope = None
+        if envelope is None or "." not in envelope.method:
+            self._stream_failure(TOO_MANY_FRAMES if wait_s else PARSE_ERROR)
+        elif wait_s:
+            self._refuse(envelope.id, too_many(wait_s))
+        elif envelope.method not in frames.METHODS:
+            self._refuse(envelope.id, _UNKNOWN_METHOD)
+        else:
+            self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
 
     # --- trading -----------------------------------------------------------------------------------
-
-    def _trade(self, handler: Callable[[Trading, Any], None], request: frames.Request) -> None:
-        trading = self._trading
-        if trading is None:
-            self._refuse(request.id, _NOT_LOGGED_IN)
-        elif (refusal := trading.refuse(request)) is not None:
-            self._refuse(request.id, refusal)
-        else:
-            handler(trading, request)
 
     def _login(self, request: frames.Login) -> None:
         if self._trading is not None:

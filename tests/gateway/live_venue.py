@@ -88,6 +88,7 @@ class LiveVenue:
         self.exchange = Venue(state, clock, outbox, self.streams, public, self.committer, history, metrics, ending)
         self.exchange.take_commands()
         self._traders = 0
+        self._later_us = 0
 
     def trader(self, *scopes: Scope, sol: int = 1_000, usdc: int = 100_000) -> Trader:
         """An account funded with whole units of each asset; its key may read and trade unless scopes are named."""
@@ -114,9 +115,10 @@ class LiveVenue:
         """Those made since the start."""
         return [decode(body) for body in self._writer.bodies]
 
-    def tick(self, later_us: int = 0) -> None:
-        """Time passes: streams paced by it show what they have gathered."""
-        self.streams.tick(self.exchange.now_us() + later_us)
+    def tick(self, later_s: float) -> None:
+        """Time passes: streams paced by it show what they have gathered. The records' clock doesn't notice."""
+        self._later_us += int(later_s * 1e6)
+        self.streams.tick(self.exchange.now_us() + self._later_us)
 
     def services(self, limits: WsLimits | None = None, requests: GatewayLimits | None = None) -> Services:
         exchange = self.exchange

@@ -10,60 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
 from exchange.values.commands import SetMode
 from exchange.values.enums import CancelReason, Mode, Scope
 from exchange.values.events import OrderDone
 from tests import venue as core
-from tests.gateway.live_venue import LiveVenue, Trader
-
-ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99.5", "quantity": "1.5"}
-
-
-class Client:
-    """A session and what it has sent."""
-
-    def __init__(self, venue: LiveVenue, limits: WsLimits | None = None, requests: GatewayLimits | None = None) -> None:
-        self.venue = venue
-        self.sent: list[Any] = []
-        self.name = f"session {id(self)}"
-        self.session = Session(venue.services(limits, requests), self.name, "192.0.2.1", self)
-
-    def send(self, payload: bytes) -> None:
-        self.sent.append(json.loads(payload))
-
-    def send_latest(self, stream: str, payload: bytes) -> None:
-        self.send(payload)
-
-    async def settle(self) -> list[Any]:
-        """What has been sent since, once everything under way has landed."""
-        for _ in range(20):
-            await asyncio.sleep(0)
-        sent, self.sent = self.sent, []
-        return sent
-
-    async def frame(self, frame: Any) -> list[Any]:
-        self.session.receive(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
-        return await self.settle()
-
-    async def call(self, method: str, params: Any, request_id: Any = 1) -> Any:
-        [answer] = await self.frame({"id": request_id, "method": method, "params": params})
-        assert answer["id"] == request_id
-        return answer
-
-    async def login(self, trader: Trader, instruction: str = "sessionLogin", late_ms: int = 0) -> Any:
-        now_ms = self.venue.exchange.now_us() // 1_000 - late_ms
-        key, signature, timestamp, window = trader.signature(instruction, now_ms)
-        params = {"apiKey": key, "signature": signature, "timestamp": int(timestamp), "window": int(window)}
-        return await self.call("session.login", params)
-
-    async def subscribe(self, *streams: str, trader: Trader | None = None) -> list[Any]:
-        frame: dict[str, Any] = {"method": "SUBSCRIBE", "params": streams}
-        if trader is not None:
-            frame["signature"] = trader.signature("subscribe", self.venue.exchange.now_us() // 1_000)
-        return await self.frame(frame)
+from tests.gateway.live_venue import LiveVenue
+from tests.gateway.session_client import ORDER, Client
 
 
 @pytest.fixture
@@ -109,8 +63,7 @@ async def test_a_login_is_taken_once(venue: LiveVenue) -> None:
     key, signature, timestamp, window = trader.signature("sessionLogin", now_ms)
     params = {"apiKey": key, "signature": signature, "timestamp": timestamp, "window": window}
     assert (await client.call("session.login", params))["result"] == {"session": client.name}
-    other = Client(venue)
-    other.session._services = client.session._services  # sessions of one process share them
+    other = Client(venue, services=client.services)
     assert code(await other.call("session.login", params)) == (400, "INVALID_CLIENT_REQUEST")
     assert code(await client.login(trader)) == (400, "INVALID_CLIENT_REQUEST"), "a session is for one key"
 
