@@ -31,7 +31,6 @@ def show(
     to_seq: int | None = None,
     account: AccountId | None = None,
     order: OrderId | None = None,
-    limit: int | None = None,
 ) -> Iterator[str]:
     """Records as text, some lines each, checked against the chain; those that name an account or an order, if given.
 
@@ -44,19 +43,14 @@ def show(
     if order is not None:
         wanted.append(re.compile(rb'"(?:taker_|maker_)?order_id":%d[,}]' % order))
         from_seq = max(from_seq, seq_of(order))
-    shown = 0
     with JournalReader(data_dir) as reader:
         units = _Units()
         units.learn_listings(data_dir, reader)
         for batch in reader.checked_batches(max(from_seq, 1), to_seq):
             for line, record in zip(batch.lines, batch.records, strict=True):
                 units.learn(record)
-                if not all(pattern.search(line) for pattern in wanted):
-                    continue
-                if shown == limit:
-                    return
-                shown += 1
-                yield units.text(record)
+                if all(pattern.search(line) for pattern in wanted):
+                    yield units.text(record)
 
 
 class _Units:

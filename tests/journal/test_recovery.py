@@ -21,10 +21,9 @@ from exchange.journal.errors import (
 from exchange.journal.layout import journal_path, snapshots_dir, witness_path
 from exchange.journal.recovery import recover, replay
 from exchange.journal.store import JournalReader, open_writing
-from exchange.values.commands import StartProcess, StopProcess
+from exchange.values.commands import StopProcess
 from exchange.values.enums import Bucket
 from exchange.values.events import Leg, Posted
-from exchange.values.ids import AccountId
 from exchange.values.record import Record, encode
 from tests.journal.kept import keep
 from tests.journal.timeline import START_US, Timeline
@@ -34,7 +33,6 @@ from tests.journal.timeline import START_US, Timeline
 def venue(tmp_path: Path) -> Timeline:
     """A venue with 600 orders; its journal, a witness, and snapshots at two seqs lie in `tmp_path`."""
     timeline = Timeline()
-    timeline.do(StartProcess("build 1", clean=True))
     for commands in (200, 200, 200):
         timeline.trade(commands)
         keep(tmp_path, timeline)
@@ -177,7 +175,7 @@ def test_a_clock_behind_the_journal_is_refused(tmp_path: Path, venue: Timeline) 
 
 
 def test_broken_books_are_refused(tmp_path: Path, venue: Timeline) -> None:
-    minted = Posted("minted", (Leg(AccountId(200_000), "SOL", 5, Bucket.AVAILABLE),))
+    minted = Posted("minted", (Leg(venue.traders[0][0], "SOL", 5, Bucket.AVAILABLE),))
     record = Record(venue.state.seq + 1, venue.state.time_us, StopProcess("bug"), [minted])
     venue.bodies.append(encode(record))
     keep(tmp_path, venue)

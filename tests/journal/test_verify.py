@@ -100,7 +100,7 @@ def test_a_damaged_segment_is_a_problem(tmp_path: Path, venue: Timeline) -> None
 
 
 def test_books_that_do_not_hold_are_found(tmp_path: Path, venue: Timeline) -> None:
-    minted = Posted("minted", (Leg(AccountId(200_000), "SOL", 5),))
+    minted = Posted("minted", (Leg(venue.traders[0][0], "SOL", 5),))
     record = Record(venue.state.seq + 1, venue.state.time_us, StopProcess("bug"), [minted])
     venue.bodies.append(encode(record))
     keep(tmp_path, venue)
@@ -156,7 +156,6 @@ def test_records_are_shown_to_a_person(tmp_path: Path, venue: Timeline) -> None:
     assert shown[0].startswith("#1  2026-")
     assert "Genesis" in shown[0]
     assert list(show(tmp_path, from_seq=10, to_seq=12)) == shown[9:12]
-    assert list(show(tmp_path, from_seq=10, limit=5)) == shown[9:14]
     trade = next(text for text in shown if "Traded" in text)
     assert "price=1" in trade
     assert "quantity=0.0" in trade

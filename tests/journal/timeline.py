@@ -17,6 +17,7 @@ from exchange.values.commands import (
     OpenAccount,
     PlaceOrder,
     SetMode,
+    StartProcess,
 )
 from exchange.values.enums import Mode, Role, Scope, Side
 from exchange.values.ids import AccountId, AdminId, KeyId, UserId, account_id, id_at
@@ -42,7 +43,7 @@ class Timeline:
         self.chain = GENESIS_CHAIN
         self.bodies: list[bytes] = []
         self._random = random.Random(1)
-        self._traders: list[tuple[AccountId, KeyId]] = []
+        self.traders: list[tuple[AccountId, KeyId]] = []
         self._found()
 
     def do(self, command: AnyCommand) -> int:
@@ -56,9 +57,10 @@ class Timeline:
 
     def trade(self, commands: int) -> list[bytes]:
         """Record orders and cancels around a price; returns their encoded records."""
+        assert self.state.venue_mode is Mode.FULL
         start = len(self.bodies)
         for _ in range(commands):
-            account, key_id = self._random.choice(self._traders)
+            account, key_id = self._random.choice(self.traders)
             if self._random.random() < 0.05:
                 self.do(CancelAll(account, key_id, MARKET))
                 continue
@@ -80,12 +82,14 @@ class Timeline:
                 admins=(AdminSpec("root", public(SigningKey(bytes([8]) * 32)), tuple(Role)),),
             )
         )
+        self.do(StartProcess("build 1", clean=True))
+        # Before there is money, while there is nothing to prove.
+        for mode in (Mode.POST_ONLY, Mode.FULL):
+            self.do(SetMode(ADMIN, mode, "open"))
         for n in range(ACCOUNTS):
             account = account_id(UserId(self.do(OpenAccount(ADMIN))))
             key = public(SigningKey(bytes([n + 10]) * 32))
             key_id = KeyId(id_at(self.do(AddKey(ADMIN, account, key, (Scope.READ, Scope.TRADE)))))
             self.do(CreditDeposit(ADMIN, account, "SOL", 10**15, f"sol {n}"))
             self.do(CreditDeposit(ADMIN, account, "USDC", 10**15, f"usdc {n}"))
-            self._traders.append((account, key_id))
-        for mode in (Mode.POST_ONLY, Mode.FULL):
-            self.do(SetMode(ADMIN, mode, "open"))
+            self.traders.append((account, key_id))
