@@ -26,6 +26,7 @@ from exchange.runtime.streams import Streams
 from exchange.values.commands import (
     AnyCommand,
     CancelAll,
+    CancelAtClose,
     CancelForAccount,
     CancelOrder,
     DropToCancelOnly,
@@ -38,6 +39,8 @@ from exchange.values.refusals import Code, Refusal
 from exchange.values.views import OrderView, Outcome
 
 _CANCELS: Final = frozenset({CancelOrder, CancelAll, CancelForAccount})
+#: What `next_due` hands out.
+_DUE: Final = frozenset({CancelForAccount, CancelAtClose})
 _OF_A_MARKET: Final = frozenset({PlaceOrder, CancelOrder, CancelAll})
 _TOO_MANY_REFUSALS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many refused requests")
 
@@ -210,7 +213,7 @@ class Committer:
         self._fold(record, body)
         if market in self._state.markets:
             self._commit(ReportFault(market, error_id), time_us)
-        elif type(command) is CancelForAccount:
+        elif type(command) in _DUE:
             self._due_suspended = True
             brake = DropToCancelOnly(f"fault {error_id}: orders that are due to be cancelled could not be")
             self._commit(brake, time_us)
@@ -243,6 +246,7 @@ class Committer:
         except Exception:
             self._metrics.faults += 1
             _log.exception("stream_failed", seq=self._state.seq)
+        self._metrics.fills = self._streams.fills
         self._metrics.batch_commands.observe(len(self._bodies))
         self._hand_over()
         self._outbox.stage(self._state.seq, self._durable, perf_counter())

@@ -20,7 +20,7 @@ from exchange.runtime.outbox import Outbox
 from exchange.runtime.port import Page, Paged, Topic
 from exchange.runtime.public_state import PublicState
 from exchange.runtime.streams import Streams
-from exchange.values.commands import AnyCommand, CancelAll, CancelOrder, PlaceOrder
+from exchange.values.commands import AcceptLoss, AnyCommand, CancelAll, CancelOrder, PlaceOrder
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.refusals import Code, Refusal
@@ -50,6 +50,7 @@ Answer = TypeVar("Answer")
 
 _OF_A_MARKET: Final = (PlaceOrder, CancelOrder, CancelAll)
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting")
+_NOT_LIVE: Final = Refusal(Code.PRECONDITION_FAILED, "Lost records are accepted while the exchange stands still")
 _STOPPING: Final = Refusal(Code.MAINTENANCE, "The exchange is not taking requests")
 #: The name of the lane of commands of no market; no market has it.
 _VENUE: Final = ""
@@ -104,6 +105,9 @@ class Venue:
             self._refuse(commands, reply, _STOPPING)
             return
         first = commands[0]
+        if isinstance(first, AcceptLoss):
+            self._refuse(commands, reply, _NOT_LIVE)
+            return
         name = first.market if isinstance(first, _OF_A_MARKET) else _VENUE
         lane = self._lanes.get(name) or self._new_lane(name)
         if not lane.inbox.put(commands, reply):

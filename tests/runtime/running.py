@@ -9,11 +9,12 @@ from pathlib import Path
 
 from exchange.journal.client import WriterClient
 from exchange.journal.store import JournalReader
+from exchange.runtime.build import build_id
 from exchange.runtime.clock import Clock
 from exchange.runtime.life import Life
 from exchange.runtime.venue import Venue
-from exchange.values.commands import AnyCommand, SetMode
-from exchange.values.enums import Mode, Side
+from exchange.values.commands import AnyCommand, StartProcess
+from exchange.values.enums import Side
 from exchange.values.ids import AccountId
 from exchange.values.record import Record, encode
 from exchange.values.views import Outcome, Update
@@ -61,11 +62,9 @@ async def running(data_dir: Path, clock: Clock) -> AsyncIterator[Life]:
 
 @asynccontextmanager
 async def trading(data_dir: Path, traders: "Traders", clock: Clock) -> AsyncIterator[Life]:
-    """A new venue with the traders' past, open for everything."""
+    """A new venue with the traders' past, open for everything if its policy says so."""
     await write_journal(data_dir, traders.core.records)
     async with running(data_dir, clock) as life:
-        for mode in (Mode.POST_ONLY, Mode.FULL):
-            await done(life.venue, SetMode(core.ADMIN, mode, "test"))
         yield life
 
 
@@ -116,10 +115,12 @@ class Seen(list[Update]):
 
 
 class Traders:
-    """Two funded accounts of a small venue, and the records that made them."""
+    """Two funded accounts of a small, open venue of this build, and the records that made them."""
 
     def __init__(self, auto_resume: bool = True) -> None:
         self.core = core.Venue(auto_resume=auto_resume)
+        self.core.expect(StartProcess(build_id(), clean=True))
+        self.core.open()
         self.ann = self.core.account({"USDC": 10**12, "SOL": 10**15})
         self.bob = self.core.account({"USDC": 10**12, "SOL": 10**15})
 

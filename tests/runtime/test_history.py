@@ -1,0 +1,123 @@
+"""History answers reflect what the asker has been told, or say that they can't yet."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exchange.runtime import history as history_module
+from exchange.runtime.life import Life
+from exchange.runtime.port import Page, Paged
+from exchange.runtime.venue import CLIENT_ID_US
+from exchange.values.enums import OrderStatus
+from exchange.values.ids import OrderId
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import OrderView
+from tests.runtime.running import MARKET, START_US, HandClock, Traders, done, trading
+
+
+@pytest.fixture
+def traders() -> Traders:
+    return Traders()
+
+
+@contextmanager
+def follower_held(life: Life) -> Iterator[None]:
+    """While inside, the follower stands still, so that the read models fall behind."""
+    assert life._follower is not None
+    pid = life._follower._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_an_answer_waits_for_what_its_account_was_told(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        assert life._follower is not None
+        await life._follower.wait_for(life._state.seq, 5)
+        with follower_held(life):
+            placed = await done(life.venue, traders.sell(traders.ann, 10_000, 2))
+            assert await life.venue.trades(MARKET, 10) == (), "nothing has traded, so nothing is missing"
+            bobs = await life.venue.order_history(traders.bob, Page())
+            assert isinstance(bobs, Paged), "bob has been told nothing"
+            asked = asyncio.create_task(life.venue.order_history(traders.ann, Page()))
+            await asyncio.sleep(0.1)
+            assert not asked.done()
+        anns = await asked
+        assert isinstance(anns, Paged)
+        assert anns.rows == placed.orders
+
+
+async def test_a_maker_sees_its_fill_in_the_history_as_soon_as_the_taker_is_answered(
+    tmp_path: Path, traders: Traders
+) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        for number in range(20):
+            await done(life.venue, traders.sell(traders.ann, 10_000))
+            await done(life.venue, traders.buy(traders.bob, 10_000))
+            fills = await life.venue.fills(traders.ann, Page())
+            assert isinstance(fills, Paged)
+            assert fills.total == number + 1
+            trades = await life.venue.trades(MARKET, 1)
+            assert not isinstance(trades, Refusal)
+            assert trades[0].trade_id == number + 1
+
+
+async def test_an_answer_that_would_take_too_long_is_refused_and_never_wrong(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "FOLLOWER_TIMEOUT_S", 0.1)
+    async with trading(tmp_path, traders, HandClock()) as life:
+        with follower_held(life):
+            order = (await done(life.venue, traders.sell(traders.ann, 10_000))).orders[0]
+            await done(life.venue, traders.buy(traders.bob, 10_000))
+            for answer in (
+                await life.venue.fills(traders.ann, Page()),
+                await life.venue.order(traders.ann, MARKET, order_id=order.order_id),
+                await life.venue.trades(MARKET, 1),
+                await life.venue.candles(MARKET, "1m", START_US, START_US + 1),
+            ):
+                assert isinstance(answer, Refusal)
+                assert answer.code is Code.TIMEOUT
+
+
+async def test_queries_are_bounded(tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "MAX_QUERIES", 3)
+    async with trading(tmp_path, traders, HandClock()) as life:
+        with follower_held(life):
+            await done(life.venue, traders.sell(traders.ann, 10_000))
+            waiting = [asyncio.create_task(life.venue.fills(traders.ann, Page())) for _ in range(3)]
+            await asyncio.sleep(0)
+            refused = await life.venue.fills(traders.ann, Page())
+            assert isinstance(refused, Refusal)
+            assert refused.code is Code.TOO_MANY_REQUESTS
+        assert all(isinstance(answer, Paged) for answer in await asyncio.gather(*waiting))
+        assert isinstance(await life.venue.fills(traders.ann, Page()), Paged)
+
+
+async def test_an_order_is_found_open_and_ended_by_id_for_ever_and_by_client_id_for_a_day(
+    tmp_path: Path, traders: Traders
+) -> None:
+    clock = HandClock()
+    async with trading(tmp_path, traders, clock) as life:
+        venue, ann = life.venue, traders.ann
+        placed = (await done(venue, traders.buy(ann, 9_000, client_id=7))).orders[0]
+        assert await venue.order(ann, MARKET, client_id=7) == placed
+        assert await venue.order(ann, MARKET, order_id=placed.order_id) == placed
+        ended = (await done(venue, traders.core.cancel(ann, placed.order_id))).orders[0]
+        assert ended.status is OrderStatus.CANCELLED
+        assert await venue.order(ann, MARKET, client_id=7) == ended
+        assert await venue.order(ann, MARKET, order_id=placed.order_id) == ended
+        assert await venue.order(traders.bob, MARKET, order_id=placed.order_id) is None
+        assert await venue.order(ann, MARKET, order_id=OrderId(5)) is None
+        clock.time_us += CLIENT_ID_US
+        assert isinstance(await venue.order(ann, MARKET, client_id=7), OrderView)
+        clock.time_us += 1
+        assert await venue.order(ann, MARKET, client_id=7) is None
+        assert await venue.order(ann, MARKET, order_id=placed.order_id) == ended
