@@ -272,6 +272,8 @@ async def test_a_flood_that_reads_no_answers(server: Server, alice: Keypair) -> 
             pass
         await serves(server)
         assert resident_bytes(server) - before < MOST_GROWTH_BYTES
+        # Its unsent messages would hold up a polite end.
+        flood.transport.abort()
 
 
 async def test_a_reader_that_stops_reading(server: Server, alice: Keypair) -> None:
