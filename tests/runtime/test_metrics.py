@@ -7,6 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exchange.runtime.metrics import Histogram, Metrics
+from exchange.values.commands import SetCancelAllAfter
 from tests.runtime.running import HandClock, Traders, done, trading
 
 
@@ -25,6 +26,7 @@ async def test_orders_fills_refusals_and_progress_are_counted(tmp_path: Path) ->
         await done(life.venue, traders.sell(traders.ann, 10_000, 2))
         await done(life.venue, traders.buy(traders.bob, 10_000, 1))
         await life.venue.execute(traders.buy(traders.bob, 10**9))
+        await done(life.venue, SetCancelAllAfter(traders.bob, traders.core.key(traders.bob), 0))
         assert life._follower is not None
         assert await life._follower.wait_for(life._state.seq, 5)
         found = scraped(life.venue.metrics)
