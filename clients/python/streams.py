@@ -10,7 +10,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.errors import NotConnected, StreamLagged
+from clients.python.errors import ClientError, ExchangeError, NotConnected, StreamLagged
 from clients.python.events import (
     BalanceEvent,
     BookTicker,
@@ -95,7 +95,8 @@ class Streams:
     """One connection for any number of streams. Use it with `async with`.
 
     It connects again by itself and subscribes, newly signed, to everything it had. The account's own streams need a
-    keypair. A subscribing method returns once the exchange has the subscription: no later event is missed.
+    keypair. A subscribing method returns once the exchange has the subscription: no later event is missed. It raises
+    ExchangeError if the exchange refuses, NotConnected if it can't be asked in time.
     """
 
     def __init__(self, url: str = "ws://127.0.0.1:8001", keypair: Keypair | None = None) -> None:
@@ -104,6 +105,8 @@ class Streams:
         self._reconnect_callbacks: list[Callable[[], None]] = []
         self._greeting: asyncio.Task[None] | None = None
         self._was_open = False
+        self._subscribing = asyncio.Lock()
+        self._refusal: ExchangeError | None = None
         self._link = Link(url, on_open=self._on_open, on_frame=self._on_frame)
 
     async def __aenter__(self) -> Self:
@@ -193,31 +196,39 @@ class Streams:
     async def _subscribe(self, stream: str, kind: type[E], callback: Callable[[E], None] | None) -> Subscription[E]:
         subscription = Subscription(self, stream, kind, callback)
         request = self._request("SUBSCRIBE", [stream])
-        self._subscriptions.setdefault(stream, []).append(subscription)
-        try:
-            await self._link.socket.send(request)
-        except (NotConnected, ConnectionClosed):
-            pass  # the next connection subscribes to everything
-        try:
-            await self._confirm()
-        except NotConnected:
-            await self.drop(subscription)
-            raise
+        async with self._subscribing:
+            self._refusal = None
+            self._subscriptions.setdefault(stream, []).append(subscription)
+            try:
+                await self._send(request)
+                await self._confirm()
+                if self._refusal is not None:
+                    raise self._refusal
+            except ClientError:
+                self._forget(subscription)
+                raise
         return subscription
 
     async def drop(self, subscription: Subscription[Any]) -> None:
         """Unsubscribe unless another subscription of the same stream is left."""
+        if self._forget(subscription):
+            await self._send(self._request("UNSUBSCRIBE", [subscription.stream]))
+
+    def _forget(self, subscription: Subscription[Any]) -> bool:
+        """Whether that was the last subscription of its stream."""
         group = self._subscriptions.get(subscription.stream, [])
         if subscription not in group:
-            return
+            return False
         group.remove(subscription)
-        if group:
-            return
-        del self._subscriptions[subscription.stream]
+        if not group:
+            del self._subscriptions[subscription.stream]
+        return not group
+
+    async def _send(self, request: str) -> None:
         try:
-            await self._link.socket.send(self._request("UNSUBSCRIBE", [subscription.stream]))
+            await self._link.socket.send(request)
         except (NotConnected, ConnectionClosed):
-            pass  # the next connection doesn't have it
+            pass  # the next connection asks for what is subscribed then
 
     def _request(self, method: str, streams: list[str]) -> str:
         """A request for streams that are all public, or all the account's own.
@@ -273,7 +284,8 @@ class Streams:
     def _on_frame(self, frame: str | bytes) -> None:
         message = _frame.decode(frame)
         if message.error is not None:
-            _log.warning("the exchange refused a request for streams: %s %s", message.error.code, message.error.message)
+            self._refusal = ExchangeError(f"STREAM_{message.error.code}", message.error.message, 400)
+            _log.warning("a request for streams was refused: %s", self._refusal)
         for subscription in tuple(self._subscriptions.get(message.stream, ())):
             try:
                 subscription.take(message.data)

@@ -264,6 +264,15 @@ async def test_an_order_is_followed_from_acceptance_to_its_fills(carol: Trader, 
                 break
 
 
+async def test_a_refused_subscription_is_raised(server: Server) -> None:
+    stranger = Keypair("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    async with Streams(server.ws_url, stranger) as streams:
+        with pytest.raises(ExchangeError, match="STREAM_4005"):
+            await streams.order_updates()
+        subscription = await streams.trades(SYMBOL)
+        await subscription.close()
+
+
 async def test_klines_and_tickers_arrive(carol: Trader, dave: Trader) -> None:
     klines = await dave.streams.klines(SYMBOL, "1m")
     tickers = await dave.streams.ticker(SYMBOL)
