@@ -245,7 +245,7 @@ class Streams:
         return msgspec.json.encode(request).decode()
 
     async def _confirm(self) -> None:
-        """Wait until the exchange has read everything sent so far: it answers a ping in turn. Raises NotConnected."""
+        """Wait until everything sent so far has been read, and a refusal of it is here. Raises NotConnected."""
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT_S):
                 while not await self._answered():
@@ -254,10 +254,15 @@ class Streams:
             raise NotConnected("the exchange does not answer") from None
 
     async def _answered(self) -> bool:
-        """Whether a ping is answered before the connection breaks."""
+        """Whether two pings are answered before the connection breaks.
+
+        The first is read after the request; its pong may overtake what the exchange has gathered to
+        send, the second one's can't.
+        """
         await self._link.wait_connected(CONFIRM_TIMEOUT_S)
         try:
-            await (await self._link.socket.ping())
+            for _ in range(2):
+                await (await self._link.socket.ping())
         except (NotConnected, ConnectionClosed):
             return False
         return True
