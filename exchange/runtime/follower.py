@@ -76,7 +76,7 @@ class Follower:
     def hear(self, message: ToFollower) -> None:
         if message.durable is not None:
             self._durable_seq = max(self._durable_seq, message.durable)
-        if message.digest is not None and message.digest.seq > self._state.seq:
+        if message.digest is not None:
             self._digests.append(message.digest)
         if message.snapshot:
             self._snapshot_asked_seq = self._durable_seq
@@ -146,7 +146,7 @@ class Follower:
             self._doubt(Check.REHEARSAL, record.seq, str(recorded), str(decided))
 
     def _compare(self) -> None:
-        """Compare digests that are due; the core sends them in the order of their seqs."""
+        """Compare digests that are due, sent in the order of their seqs; one that came late is let go."""
         while self._digests and self._digests[0].seq <= self._state.seq:
             theirs = self._digests.popleft()
             if theirs.seq == self._state.seq:

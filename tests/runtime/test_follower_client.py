@@ -91,6 +91,7 @@ async def test_waiting_ends_in_time(core: Core, history: History) -> None:
     assert not later.done()
     core.commit(history.records[130:200])
     assert await later
+    assert not core.client.ends
 
 
 async def test_too_many_waiting_are_told_at_once(core: Core, history: History, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +120,32 @@ async def test_a_snapshot_is_made_when_asked(core: Core, history: History) -> No
     core.commit(history.records[800:])
     assert await core.client.snapshot() == len(history.records)
     assert not core.faults
+
+
+async def test_a_later_snapshot_is_not_an_earlier_one(core: Core, history: History) -> None:
+    core.commit(history.records[:800])
+    first = asyncio.create_task(core.client.snapshot())
+    await until(lambda: core.client.reached == 800)
+    await asyncio.sleep(0.05)  # the first one is being made
+    core.commit(history.records[800:1_200])
+    assert await core.client.snapshot() == 1_200
+    assert await first == 800
+
+
+async def test_what_was_asked_of_a_follower_that_died_is_asked_of_the_next(
+    core: Core, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_client, "MIN_RESTART_S", 0.01)
+    core.commit(history.records[:100])
+    assert await core.client.wait_for(100, PATIENCE_S)
+    core.client._process.send_signal(signal.SIGSTOP)
+    core.commit(history.records[100:300])
+    asked = asyncio.create_task(core.client.snapshot())
+    await asyncio.sleep(0)
+    core.client._process.kill()
+    assert await core.client.wait_for(300, PATIENCE_S)
+    assert await asked == 300
+    assert core.client.ends == 1
 
 
 async def test_killed_anywhere_it_comes_back_with_the_same_history(

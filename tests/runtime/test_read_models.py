@@ -445,12 +445,16 @@ def test_an_order_is_found_by_id_at_any_age_and_by_client_id_for_as_long_as_aske
     for (account, market, client_id), view in latest.items():
         assert models.order(account, market, client_id=client_id) == view
     ends = {e.order_id: r.time_us for r in history.records for e in r.events if isinstance(e, OrderDone)}
-    ended = next(v for v in latest.values() if v.order_id in ends and v.status is OrderStatus.CANCELLED)
-    ended_us = ends[ended.order_id]
-    ask = (ended.account, ended.market)
-    assert models.order(*ask, client_id=ended.client_id, ended_after_us=ended_us) == ended
-    assert models.order(*ask, client_id=ended.client_id, ended_after_us=ended_us + 1) is None
-    assert models.order(*ask, order_id=ended.order_id) == ended
+    ends |= {e.maker_order_id: r.time_us for r, _, e in trades_of(history.records) if not e.maker_left_lots}
+    for view in latest.values():
+        ended_us = ends.get(view.order_id)
+        if ended_us is None:
+            continue
+        ask = (view.account, view.market)
+        assert models.order(*ask, client_id=view.client_id, ended_after_us=ended_us) == view
+        assert models.order(*ask, client_id=view.client_id, ended_after_us=ended_us + 1) is None
+        assert models.order(*ask, order_id=view.order_id) == view
+    ended = next(view for view in latest.values() if view.order_id in ends)
     others = [account for account, _ in history.traders if account != ended.account]
     assert models.order(others[0], ended.market, order_id=ended.order_id) is None
     assert models.order(ended.account, "NO_MARKET", order_id=ended.order_id) is None
