@@ -61,7 +61,8 @@ def backup(
     """Copy a journal, also while its exchange runs, into a new or empty folder, and check the copy.
 
     Raises:
-        NoJournal, BackupError: `target` is not empty, or the copy is not whole. SegmentError: a segment is away.
+        NoJournal, BackupError: `target` is not empty, or the copy is not whole.
+        SegmentError: a segment is away or damaged.
     """
     _require_empty(target)
     target.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,7 @@ def backup(
     # Rows leave the database only for segments, so those are copied after it.
     held = segments.manifest(data_dir)
     for segment in held:
+        segments.require_whole(segment, segment.path(data_dir))
         copy_whole(segment.path(data_dir), segments_dir(target) / segment.name)
     if held:
         segments.write_manifest(target, tuple(msgspec.structs.replace(segment, folder="") for segment in held))

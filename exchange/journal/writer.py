@@ -34,7 +34,7 @@ from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 #: Most bytes taken from the socket into one transaction.
 GATHER_BYTES: Final = 1 << 22
 #: The write-ahead log is moved into the database each time this much was written.
-_CHECKPOINT_BYTES: Final = 1 << 24
+_CHECKPOINT_BYTES: Final = 1 << 22
 #: Sealed rows deleted between two commits.
 _DROPPED_ROWS: Final = 8
 

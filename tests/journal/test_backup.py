@@ -1,6 +1,7 @@
 """Backup of a live journal, and its restoration: rehearsed with a real writer at work."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from exchange.core.digest import digest
 from exchange.journal import snapshots
 from exchange.journal.backup import backup, check, restore
-from exchange.journal.errors import BackupError, BehindWitness, NoJournal
+from exchange.journal.errors import BackupError, BehindWitness, NoJournal, SegmentError
 from exchange.journal.layout import journal_path, segments_dir, witness_path
 from exchange.journal.recovery import recover
 from exchange.journal.sealing import archive, seal
@@ -101,10 +102,16 @@ def test_a_damaged_backup_is_not_restored(tmp_path: Path, venue: Timeline, name:
 
 
 def test_a_damaged_journal_gives_no_backup(tmp_path: Path, venue: Timeline) -> None:
-    path = segments_dir(tmp_path / "data") / "401-800.jsonl.gz"
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(BackupError, match="not whole"):
-        backup(tmp_path / "data", tmp_path / "backup")
+    segment = segments_dir(tmp_path / "data") / "401-800.jsonl.gz"
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-100])
+    with pytest.raises(SegmentError, match="hash differs"):
+        backup(tmp_path / "data", tmp_path / "backup 1")
+    segment.write_bytes(whole)
+    with sqlite3.connect(journal_path(tmp_path / "data")) as connection:
+        connection.execute("DELETE FROM batches WHERE 1000 BETWEEN first_seq AND last_seq")
+    with pytest.raises(BackupError, match=r"not whole.*damaged at seq"):
+        backup(tmp_path / "data", tmp_path / "backup 2")
 
 
 def test_nothing_is_overwritten(tmp_path: Path, venue: Timeline) -> None:

@@ -173,6 +173,13 @@ def test_a_damaged_page_is_reported_not_skipped(data_dir: Path) -> None:
         assert len(read) == RECORDS
 
 
+def test_a_writer_refuses_an_end_that_does_not_agree_with_itself(data_dir: Path) -> None:
+    with sqlite3.connect(journal_path(data_dir)) as connection:
+        connection.execute("UPDATE batches SET chain = zeroblob(32) WHERE last_seq = ?", (RECORDS,))
+    with pytest.raises(JournalDamaged, match=f"seq {RECORDS}"):
+        open_writing(data_dir)
+
+
 def test_a_missing_journal_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoJournal, match=r"journal\.sqlite"):
         JournalReader(tmp_path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import resource
 import signal
 import sqlite3
@@ -85,6 +86,30 @@ async def test_the_core_hears_that_its_writer_was_killed(tmp_path: Path) -> None
     assert heard.durable[-1] == 10
     await client.close()
     assert len(heard.failed) == 1
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.torture)])
+async def test_writers_killed_at_random_moments_lose_nothing_acknowledged(tmp_path: Path, kills: int) -> None:
+    chance = random.Random(kills)
+    acknowledged = 0
+    for _ in range(kills):
+        client, heard = await started(tmp_path)
+        assert client.last_seq >= acknowledged
+        seq = client.last_seq
+        asyncio.get_running_loop().call_later(chance.uniform(0, 0.1), os.kill, client.pid, signal.SIGKILL)
+        while not heard.failed:
+            count = chance.randint(1, 300)
+            client.append(seq + 1, bodies(seq + 1, count))
+            seq += count
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
+        acknowledged = max(heard.durable, default=acknowledged)
+        await client.close()
+        with JournalReader(tmp_path) as reader:
+            lines = list(reader.lines(max(1, acknowledged - 500)))
+            assert reader.last()[0] == max(0, acknowledged - 501) + len(lines) >= acknowledged
+            witness.require_agreement(witness_path(tmp_path), reader)
+    with JournalReader(tmp_path) as reader:
+        assert len(list(reader.records())) >= acknowledged > 0
 
 
 async def test_records_that_do_not_follow_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
