@@ -92,7 +92,7 @@ class Committer:
             if next_due(state, time_us) is not None:
                 self._run_due(time_us)
             outcomes = [self._commit(command, time_us) for command in commands]
-            if type(commands[0]) is CancelForAccount:
+            if commands and type(commands[0]) is CancelForAccount:
                 self._cancel_rest(commands[0], outcomes[0], time_us)
             stage(state.seq, reply, outcomes)
         self._end_batch()

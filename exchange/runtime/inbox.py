@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from exchange.values.commands import AnyCommand, CancelAll, CancelOrder
+from exchange.values.commands import AnyCommand, CancelAll, CancelForAccount, CancelOrder
+from exchange.values.ids import AccountId
 from exchange.values.views import Outcome
 
 #: An inbox refuses (TOO_MANY_REQUESTS) beyond this many commands.
 MAX_INBOX_COMMANDS: Final = 10_000
+
+#: Whose commands of no account count as.
+_NOBODY: Final = AccountId(0)
 
 Reply = Callable[[list[Outcome]], None]
 #: Commands to run without a pause, and who is told what became of them.
@@ -27,7 +31,7 @@ class Inbox:
         self._others: deque[Entry] = deque()
         self._commands = 0
         # Per account, how many of its commands wait in `_others`.
-        self._waiting: dict[int, int] = {}
+        self._waiting: dict[AccountId, int] = {}
         self._filled = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -36,9 +40,23 @@ class Inbox:
         """Commands waiting."""
         return self._commands
 
+    def holds(self, account: AccountId) -> bool:
+        """Whether commands of the account wait here that its next one would not overtake."""
+        return account in self._waiting
+
+    def put_behind(self, reply: Reply) -> None:
+        """`reply` is called, with nothing, once all that waits now is committed and durable."""
+        self._commands += 1
+        self._others.append(((), reply))
+        self._filled.set()
+        self._empty.clear()
+
     def put(self, commands: Sequence[AnyCommand], reply: Reply) -> bool:
-        """Queue an entry; False: the inbox is full and nothing was queued."""
-        if self._commands + len(commands) > MAX_INBOX_COMMANDS:
+        """Queue an entry; False: the inbox is full and nothing was queued.
+
+        There is always room for the end of a session: it comes once per session, and would leave orders behind.
+        """
+        if self._commands + len(commands) > MAX_INBOX_COMMANDS and not isinstance(commands[0], CancelForAccount):
             return False
         self._commands += len(commands)
         first = commands[0]
@@ -51,7 +69,7 @@ class Inbox:
         else:
             waiting = self._waiting
             for command in commands:
-                account = getattr(command, "account", 0)
+                account = getattr(command, "account", _NOBODY)
                 waiting[account] = waiting.get(account, 0) + 1
             self._others.append((commands, reply))
         self._filled.set()
@@ -70,13 +88,13 @@ class Inbox:
             entry = self._others.popleft()
             taken.append(entry)
             for command in entry[0]:
-                account = getattr(command, "account", 0)
+                account = getattr(command, "account", _NOBODY)
                 left = waiting[account] - 1
                 if left:
                     waiting[account] = left
                 else:
                     del waiting[account]
-            count += len(entry[0])
+            count += len(entry[0]) or 1
         self._commands -= count
         if not self._commands:
             self._filled.clear()

@@ -20,7 +20,7 @@ from exchange.runtime.outbox import Outbox
 from exchange.runtime.port import Page, Paged, Topic
 from exchange.runtime.public_state import PublicState
 from exchange.runtime.streams import Streams
-from exchange.values.commands import AcceptLoss, AnyCommand, CancelAll, CancelOrder, PlaceOrder
+from exchange.values.commands import AcceptLoss, AnyCommand, CancelAll, CancelForAccount, CancelOrder, PlaceOrder
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.refusals import Code, Refusal
@@ -105,13 +105,38 @@ class Venue:
             self._refuse(commands, reply, _STOPPING)
             return
         first = commands[0]
-        if isinstance(first, AcceptLoss):
+        if isinstance(first, _OF_A_MARKET):
+            self._put(first.market, commands, reply)
+        elif isinstance(first, CancelForAccount):
+            self._put_behind_account(first.account, commands, reply)
+        elif isinstance(first, AcceptLoss):
             self._refuse(commands, reply, _NOT_LIVE)
-            return
-        name = first.market if isinstance(first, _OF_A_MARKET) else _VENUE
+        else:
+            self._put(_VENUE, commands, reply)
+
+    def _put(self, name: str, commands: Sequence[AnyCommand], reply: Reply) -> None:
         lane = self._lanes.get(name) or self._new_lane(name)
         if not lane.inbox.put(commands, reply):
             self._refuse(commands, reply, _FULL)
+
+    def _put_behind_account(self, account: AccountId, commands: Sequence[AnyCommand], reply: Reply) -> None:
+        """The end of a session comes behind what the session has sent to any market, or its last orders would stay."""
+        lanes = [lane for lane in self._lanes.values() if lane.inbox.holds(account)]
+        left = len(lanes)
+
+        def passed(_outcomes: list[Outcome]) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                if self._taking:
+                    self._put(_VENUE, commands, reply)
+                else:
+                    self._refuse(commands, reply, _STOPPING)
+
+        for lane in lanes:
+            lane.inbox.put_behind(passed)
+        if not lanes:
+            passed([])
 
     def _new_lane(self, name: str) -> Lane:
         if name not in self._state.markets:

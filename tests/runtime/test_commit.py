@@ -359,6 +359,21 @@ async def test_a_bug_in_a_stream_leaves_the_books_alone(
 # --- sessions that end ----------------------------------------------------------------------------------------
 
 
+async def test_the_end_of_a_session_comes_behind_what_the_session_sent(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        await list_second_market(life)
+        key = traders.core.key(traders.ann)
+        await done(life.venue, SetCancelOnDisconnect(traders.ann, key, "s1", True))
+        replies: list[list[Outcome]] = []
+        other = PlaceOrder(traders.ann, key, SECOND_MARKET.symbol, Side.ASK, price_ticks=10_000, lots=1)
+        for number in range(300):
+            life.venue.submit([traders.buy(traders.ann, 9_000 + number)], replies.append)
+            life.venue.submit([other], replies.append)
+        await done(life.venue, CancelForAccount(traders.ann, CancelReason.DISCONNECT, "s1"))
+        assert len(replies) == 600
+        assert await life.venue.open_orders(traders.ann) == ()
+
+
 async def test_the_end_of_a_session_cancels_every_order_however_many_commands_it_takes(
     tmp_path: Path, traders: Traders
 ) -> None:

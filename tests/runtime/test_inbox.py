@@ -6,8 +6,8 @@ import pytest
 
 from exchange.runtime import inbox as inbox_module
 from exchange.runtime.inbox import Inbox
-from exchange.values.commands import AnyCommand, CancelAll, CancelOrder, PlaceOrder
-from exchange.values.enums import Side
+from exchange.values.commands import AnyCommand, CancelAll, CancelForAccount, CancelOrder, PlaceOrder
+from exchange.values.enums import CancelReason, Side
 from exchange.values.ids import AccountId, KeyId, OrderId
 from exchange.values.views import Outcome
 
@@ -86,6 +86,26 @@ def test_a_full_inbox_takes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not inbox.put([cancel(BOB)], nobody)
     inbox.take(1)
     assert inbox.put([cancel(BOB)], nobody)
+
+
+def test_there_is_always_room_for_the_end_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "MAX_INBOX_COMMANDS", 1)
+    inbox = Inbox()
+    assert inbox.put([place(ANN)], nobody)
+    assert inbox.put([CancelForAccount(ANN, CancelReason.DISCONNECT, "s1")], nobody)
+
+
+async def test_what_is_put_behind_comes_last_and_keeps_the_inbox_awake() -> None:
+    inbox = Inbox()
+    inbox.put([place(ANN)] * 2, nobody)
+    assert inbox.holds(ANN)
+    assert not inbox.holds(BOB)
+    inbox.put_behind(nobody)
+    assert [len(commands) for commands, _ in inbox.take(2)] == [2]
+    assert not inbox.holds(ANN)
+    await asyncio.wait_for(inbox.filled(), 1)
+    assert inbox.take(2) == [((), nobody)]
+    await asyncio.wait_for(inbox.emptied(), 1)
 
 
 async def test_waiting_for_something_and_for_nothing() -> None:
