@@ -1,0 +1,1 @@
+"""Maintenance that proves the books before it reopens: statements, certificates, gates, rehearsal, windows."""

@@ -1,0 +1,67 @@
+"""A user's own proof: their statement at closing and at opening, and that the venue signed for both.
+
+The document is self-contained JSON; `clients/python/verify_proof.py` checks it without any code of ours.
+It reveals of others nothing but hashes.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from exchange.core import State
+from exchange.maintenance import certificates, merkle
+from exchange.maintenance.certificates import CertificateError
+from exchange.values.ids import AccountId
+from exchange.values.maintenance import Certificate, CertificateId, CertificateKind, VenueKey, WindowId
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One certificate and one account's way to its root.
+
+    `statement` is the exact text that was hashed, `salt` and the siblings in `path` are hexadecimal,
+    `recorded_seq` is the record the certificate stands in.
+    """
+
+    certificate: Certificate
+    signature: str
+    recorded_seq: int
+    statement: str
+    salt: str
+    path: tuple[tuple[str, bool], ...]
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """`opening` is None while the window has not been certified for opening."""
+
+    format: int
+    account: AccountId
+    window: WindowId
+    venue_keys: tuple[VenueKey, ...]
+    closing: Part | None
+    opening: Part | None
+
+
+def part(data_dir: Path, certificate: Certificate, signature: str, recorded_seq: int, account: AccountId) -> Part:
+    """Raises CertificateError: what is kept is damaged, or the account had no statement then."""
+    kept = certificates.read(data_dir, certificate, signature)
+    try:
+        index = kept.index(account)
+    except ValueError as error:
+        raise CertificateError(f"account {account} was not open yet") from error
+    return Part(
+        certificate,
+        signature,
+        recorded_seq,
+        kept.statements[index].decode(),
+        certificates.salt(kept.secret, account).hex(),
+        tuple((sibling.hex(), on_the_right) for sibling, on_the_right in merkle.path(kept.leaves, index)),
+    )
+
+
+def window_certificates(state: State, window: WindowId) -> tuple[CertificateId | None, CertificateId | None]:
+    """The closing certificate of a window and the newest opening one, as far as they are on record."""
+    found: dict[CertificateKind, CertificateId] = {}
+    for certificate_id, certificate in state.certificates.items():
+        if certificate.window == window:
+            found[certificate.kind] = certificate_id
+    return found.get(CertificateKind.CLOSING), found.get(CertificateKind.OPENING)
