@@ -184,9 +184,15 @@ def _responses(operation: Operation, schemas: Schemas) -> Document:
         errors.extend(_SIGNED_ERRORS)
     if operation.changes or operation.instruction in ("orderQuery", "positionQuery"):
         errors.extend(_CHANGE_ERRORS)
+    if operation.authority is Authority.ADMIN and operation.changes:
+        errors.append((http_status(Code.PRECONDITION_FAILED), "Not as things stand"))
     if operation.method != "GET" or operation.tag == "Not on this venue":
         errors.append((http_status(Code.NOT_IMPLEMENTED), "Not available on this venue"))
     responses: Document = {"200": _success(operation, schemas)}
+    for also in operation.also:
+        described = responses.setdefault(str(also.status), {"description": also.text})
+        if also.media_type:
+            described["content"][also.media_type] = {"schema": {"type": "string"}}
     for status, text in sorted(set(errors)):
         responses[str(status)] = {
             "description": text,

@@ -42,6 +42,15 @@ class Answer(msgspec.Struct, frozen=True):
 #: 200 without a body.
 DONE: Final = Answer()
 
+
+class Also(msgspec.Struct, frozen=True):
+    """Another way an operation may end well; without a media type there is no body."""
+
+    status: int
+    text: str
+    media_type: str = ""
+
+
 Handler = Callable[..., Awaitable[object]]
 #: What the OpenAPI page shows as parameters or answer.
 Shown = Any
@@ -52,6 +61,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     `changes`: doing it twice would matter. `hot`: answered ahead of the framework.
     `history`: counts as a request for history. `example` is an answer.
+    `also`: other ways it may end well.
     """
 
     method: Method
@@ -69,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True):
     changes: bool
     hot: bool
     history: bool
+    also: tuple[Also, ...]
 
 
 class Routes:
@@ -79,10 +90,17 @@ class Routes:
         self.operations: list[Operation] = []
 
     def public(
-        self, method: Method, path: str, *, example: Any, hot: bool = False, history: bool = False
+        self,
+        method: Method,
+        path: str,
+        *,
+        example: Any,
+        hot: bool = False,
+        history: bool = False,
+        also: tuple[Also, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """An operation anybody may ask for."""
-        return self._enter(Authority.PUBLIC, method, path, "", example, hot=hot, history=history)
+        return self._enter(Authority.PUBLIC, method, path, "", example, hot=hot, history=history, also=also)
 
     def signed(
         self,
@@ -94,10 +112,11 @@ class Routes:
         request: Any = None,
         changes: bool = False,
         hot: bool = False,
+        also: tuple[Also, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """An operation for an API key."""
         return self._enter(
-            Authority.TRADER, method, path, instruction, example, request=request, changes=changes, hot=hot
+            Authority.TRADER, method, path, instruction, example, request=request, changes=changes, hot=hot, also=also
         )
 
     def admin(
@@ -118,6 +137,7 @@ class Routes:
         changes: bool = False,
         hot: bool = False,
         history: bool = False,
+        also: tuple[Also, ...] = (),
     ) -> Callable[[Handler], Handler]:
         def enter(handler: Handler) -> Handler:
             hints = get_type_hints(handler, include_extras=True)
@@ -139,6 +159,7 @@ class Routes:
                     changes=changes,
                     hot=hot,
                     history=history,
+                    also=also,
                 )
             )
             return handler

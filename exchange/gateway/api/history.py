@@ -10,7 +10,7 @@ import msgspec
 from exchange.gateway.api import examples
 from exchange.gateway.api.market_data import MarketType
 from exchange.gateway.api.parameters import MAX_PAGE, PageQuery, SpanQuery
-from exchange.gateway.operations import Answer, Routes, paged
+from exchange.gateway.operations import Also, Answer, Routes, paged
 from exchange.gateway.wire import history as wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL
 from exchange.gateway.wire.orders import order_id_of
@@ -104,7 +104,13 @@ def _none_or(refusal: Refusal, params: PageQuery) -> Answer | Refusal:
     return paged((), params.limit, params.offset, 0) if refusal.code is Code.RESOURCE_NOT_FOUND else refusal
 
 
-@routes.signed("GET", "/wapi/v1/history/ledger", "ledgerHistoryQueryAll", example=[examples.LEDGER_ENTRY])
+@routes.signed(
+    "GET",
+    "/wapi/v1/history/ledger",
+    "ledgerHistoryQueryAll",
+    example=[examples.LEDGER_ENTRY],
+    also=(Also(200, "The rows as a file", "text/csv"),),
+)
 async def ledger(exchange: Exchange, key: KeyView, params: LedgerQuery) -> list[wire.LedgerEntry] | Answer | Refusal:
     """Every posting on the account's balances, with what the balance came to.
 

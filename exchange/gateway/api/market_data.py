@@ -6,7 +6,7 @@ import msgspec
 
 from exchange.gateway.api import examples
 from exchange.gateway.api.parameters import Limit, Offset
-from exchange.gateway.operations import Answer, Routes
+from exchange.gateway.operations import Also, Answer, Routes
 from exchange.gateway.wire import markets as wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid
 from exchange.gateway.wire.orders import Payload
@@ -89,9 +89,9 @@ async def market(exchange: Exchange, params: SymbolQuery) -> wire.Market | Refus
     return INVALID_SYMBOL if found is None else wire.market_to_wire(found)
 
 
-@routes.public("GET", "/api/v1/ticker", example=examples.TICKER, hot=True)
+@routes.public("GET", "/api/v1/ticker", example=examples.TICKER, hot=True, also=(Also(204, "Nothing traded"),))
 async def ticker(exchange: Exchange, params: TickerQuery) -> wire.Ticker | Answer | Refusal:
-    """A market's last day or week; 204 if nothing traded in it."""
+    """A market's last day or week."""
     market = exchange.market(params.symbol)
     if market is None:
         return INVALID_SYMBOL
