@@ -91,10 +91,9 @@ def queue_places(state: State) -> Places:
     for market in state.markets.values():
         for side in (market.bids, market.asks):
             for level in side.best_first():
-                orders_ahead = lots_ahead = 0
-                for order in level:
+                lots_ahead = 0
+                for orders_ahead, order in enumerate(level):
                     places[order.order_id] = (orders_ahead, lots_ahead)
-                    orders_ahead += 1
                     lots_ahead += order.left_lots
     return places
 
