@@ -12,18 +12,19 @@ WRITER = "exchange.journal.writer"
 FOLLOWER = "exchange.runtime.follower"
 
 
-def children(pid: int) -> dict[str, int]:
-    """Pids of a core's child processes by module."""
+def members(server: Server) -> dict[str, int]:
+    """Pids of all living processes of the family, by module."""
+    assert server.process is not None
     found: dict[str, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            state, _parent, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
             arguments = (entry / "cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue  # it ended meanwhile
-        if parent == pid and "-m" in arguments:
+        if int(group) == server.process.pid and state != "Z" and "-m" in arguments:
             found[arguments[arguments.index("-m") + 1]] = int(entry.name)
     return found
 
@@ -37,18 +38,17 @@ def kill(server: Server, target: str) -> None:
     elif target == "core":
         os.kill(core, signal.SIGKILL)
     else:
-        os.kill(children(core)[WRITER if target == "writer" else FOLLOWER], signal.SIGKILL)
+        os.kill(members(server)[WRITER if target == "writer" else FOLLOWER], signal.SIGKILL)
 
 
 def gone(server: Server) -> bool:
     """Whether nothing of the family lives any more, within GONE_WITHIN_S."""
     assert server.process is not None
     deadline = time.monotonic() + GONE_WITHIN_S
-    while time.monotonic() < deadline:
-        server.process.poll()
-        try:
-            os.killpg(server.process.pid, 0)
-        except ProcessLookupError:
-            return True
+    while members(server):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.02)
-    return False
+        server.process.poll()
+    server.process.wait()
+    return True

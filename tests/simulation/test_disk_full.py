@@ -20,14 +20,14 @@ async def test_a_full_disk_stops_the_exchange_and_loses_nothing(tmp_path: Path) 
     try:
         seen = Seen({name: SeenAccount(name, Keypair(server.accounts[name].api_secret)) for name in ("alice", "bob")})
         deposits = {name: await proof.totals(server.http_url, account) for name, account in seen.accounts.items()}
-        assert server.process is not None
-        writer = family.children(server.process.pid)[family.WRITER]
+        writer = family.members(server)[family.WRITER]
         largest = max(file.stat().st_size for file in server.data.glob("journal*") if file.is_file())
         async with traffic.load(seen, server.ws_url, random.randrange(2**32)) as tasks:
             await traffic.until_acknowledged(seen)
             resource.prlimit(writer, resource.RLIMIT_FSIZE, (largest + ROOM_BYTES, largest + ROOM_BYTES))
             await asyncio.wait_for(asyncio.gather(*tasks), 60)
         assert family.gone(server), server.log_tail()
+        assert server.process is not None
         assert server.process.returncode not in (0, None)
         assert "journal" in server.log_tail()
         server.start()
