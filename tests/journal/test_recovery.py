@@ -61,7 +61,7 @@ def test_without_a_snapshot_it_folds_from_genesis(tmp_path: Path, venue: Timelin
     assert digest(recovered.state) == digest(venue.state)
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "format"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "digit", "empty", "format"])
 def test_a_damaged_snapshot_is_reported_and_the_one_before_it_taken(
     tmp_path: Path, venue: Timeline, damage: str
 ) -> None:
@@ -72,6 +72,7 @@ def test_a_damaged_snapshot_is_reported_and_the_one_before_it_taken(
         {
             "cut": content[:middle],
             "flip": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+            "digit": content[:middle] + content[middle:].replace(b"1", b"2", 1),
             "empty": b"",
             "format": content.replace(b'"format":1', b'"format":9', 1),
         }[damage]

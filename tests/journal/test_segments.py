@@ -113,6 +113,7 @@ def test_a_changed_manifest_is_refused(data_dir: Path) -> None:
     content = path.read_text()
     for old, new, error in (
         ('"last_seq": 500', '"last_seq": 499', SegmentError),
+        ('"hash": "', '"hash": "0', SegmentError),
         ('"format": 1', '"format": 7', UnknownFormat),
         ("{", "", SegmentError),
     ):
