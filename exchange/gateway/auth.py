@@ -126,15 +126,19 @@ def signing_text(signed: Signed, timestamp: str, window: str) -> str:
 def candidates(signed: Signed, credentials: Credentials) -> Iterator[bytes]:
     """Every distinct text the client may have signed, the likeliest first."""
     tail = f"&timestamp={credentials.timestamp}&window={credentials.window}"
-    nulls = (None, "null", "None") if any(value is None for part in signed.usual for _, value in part) else (None,)
+    absent = [value for fields in signed.usual for _, value in fields].count(None)
     seen = set()
-    for layout, encoded, null in product(_layouts(signed), (False, True), nulls):
-        if not encoded and _ambiguous(layout):
-            continue
-        text = "&".join(_segment(signed.instruction, fields, encoded, null) for fields in layout) + tail
-        if text not in seen:
-            seen.add(text)
-            yield text.encode()
+    for layout in _layouts(signed):
+        signed_fields = sum(map(len, layout))
+        for encoded, null in product((False, True), (None, "null", "None") if absent else (None,)):
+            text = "&".join([_segment(signed.instruction, fields, encoded, null) for fields in layout])
+            parts = len(layout) + signed_fields - (absent if null is None else 0)
+            # A raw value with a mark in it could be read as more than one field.
+            if not encoded and (text.count("&") != parts - 1 or text.count("=") != parts):
+                continue
+            if text not in seen:
+                seen.add(text)
+                yield (text + tail).encode()
 
 
 def _layouts(signed: Signed) -> Iterator[list[list[Field]]]:
@@ -159,11 +163,6 @@ def _segment(instruction: str, fields: Sequence[Field], encoded: bool, null: str
             value = null
         text += f"&{quote(name, safe='')}={quote(value, safe='')}" if encoded else f"&{name}={value}"
     return text
-
-
-def _ambiguous(layout: Sequence[Sequence[Field]]) -> bool:
-    """Whether a raw value could be read as more than one field."""
-    return any(mark in text for fields in layout for pair in fields for text in pair if text for mark in "&=")
 
 
 # --- time and replay ---------------------------------------------------------------------------------------
