@@ -50,11 +50,11 @@ async def test_a_quiet_market_and_the_admins_wait_for_a_few_batches_of_a_busy_on
             done(life.venue, quiet_order(traders)),
             done(life.venue, SetMode(core.ADMIN, Mode.CANCEL_ONLY, "stop", MARKET)),
         )
-        assert quiet.seq - first_seq <= 3 * MAX_BATCH_COMMANDS
-        assert admin.seq - first_seq <= 3 * MAX_BATCH_COMMANDS
+        assert quiet.seq - first_seq < waiting // 10
+        assert admin.seq - first_seq < waiting // 10
         await done(life.venue, traders.core.cancel_all(traders.bob))
         accepted = [outcomes[0] for outcomes in busy if outcomes[0].refusal is None]
-        assert len(accepted) <= 4 * MAX_BATCH_COMMANDS, "the brake was felt behind what had been taken"
+        assert len(accepted) < waiting // 10, "the brake was felt behind what had been taken"
 
 
 async def test_a_cancel_leaves_a_crowded_market_at_once(tmp_path: Path, traders: Traders) -> None:
@@ -64,7 +64,7 @@ async def test_a_cancel_leaves_a_crowded_market_at_once(tmp_path: Path, traders:
             life.venue.submit([traders.buy(traders.ann, 9_000 + number % 400)], lambda _outcomes: None)
         first_seq = life._state.seq + 1
         cancelled = await done(life.venue, traders.core.cancel(traders.bob, placed.orders[0].order_id))
-        assert cancelled.seq - first_seq <= MAX_BATCH_COMMANDS
+        assert cancelled.seq - first_seq < 200
 
 
 async def test_a_full_inbox_refuses_and_tells_at_once(

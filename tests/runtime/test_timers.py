@@ -54,6 +54,29 @@ async def test_due_work_runs_before_a_client_command_that_comes_with_it(tmp_path
     assert kinds[0] is CancelForAccount
 
 
+class RunningClock(HandClock):
+    """Moves on by `step_us` whenever it is read."""
+
+    step_us = 0
+
+    def now_us(self) -> int:
+        self.time_us += self.step_us
+        return self.time_us
+
+
+async def test_work_that_falls_due_within_a_batch_runs_between_its_commands(tmp_path: Path, traders: Traders) -> None:
+    clock = RunningClock()
+    async with trading(tmp_path, traders, clock) as life:
+        await done(life.venue, SetCancelAllAfter(traders.ann, traders.core.key(traders.ann), 5_000_000))
+        clock.step_us = 500_000
+        for _ in range(40):
+            life.venue.submit([traders.buy(traders.bob, 9_000)], lambda _outcomes: None)
+        last = await done(life.venue, traders.buy(traders.bob, 9_000))
+        clock.step_us = 0
+    kinds = [type(record.command) for record in records(tmp_path, last.seq - 41)]
+    assert CancelForAccount in kinds[5:30]
+
+
 async def test_paced_streams_go_on_without_commands(tmp_path: Path, traders: Traders) -> None:
     clock = HandClock()
     async with trading(tmp_path, traders, clock) as life:
