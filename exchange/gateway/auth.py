@@ -105,13 +105,14 @@ def batch_fields(body: bytes) -> list[list[Field]] | Refusal:
 
 
 def _fields(decoded: dict[str, msgspec.Raw]) -> list[Field]:
-    return [(name, _raw_text(bytes(raw))) for name, raw in decoded.items()]
+    return [(name, _raw_text(raw)) for name, raw in decoded.items()]
 
 
-def _raw_text(raw: bytes) -> str | None:
-    if raw[:1] == b'"':
-        return raw[1:-1].decode() if b"\\" not in raw else msgspec.json.decode(raw, type=str)
-    return None if raw == b"null" else raw.decode()
+def _raw_text(raw: msgspec.Raw) -> str | None:
+    text = bytes(raw).decode()
+    if text[0] == '"':
+        return msgspec.json.decode(raw, type=str) if "\\" in text else text[1:-1]
+    return None if text == "null" else text
 
 
 # --- the texts a client may have signed -----------------------------------------------------------------

@@ -6,11 +6,14 @@ everything else through it, by the same code.
 
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
 import structlog
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from exchange.gateway.admission import Admission, too_many
 from exchange.gateway.auth import (
@@ -41,15 +44,21 @@ _encode: Final = msgspec.json.Encoder().encode
 _log: Final = structlog.get_logger(__name__)
 
 
-class Dispatcher:
-    """Answers operations. `refusals` counts what was refused here or by the exchange, by code."""
+class Dispatcher(Collector):
+    """Answers operations, and counts what was refused over HTTP, here or by the exchange."""
 
     def __init__(self, exchange: Exchange, authenticator: Authenticator, admission: Admission) -> None:
         self._exchange = exchange
         self._authenticator = authenticator
         self._admission = admission
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-        self.refusals: Counter[Code] = Counter()
+        self._refusals: Counter[Code] = Counter()
+
+    def collect(self) -> Iterable[Metric]:
+        refusals = CounterMetricFamily("exchange_http_refusals", "Requests refused over HTTP, by code", labels=["code"])
+        for code, count in self._refusals.items():
+            refusals.add_metric([code], count)
+        yield refusals
 
     async def answer(self, operation: Operation, scope: HttpScope, receive: Receive) -> Answer:
         """The answer to a request for `operation`. Raises nothing a client could cause."""
@@ -66,7 +75,7 @@ class Dispatcher:
         return Answer(body=_encode(result))
 
     def refuse(self, refusal: Refusal, wait_s: int = 0, status: int | None = None) -> Answer:
-        self.refusals[refusal.code] += 1
+        self._refusals[refusal.code] += 1
         headers = (("Retry-After", str(wait_s)),) if wait_s else ()
         return Answer(status or http_status(refusal.code), error_body(refusal), headers=headers)
 

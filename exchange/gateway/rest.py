@@ -11,6 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 
 from exchange.gateway import admin_api
@@ -42,9 +43,12 @@ def create_app(
     for operation in OPERATIONS:
         _add_route(app, operation, dispatcher)
 
+    registry = CollectorRegistry()
+    registry.register(dispatcher)
+
     @app.get("/metrics", include_in_schema=False)
     async def show_metrics() -> Response:
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics() + generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     @app.exception_handler(HTTPException)
     async def refuse(request: Request, error: HTTPException) -> Response:

@@ -85,4 +85,8 @@ async def test_the_pages_need_nothing_from_elsewhere(venue: HttpVenue) -> None:
 async def test_metrics(venue: HttpVenue) -> None:
     shown = await venue.get("/metrics")
     assert shown.media_type == "text/plain"
-    assert shown.text == "metric 1\n"
+    assert shown.text.startswith("metric 1\n")
+    refused = 'exchange_http_refusals_total{code="INVALID_CLIENT_REQUEST"}'
+    assert refused not in shown.text
+    await venue.get("/api/v1/depth", symbol="NO_SUCH")
+    assert f"{refused} 1.0" in (await venue.get("/metrics")).text
