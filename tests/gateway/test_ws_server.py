@@ -1,6 +1,7 @@
 """The WebSocket server as an independent client library, and raw sockets, see it."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,8 @@ import pytest
 import uvicorn
 import uvloop
 import websockets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.gateway.connection import Connection
 from exchange.gateway.session import Session
@@ -35,7 +38,7 @@ class Running:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.server.close()
+        await asyncio.wait_for(self.server.close(), TIMEOUT_S)
 
     @property
     def url(self) -> str:
@@ -61,6 +64,14 @@ async def ask(client: websockets.ClientConnection, text: str) -> Any:
 
 async def call(client: websockets.ClientConnection, method: str, params: Any, request_id: int = 1) -> Any:
     return await ask(client, json.dumps({"id": request_id, "method": method, "params": params}))
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came about")
 
 
 # --- trading ---------------------------------------------------------------------------------------
@@ -134,6 +145,19 @@ async def _serve_on_http() -> None:
     finally:
         http.should_exit = True
         await serving
+
+
+async def test_a_connection_that_breaks_takes_an_armed_sessions_orders_with_it(running: Running) -> None:
+    client = await RawClient.connect(running.port)
+    client.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+    await client.receive()
+    client.send(frame(TEXT, b'{"id":1,"method":"session.cancelOnDisconnect","params":{"armed":true}}'))
+    await client.receive()
+    client.send(frame(TEXT, json.dumps({"id": 2, "method": "order.place", "params": ORDER}).encode()))
+    assert json.loads((await client.receive()).payload)["status"] == 200
+    assert running.venue.core.state.orders
+    client.writer.transport.abort()
+    await eventually(lambda: not running.venue.core.state.orders)
 
 
 # --- frames that aren't as they should be -------------------------------------------------------------
@@ -211,6 +235,51 @@ async def test_fragments_and_pings_between_them_make_one_message(running: Runnin
     assert [json.loads(one.payload)["id"] for one in received if one.opcode == TEXT] == ["é"]
     assert sum(one.opcode == PONG for one in received) == len(parts)
     await client.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300), st.integers(1, 40), st.integers(1, 60))
+def test_a_message_reads_the_same_however_it_is_cut(text: bytes, fragment_bytes: int, packet_bytes: int) -> None:
+    """Into fragments, and into packets that end anywhere."""
+    message = json.dumps({"id": text.hex(), "method": "order.place", "params": {}}).encode()
+    parts = [message[at : at + fragment_bytes] for at in range(0, len(message), fragment_bytes)]
+    sent = b"".join(
+        frame(CONTINUATION if number else TEXT, part, fin=number == len(parts) - 1) for number, part in enumerate(parts)
+    )
+
+    async def run() -> None:
+        async with Running() as running:
+            client = await RawClient.connect(running.port)
+            for at in range(0, len(sent), packet_bytes):
+                client.send(sent[at : at + packet_bytes])
+                await asyncio.sleep(0)
+            assert json.loads((await client.receive()).payload)["id"] == text.hex()
+            await client.close()
+
+    asyncio.run(run())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(max_size=400) | st.builds(frame, st.integers(0, 15), st.binary(max_size=200)), max_size=6))
+def test_no_bytes_do_harm(packets: list[bytes]) -> None:
+    """Whatever one client sends, the connection answers properly or ends, and another client is served."""
+
+    async def run() -> None:
+        async with Running(close_timeout_s=0.05) as running:
+            client = await RawClient.connect(running.port)
+            for packet in packets:
+                client.send(packet)
+                await asyncio.sleep(0)
+            client.writer.write_eof()
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    received = await client.receive()
+                    assert received.opcode in (TEXT, PONG, CLOSE)
+            await client.close()
+            async with websockets.connect(running.url) as other:
+                assert (await ask(other, running.login(running.venue.trader())))["status"] == 200
+
+    asyncio.run(run())
 
 
 # --- clients that don't read, don't answer, or are too many --------------------------------------------
