@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from exchange.gateway.wire.numbers import amount_text, price_text, quantity_text
+from exchange.gateway.wire.numbers import amount_text, level_texts, price_text, quantity_text
 from exchange.gateway.wire.times import iso_text, kline_text, milliseconds
 from exchange.values.enums import MarketKind, Mode
 from exchange.values.numbers import PPM
@@ -208,8 +208,8 @@ def ticker_to_wire(ticker: TickerView, spec: MarketSpec) -> Ticker:
 
 def depth_to_wire(depth: DepthView, spec: MarketSpec) -> Depth:
     return Depth(
-        asks=[(price_text(ticks, spec), quantity_text(lots, spec)) for ticks, lots in depth.asks],
-        bids=[(price_text(ticks, spec), quantity_text(lots, spec)) for ticks, lots in depth.bids],
+        asks=level_texts(depth.asks, spec),
+        bids=level_texts(depth.bids, spec),
         last_update_id=str(depth.update_id),
         timestamp=depth.time_us,
     )

@@ -4,6 +4,7 @@ A market's tick and step fix how many decimals a price and a quantity may have; 
 fit exactly is refused, never rounded.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Final
 
@@ -99,6 +100,16 @@ def price_text(ticks: int, spec: MarketSpec) -> str:
 def quantity_text(lots: int, spec: MarketSpec) -> str:
     decimals, units = _scale(spec.step_e9)
     return _text(lots * units, decimals)
+
+
+def level_texts(levels: Iterable[tuple[int, int]], spec: MarketSpec) -> list[tuple[str, str]]:
+    """`(price_ticks, lots)` of many levels, as price and quantity."""
+    price_decimals, tick_units = _scale(spec.tick_e9)
+    quantity_decimals, step_units = _scale(spec.step_e9)
+    return [
+        (_text(ticks * tick_units, price_decimals), _text(lots * step_units, quantity_decimals))
+        for ticks, lots in levels
+    ]
 
 
 def amount_text(atoms: int, decimals: int) -> str:
