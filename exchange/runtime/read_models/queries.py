@@ -29,6 +29,9 @@ MAX_RECENT_CANDLES: Final = 2_000
 #: Connections kept open between queries; more are opened while more threads ask at once.
 _IDLE_CONNECTIONS: Final = 4
 
+# Without statistics SQLite prefers the key, and would walk through all of an account.
+_ORDERS_BY_CLIENT_ID: Final = "orders INDEXED BY orders_by_client_id"
+_FILLS_BY_ORDER: Final = "fills INDEXED BY fills_by_order"
 _CANDLES: Final = """
 SELECT start_us, open_ticks, high_ticks, low_ticks, close_ticks, lots, quote_atoms, trades FROM candles
 WHERE market = ? AND interval = ? AND start_us >= ? AND start_us < ?
@@ -71,7 +74,8 @@ class ReadModels:
         """One order by id, or the latest one under a client id; one that ended before `ended_after_us` isn't found."""
         where = _Where(account=account, market=market, order_id=order_id, client_id=client_id)
         where.add("coalesce(ended_us, ?) >= ?", ended_after_us, ended_after_us)
-        return next(iter(self._rows(OrderView, "orders", where, "order_id DESC", 1)), None)
+        table = "orders" if client_id is None else _ORDERS_BY_CLIENT_ID
+        return next(iter(self._rows(OrderView, table, where, "order_id DESC", 1)), None)
 
     def order_history(
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
@@ -84,7 +88,8 @@ class ReadModels:
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
     ) -> Paged[FillView]:
         where = _Where(account=account, market=market, order_id=order_id)
-        return self._page(FillView, "fills", where, page, "time_us", ("seq", '"index"'))
+        table = "fills" if order_id is None else _FILLS_BY_ORDER
+        return self._page(FillView, table, where, page, "time_us", ("seq", '"index"'))
 
     def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine]:
         where = _Where(account=account, asset=asset)
