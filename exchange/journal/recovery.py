@@ -26,7 +26,7 @@ from exchange.journal.errors import (
 )
 from exchange.journal.layout import witness_path
 from exchange.journal.store import JournalReader
-from exchange.values.record import GENESIS_CHAIN
+from exchange.values.record import GENESIS_CHAIN, Record
 
 #: Called with the seq reached and the last one.
 Progress = Callable[[int, int], None]
@@ -116,13 +116,15 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def fold_batch(state: State, batch: CheckedBatch) -> None:
-    """Fold checked records.
+def fold_batch(state: State, batch: CheckedBatch, before: Callable[[State, Record], None] | None = None) -> None:
+    """Fold checked records, showing each to `before` first, with the state it will be folded into.
 
     Raises:
         JournalDamaged: one can't be folded; the state is spoilt.
     """
     for record in batch.records:
+        if before is not None:
+            before(state, record)
         try:
             fold(state, record)
         except Exception as error:

@@ -1,0 +1,22 @@
+"""Deciding the past again: what the running build would have decided, held against what was."""
+
+from exchange.core.dispatch import decide
+from exchange.core.state import State
+from exchange.values.events import AnyEvent, Faulted
+from exchange.values.record import Record
+
+
+def decided_otherwise(state: State, record: Record) -> list[AnyEvent] | Exception | None:
+    """What this build decides of a recorded command instead of what was recorded; None: the same.
+
+    `state` is that before the record, and is only read. A faulted command is never decided again.
+    An exception is what deciding raised.
+    """
+    recorded = record.events
+    if recorded and type(recorded[0]) is Faulted:
+        return None
+    try:
+        decided = decide(state, record.time_us, record.command)
+    except Exception as error:
+        return error
+    return None if decided == recorded else decided
