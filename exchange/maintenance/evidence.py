@@ -16,6 +16,7 @@ from exchange.core.digest import digest
 from exchange.core.ledger import postings
 from exchange.journal import checkpoint, snapshots
 from exchange.journal.errors import CheckpointRefused, JournalDamaged, SnapshotDamaged, UnknownFormat
+from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
 from exchange.maintenance import certificates, history
@@ -188,4 +189,4 @@ def balances(body: Body) -> Moves:
 
 def histories_path(data_dir: Path, seq: int) -> Path:
     """Where the histories lie that belong to the signed checkpoint at `seq`."""
-    return checkpoint.checkpoints_dir(data_dir) / f"{seq}.histories.jsonl"
+    return checkpoints_dir(data_dir) / f"{seq}.histories.jsonl"
