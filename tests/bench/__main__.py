@@ -11,11 +11,13 @@ from tests.bench import core, fanout, rest, start, websocket
 from tests.bench.report import Row, save, show
 
 SECTIONS: Final = {"websocket": websocket, "rest": rest, "fanout": fanout, "core": core, "start": start}
+#: Columns the table needs, also where a log is no terminal.
+LEAST_WIDTH: Final = 120
 RESULTS: Final = Path("bench-results.json")
 
 
 def main() -> None:
-    console = Console()
+    console = Console(width=max(Console().width, LEAST_WIDTH))
     chosen = sys.argv[1:] or list(SECTIONS)
     begun = time.perf_counter()
     found: list[Row] = []

@@ -96,23 +96,25 @@ class Acknowledge(Echo):
         self.encoder = msgspec.json.Encoder()
 
     def answer(self, message: bytes) -> bytes:
+        call_id, order = self.order(message)
+        return self.encoder.encode(Answer(call_id, 200, order))
+
+    def order(self, message: bytes) -> tuple[int, Order]:
         call = self.decoder.decode(message)
-        order = call.params
-        return self.encoder.encode(
-            Answer(
-                call.id,
-                200,
-                Order(
-                    order.order_type,
-                    "5406825793",
-                    order.client_id,
-                    1754939110174,
-                    order.symbol,
-                    order.side,
-                    order.price,
-                    order.quantity,
-                ),
-            )
+        return call.id, self.render("5406825793", call.params, "New")
+
+    @staticmethod
+    def render(order_id: str, asked: PlacedOrder, status: str) -> Order:
+        return Order(
+            asked.order_type,
+            order_id,
+            asked.client_id,
+            1_754_939_110_174,
+            asked.symbol,
+            asked.side,
+            asked.price,
+            asked.quantity,
+            status=status,
         )
 
 

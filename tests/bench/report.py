@@ -90,9 +90,8 @@ def show(rows: Sequence[Row], elapsed_s: float, console: Console) -> None:
             f"{row.aim:.2f}" if row.aim is not None else "",
         )
     console.print(table)
-    for row in rows:
-        if row.note:
-            console.print(f"[dim]{row.name}: {row.note}", highlight=False)
+    for name, note in dict.fromkeys((row.name, row.note) for row in rows if row.note):
+        console.print(f"[dim]{name}: {note}", highlight=False)
     missed = [row for row in rows if row.reached is False]
     console.print(f"{len(missed)} below the aim. Took {elapsed_s:.0f} s.")
 

@@ -1,4 +1,8 @@
-"""WebSocket order to durable acknowledgement, beside an echo and beside a session with no exchange behind it."""
+"""WebSocket order to durable acknowledgement, beside an echo on the same server library.
+
+Two more yardsticks say where the cost lies: a session with no exchange behind it, and one with
+nothing but our core and its records.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +40,14 @@ def plain(url: str) -> list[Script]:
     return [Script(url, exchange.frames(exchange.cycle(number, TRIPLES))) for number in range(CONNECTIONS)]
 
 
+def bare_core(port: int) -> list[Script]:
+    """The same messages to our core behind the barest of sessions. It counts no client id as 0."""
+    return [
+        Script(f"ws://127.0.0.1:{port}/core?number={number}", exchange.frames(exchange.cycle(number, TRIPLES)))
+        for number in range(CONNECTIONS)
+    ]
+
+
 async def exchange_run(server: Server, keypairs: Sequence[Keypair], window: int) -> Measured:
     sinks = Sinks(server.ws_url, SUBSCRIBERS, [exchange.subscribe(*STREAMS)], b'"stream":')
     async with sinks:
@@ -47,15 +59,19 @@ async def exchange_run(server: Server, keypairs: Sequence[Keypair], window: int)
     return measured
 
 
-async def measure(server: Server, keypairs: Sequence[Keypair], echo_port: int, window: int) -> list[Row]:
+async def measure(
+    server: Server, keypairs: Sequence[Keypair], echo_port: int, core_port: int, window: int
+) -> list[Row]:
     ours: list[Measured] = []
     echo: list[Measured] = []
     session: list[Measured] = []
+    core: list[Measured] = []
     base = f"ws://127.0.0.1:{echo_port}"
     for _ in range(ROUNDS):
         ours.append(await exchange_run(server, keypairs, window))
         echo.append(await load.run(plain(f"{base}/echo?reply={ours[-1].reply_bytes:.0f}"), window, SECONDS))
         session.append(await load.run(plain(f"{base}/acknowledge"), window, SECONDS))
+        core.append(await load.run(bare_core(core_port), window, SECONDS))
     name = f"{CONNECTIONS} connections, {window} in flight each"
     wait = f", {middle([m.p50_us for m in ours]):,.0f} µs at the median, {middle([m.p99_us for m in ours]):,.0f} at p99"
     shares = f"{middle([m.cpu_share for m in ours]):.0%} of a core on ours, {middle([m.cpu_share for m in echo]):.0%}"
@@ -67,6 +83,7 @@ async def measure(server: Server, keypairs: Sequence[Keypair], echo_port: int, w
     return [
         Row("WebSocket", name, "/s", rate, "bare echo", middle([m.per_second for m in echo]), AIMS[window], note),
         Row("WebSocket", name, "/s", rate, "decode and acknowledge", middle([m.per_second for m in session])),
+        Row("WebSocket", name, "/s", rate, "core and records alone", middle([m.per_second for m in core])),
     ]
 
 
@@ -76,9 +93,10 @@ def rows() -> list[Row]:
         tempfile.TemporaryDirectory(prefix="exchange-bench-") as folder,
         exchange.running(Path(folder), CONNECTIONS) as (server, keypairs),
         child.running("tests.bench.echo") as echo_port,
+        child.running("tests.bench.bare_core") as core_port,
     ):
         for window in AIMS:
-            found += uvloop.run(measure(server, keypairs, echo_port, window))
+            found += uvloop.run(measure(server, keypairs, echo_port, core_port, window))
     return found
 
 
