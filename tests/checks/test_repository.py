@@ -11,7 +11,7 @@ from tests.checks.test_layers import ROOT, imports, module_name, sources
 
 MAX_LINES = 400
 #: What a person or a program starts by name, so nothing imports it.
-ENTRY_POINTS = re.compile(r"exchange\.cli|.*\.__main__|exchange\.journal\.writer|exchange\.runtime\.follower")
+ENTRY_POINTS = re.compile(r"exchange\.cli|.*\.__main__")
 #: Absolute paths of somebody's machine, and addresses of package indexes.
 FOREIGN = re.compile(
     rb"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/|/tmp/[a-z]\w+|--(?:extra-)?index-url|--find-links|pypi\.org/simple"
@@ -47,7 +47,10 @@ def test_every_module_is_used() -> None:
     modules = {module_name(path): path for path in sources("exchange", "clients")}
     used = set()
     for path in sources("exchange", "clients"):
-        used |= {name for _, name in imports(ast.parse(path.read_text()))}
+        tree = ast.parse(path.read_text())
+        used |= {name for _, name in imports(tree)}
+        # A process is started by the name of its module.
+        used |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in modules}
     packages = {module_name(path) for path in modules.values() if path.name == "__init__.py"}
     dead = {name for name in modules if name not in used | packages and not ENTRY_POINTS.fullmatch(name)}
     # The SDK is for others to import; its package names what it offers.
