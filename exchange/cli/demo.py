@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from exchange.cli.exits import Exit, console, stop
@@ -71,9 +72,7 @@ async def fund(settings: Settings, venue: Venue) -> None:
     path = accounts_path(settings.data)
     if path.exists():
         return
-    admin = venue.admin(read_key(admin_key_path(settings.data)).api_key)
-    if admin is None:
-        stop(Exit.USAGE, f"the admin of {admin_key_path(settings.data)} isn't one of this exchange")
+    admin = _first_admin(settings, venue)
     # Open first: a venue where nothing has happened yet has nothing to prove.
     await _open_market(venue, admin, None)
     for view in venue.markets():
@@ -83,11 +82,22 @@ async def fund(settings: Settings, venue: Venue) -> None:
     for name, amounts in ACCOUNTS.items():
         key = KeyFile.generate(name)
         account = await _open_account(venue, admin, key)
-        for asset, units in amounts.items():
-            atoms = units * 10 ** decimals[asset]
+        for asset in sorted(amounts.keys() & decimals.keys()):
+            atoms = amounts[asset] * 10 ** decimals[asset]
             await _do(venue, CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
         keys.append(key)
     write_private(path, keys)
+
+
+def _first_admin(settings: Settings, venue: Venue) -> AdminView:
+    path = admin_key_path(settings.data)
+    try:
+        admin = venue.admin(read_key(path).api_key)
+    except (OSError, msgspec.MsgspecError) as error:
+        stop(Exit.USAGE, f"can't read the first admin's key: {error}")
+    if admin is None:
+        stop(Exit.USAGE, f"the admin of {path} isn't one of this exchange")
+    return admin
 
 
 async def _open_market(venue: Venue, admin: AdminView, market: str | None) -> None:

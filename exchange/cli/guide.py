@@ -35,7 +35,7 @@ Funded accounts with their keys: {accounts}
 {shut}
 In another terminal, in this folder:
 
-  curl -s '{settings.http_url}/api/v1/depth?symbol=SOL_USDC&limit=5'
+  curl -s '{settings.http_url}/api/v1/depth?symbol=SOL_USDC&limit=5' && echo
 
   {python} -m pip install --quiet ccxt && {python} - <<'EOF'
 import ccxt, json
