@@ -6,7 +6,7 @@ and neither trading nor history waits for it.
 """
 
 import argparse
-import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +26,6 @@ from exchange.runtime.follower_messages import NOT_MADE, Check, FromFollower, Mi
 TIMEOUT_S: Final = 900.0
 #: Broken invariants that are named; one is enough to stop on.
 _NAMED_VIOLATIONS: Final = 3
-_NICE: Final = 10
 
 
 def make(data_dir: Path, seq: int, expected_digest: str) -> FromFollower:
@@ -58,7 +57,10 @@ class Snapshotter:
 
     def __init__(self, data_dir: Path, seq: int, expected_digest: str) -> None:
         command = [sys.executable, "-m", "exchange.runtime.snapshotter", str(data_dir), str(seq), expected_digest]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        # In a session of its own Ctrl-C does not reach it, not even before it can ignore signals.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        )
         self._give_up_at_s = time.monotonic() + TIMEOUT_S
 
     def fileno(self) -> int:
@@ -86,7 +88,8 @@ def main() -> None:
     parser.add_argument("seq", type=int)
     parser.add_argument("digest")
     arguments = parser.parse_args()
-    os.nice(_NICE)
+    # Who stops the exchange signals all of its processes; the follower ends this one when it must.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.stdout.buffer.write(encode(make(arguments.data, arguments.seq, arguments.digest)))
 
 
