@@ -348,7 +348,8 @@ class Proving:
             self._say(Said(progress=Progress(gate, done, total)))
 
 
-def main() -> None:
+def speak(work: Callable[[Request, Callable[[Said], None]], Outcome]) -> None:
+    """Read a request, do `work`, say what came of it; ends the process with 1 if the journal can't be read."""
     os.nice(_NICE)
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     encode = msgspec.json.Encoder().encode
@@ -358,11 +359,16 @@ def main() -> None:
         sys.stdout.buffer.flush()
 
     try:
-        outcome = Proving(request, say).run()
+        say(Said(outcome=work(request, say)))
     except JournalError as error:
-        print(f"gates: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    say(Said(outcome=outcome))
+    except BrokenPipeError:
+        sys.exit(1)  # the exchange that asked is gone
+
+
+def main() -> None:
+    speak(lambda request, say: Proving(request, say).run())
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""The venue's signing key, where certificates are made."""
+"""The venue's signing key, for the processes that make certificates."""
 
-from base64 import b64decode
 from pathlib import Path
 
 import msgspec
-from nacl.signing import SigningKey
 
 
-class VenueKeyError(ValueError):
-    """The venue's key can't be read, or is not the one in force."""
+class VenueKeyError(Exception):
+    """The venue's key in force is not among its key files."""
 
 
 class _KeyFile(msgspec.Struct, frozen=True, rename="camel"):
@@ -16,28 +14,17 @@ class _KeyFile(msgspec.Struct, frozen=True, rename="camel"):
     api_secret: str
 
 
-def read_signing_key(path: Path) -> SigningKey:
-    """Raises VenueKeyError."""
-    try:
-        return SigningKey(b64decode(_read(path).api_secret))
-    except ValueError as error:
-        raise VenueKeyError(f"{path.name} is no key file: {error}") from error
-
-
-def key_file_of(keys_dir: Path, public_key: str) -> Path:
-    """The file of the venue's key with this public key: after a rotation there are several.
+def seed_of(keys_dir: Path, public_key: str) -> str:
+    """The seed (base64) that belongs to a public key: after a rotation there are several `venue*.json`.
 
     Raises:
-        VenueKeyError: none has it.
+        VenueKeyError
     """
     for path in sorted(keys_dir.glob("venue*.json")):
-        if _read(path).api_key == public_key:
-            return path
-    raise VenueKeyError(f"no file in {keys_dir.name} holds the venue's key {public_key}")
-
-
-def _read(path: Path) -> _KeyFile:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_KeyFile)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise VenueKeyError(f"{path.name}: {error}") from error
+        try:
+            key = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise VenueKeyError(f"{path.name}: {error}") from error
+        if key.api_key == public_key:
+            return key.api_secret
+    raise VenueKeyError(f"no file in {keys_dir.name} holds the venue's key in force, {public_key}")
