@@ -31,6 +31,7 @@ class Exit(IntEnum):
     REFUSED = 11
     UNREACHABLE = 12
     BACKUP_FAILED = 13
+    DECIDES_OTHERWISE = 14
 
 
 MEANING = {
@@ -48,6 +49,7 @@ MEANING = {
     Exit.REFUSED: "the exchange refused the request",
     Exit.UNREACHABLE: "no exchange answers at that address",
     Exit.BACKUP_FAILED: "a backup is not whole, or the folder it is to go into is not empty",
+    Exit.DECIDES_OTHERWISE: "this build would decide recorded commands otherwise than they were decided",
 }
 
 

@@ -5,14 +5,18 @@ It reveals of others nothing but hashes.
 """
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from exchange.core import State
 from exchange.maintenance import certificates, merkle
 from exchange.maintenance.certificates import CertificateError
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, seq_of
 from exchange.values.maintenance import Certificate, CertificateId, CertificateKind, VenueKey, WindowId
+
+#: Of the document; the verifier reads one format.
+FORMAT: Final = 1
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,3 +69,22 @@ def window_certificates(state: State, window: WindowId) -> tuple[CertificateId |
         if certificate.window == window:
             found[certificate.kind] = certificate_id
     return found.get(CertificateKind.CLOSING), found.get(CertificateKind.OPENING)
+
+
+def prove(
+    data_dir: Path, state: State, account: AccountId, window: WindowId, signatures: dict[CertificateId, str]
+) -> Proof:
+    """The proof of one account over one window; `signatures` are those the certificates were recorded with.
+
+    Raises:
+        CertificateError: what is kept beside a certificate is missing or damaged, or the account had no statement then.
+    """
+    parts = [
+        None
+        if certificate_id is None
+        else part(
+            data_dir, state.certificates[certificate_id], signatures[certificate_id], seq_of(certificate_id), account
+        )
+        for certificate_id in window_certificates(state, window)
+    ]
+    return Proof(FORMAT, account, window, state.venue_keys, *parts)

@@ -1,0 +1,139 @@
+"""A data folder as an exchange leaves it: real journal, witness, snapshots, read models, from a venue in memory."""
+
+from base64 import b64encode
+from pathlib import Path
+
+import msgspec
+from nacl.signing import SigningKey
+
+from exchange.core import State, fold
+from exchange.core.digest import digest
+from exchange.journal import snapshots
+from exchange.journal.layout import witness_path
+from exchange.journal.store import open_writing
+from exchange.journal.witness import Witness
+from exchange.maintenance import certificates
+from exchange.maintenance.gates import Outcome, Proving, Request
+from exchange.maintenance.history import Histories
+from exchange.runtime.build import build_id
+from exchange.runtime.read_models import FILE_NAME, ReadModelWriter, Rows
+from exchange.values import commands as c
+from exchange.values.enums import Mode
+from exchange.values.events import CertificateIssued
+from exchange.values.ids import AccountId
+from exchange.values.maintenance import CertificateId, CertificateKind, WindowId
+from exchange.values.record import GENESIS_CHAIN, Record, encode, link
+from tests import maintenance as m
+from tests.properties.flow import START, command, random_choices
+from tests.venue import ADMIN, Venue
+
+KEY = SigningKey(bytes(range(32)))
+SEED = b64encode(bytes(KEY)).decode()
+
+
+class Books:
+    """An open venue with four accounts and a random past; `write` puts it on disk."""
+
+    def __init__(self, data_dir: Path, trades: int = 300, build: str | None = None) -> None:
+        data_dir.mkdir(exist_ok=True)
+        self.data_dir = data_dir
+        self.venue = Venue()
+        venue = self.venue
+        venue.expect(c.RotateVenueKey(ADMIN, b64encode(bytes(KEY.verify_key)).decode(), False, "test"))
+        self.second = m.second_approver(venue)
+        venue.expect(c.StartProcess(build_id() if build is None else build, True))
+        venue.open()
+        self.accounts: list[AccountId] = [venue.account(START) for _ in range(4)]
+        for choice in random_choices(5, trades):
+            if choice[0] != 13:
+                venue.do(command(venue, self.accounts, choice))
+
+    def close(self) -> WindowId:
+        """Begin a window and issue its closing certificate, as the exchange does; returns the window."""
+        window = m.plan(self.venue)
+        m.begin(self.venue, window)
+        self.certify_closing(window)
+        return window
+
+    def certify_closing(self, window: WindowId) -> CertificateId:
+        venue = self.venue
+        state, histories, chain = self.read_back()
+        made = certificates.body(state, histories)
+        signed = certificates.certify(
+            CertificateKind.CLOSING,
+            state,
+            made,
+            chain=chain,
+            time_us=venue.time_us,
+            window=window,
+            markets=venue.state.windows[window].plan.markets,
+            key=KEY,
+        )
+        certificates.keep(self.data_dir, signed, made)
+        [issued] = venue.expect(c.Certify(signed.certificate, signed.signature))
+        assert isinstance(issued, CertificateIssued)
+        return issued.certificate_id
+
+    def read_back(self) -> tuple[State, Histories, bytes]:
+        """State, histories and chain after the last record."""
+        state, histories, chain = State(), Histories(), GENESIS_CHAIN
+        for record in self.venue.records:
+            histories.see(state, record)
+            fold(state, record)
+            chain = link(chain, encode(record))
+        return state, histories, chain
+
+    def signatures(self) -> dict[CertificateId, str]:
+        """Of every certificate on record."""
+        events = (event for record in self.venue.records for event in record.events)
+        return {e.certificate_id: e.signature for e in events if isinstance(e, CertificateIssued)}
+
+    def write(self) -> None:
+        """Journal, witness and read models."""
+        write_records(self.data_dir, self.venue.records)
+
+    def snapshot(self) -> None:
+        state, _, chain = self.read_back()
+        snapshots.write(self.data_dir, state, chain)
+
+    def prove(self, window: WindowId = m.NO_WINDOW, live: bool = True) -> Outcome:
+        """Run the gates on what is on disk."""
+        request = Request(
+            data=str(self.data_dir),
+            seed=SEED,
+            time_us=self.venue.time_us,
+            window=window,
+            live_seq=self.venue.state.seq if live else 0,
+            live_digest=digest(self.venue.state) if live else "",
+        )
+        return Proving(request, lambda said: None).run()
+
+    def report(self, outcome: Outcome) -> str:
+        return (self.data_dir / "reports" / f"{outcome.report}.md").read_text()
+
+    def shut(self) -> None:
+        """OFFLINE by hand, without a window."""
+        self.venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "test"))
+
+
+def write_records(data_dir: Path, records: list[Record]) -> None:
+    journal = open_writing(data_dir)
+    witness = Witness(witness_path(data_dir))
+    witness.begin(journal.genesis, journal.last_seq, journal.last_chain)
+    bodies = [encode(record) for record in records]
+    journal.append(1, bodies)
+    witness.write(journal.genesis, journal.last_seq, journal.last_chain)
+    witness.sync()
+    state, rows = State(), Rows()
+    for record in records:
+        rows.add(state, record)
+        fold(state, record)
+    models = ReadModelWriter(data_dir / FILE_NAME)
+    models.write(rows, state.seq, state.time_us, journal.last_chain)
+    models.close()
+    journal.close()
+
+
+def as_json(value: object) -> object:
+    """What a client gets to see of a struct."""
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -1,0 +1,213 @@
+"""The gates on real journals: what passes, and what each of them catches, by account and amount."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exchange.core import dispatch, evolve_orders
+from exchange.core.digest import digest
+from exchange.core.state import State
+from exchange.journal import snapshots
+from exchange.maintenance import certificates
+from exchange.maintenance.gates import Outcome
+from exchange.rules import fees
+from exchange.rules.gates import GATES
+from exchange.rules.versions import BAND_BY_SIDE
+from exchange.runtime.read_models import FILE_NAME
+from exchange.values import commands as c
+from exchange.values.enums import Side
+from exchange.values.events import Traded
+from exchange.values.maintenance import CertificateKind, Gate
+from tests import maintenance as m
+from tests.proofs.books import Books
+from tests.venue import ADMIN
+
+
+def failed(outcome: Outcome) -> list[Gate]:
+    return [result.gate for result in outcome.results if not result.passed]
+
+
+def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.snapshot()
+    books.venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+    books.write()
+    outcome = books.prove(window)
+    assert outcome.passed, books.report(outcome)
+    assert [result.gate for result in outcome.results] == list(GATES)
+    assert outcome.signed is not None
+    certificate = outcome.signed.certificate
+    assert certificate.kind is CertificateKind.OPENING
+    books.venue.expect(c.Certify(certificate, outcome.signed.signature))
+    m.approve(books.venue, max(books.venue.state.certificates), ADMIN, books.second)
+    m.open_window(books.venue, window)
+
+
+def test_the_next_run_begins_at_the_checkpoint_the_last_one_signed(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.shut()
+    books.write()
+    assert books.prove().passed
+    again = books.prove()
+    assert again.passed
+    assert f"from checkpoint {books.venue.state.seq}" in again.results[0].evidence
+
+
+def test_a_start_without_a_window_is_held_against_the_snapshots_of_earlier_processes(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.snapshot()
+    books.shut()
+    books.write()
+    outcome = books.prove()
+    assert outcome.passed, books.report(outcome)
+    assert "agrees with 1 snapshots" in outcome.results[1].evidence
+
+
+def test_a_build_that_folds_otherwise_is_caught_with_account_and_amount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    real = evolve_orders.traded
+    first = next(e for record in books.venue.records for e in record.events if isinstance(e, Traded))
+
+    def wrong(state: State, event: Traded) -> None:
+        real(state, event)
+        if event == first:
+            state.accounts[event.taker_account].balances["SOL"].available_atoms += 891
+            state.accounts[event.maker_account].balances["SOL"].available_atoms -= 891
+
+    monkeypatch.setitem(dispatch._EVOLVE, Traded, wrong)
+    outcome = books.prove(window)
+    assert not outcome.passed
+    assert Gate.STATEMENTS in failed(outcome)
+    assert Gate.FOLDS in failed(outcome)
+    report = books.report(outcome)
+    assert f"account {first.taker_account}: SOL available" in report
+    assert "(+891)" in report
+    assert f"account {first.maker_account}: SOL available" in report
+    assert "(-891)" in report
+    assert outcome.signed is None
+
+
+def test_a_build_that_decides_otherwise_is_caught_by_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    monkeypatch.setattr("exchange.core.matching.trading_fee", lambda atoms, ppm: fees.trading_fee(atoms, ppm) + 1)
+    outcome = books.prove(window)
+    assert failed(outcome) == [Gate.REHEARSAL]
+    assert "would be decided otherwise" in outcome.reason
+    assert "atoms on record" in books.report(outcome)
+
+
+def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    monkeypatch.setattr("exchange.maintenance.gates.MIN_FREE_DISK_BYTES", 2**60)
+    outcome = books.prove(window)
+    assert failed(outcome) == [Gate.FLOORS]
+    waived = Books(tmp_path / "waived")
+    window = waived.close()
+    waived.venue.expect(c.ReportGates(window, outcome.results, outcome.reason, outcome.report))
+    for admin in (ADMIN, waived.second):
+        waived.venue.expect(c.WaiveGate(admin, window, Gate.FLOORS, "a small test machine"))
+    waived.write()
+    outcome = waived.prove(window)
+    assert outcome.passed
+    assert outcome.signed is not None
+    [result] = [result for result in outcome.signed.certificate.gates if result.gate is Gate.FLOORS]
+    assert not result.passed
+    assert result.waived_by == (ADMIN, waived.second)
+    waived.venue.expect(c.Certify(outcome.signed.certificate, outcome.signed.signature))
+
+
+@pytest.mark.parametrize("table", ["orders", "fills", "ledger"])
+def test_deleted_history_is_caught_by_account(tmp_path: Path, table: str) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    account = books.accounts[1]
+    with sqlite3.connect(tmp_path / FILE_NAME) as models:
+        key = "order_id" if table == "orders" else "seq"
+        models.execute(
+            f"DELETE FROM {table} WHERE account = ? AND {key} = (SELECT max({key}) FROM {table} WHERE account = ?)",
+            (account, account),
+        )
+    models.close()
+    outcome = books.prove(window)
+    assert failed(outcome) == [Gate.HISTORY]
+    assert f"account {account}: " in books.report(outcome)
+
+
+def test_a_changed_row_of_history_is_caught(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.shut()
+    books.write()
+    with sqlite3.connect(tmp_path / FILE_NAME) as models:
+        models.execute("UPDATE ledger SET atoms = atoms + 1 WHERE account = ?", (books.accounts[0],))
+    models.close()
+    assert failed(books.prove()) == [Gate.HISTORY]
+
+
+def test_a_swapped_snapshot_is_caught(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    state, _, chain = books.read_back()
+    hurt = state.accounts[books.accounts[2]]
+    hurt.balances["USDC"].available_atoms += 80_000
+    state.accounts[books.accounts[3]].balances["USDC"].available_atoms -= 80_000
+    snapshots.write(tmp_path, state, chain)
+    books.shut()
+    books.write()
+    outcome = books.prove()
+    assert failed(outcome) == [Gate.FOLDS]
+    assert f"account {books.accounts[2]} USDC available" in books.report(outcome)
+
+
+def test_a_running_state_that_is_not_what_its_records_say_is_caught(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.shut()
+    books.write()
+    books.venue.state.accounts[books.accounts[0]].balances["SOL"].available_atoms += 1
+    assert failed(books.prove()) == [Gate.FOLDS]
+
+
+def test_closing_statements_that_were_altered_on_disk_are_not_believed(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    [kept] = (tmp_path / certificates.FOLDER).glob("closing-*")
+    statements = (kept / "statements.jsonl").read_bytes()
+    (kept / "statements.jsonl").write_bytes(statements.replace(b'"tier":0', b'"tier":1', 1))
+    outcome = books.prove(window)
+    assert not outcome.passed
+    assert Gate.STATEMENTS in failed(outcome)
+
+
+def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_path: Path) -> None:
+    """Old history before and after activation, and an old build's view of a history it never activated."""
+    books = Books(tmp_path)
+    books.venue.expect(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"))
+    deep = books.venue.limit(books.accounts[0], Side.BID, 5_000, 1)
+    books.venue.expect(deep)
+    books.shut()
+    books.write()
+    outcome = books.prove()
+    assert outcome.passed, books.report(outcome)
+
+
+def test_the_report_is_there_for_people_and_for_programs(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.shut()
+    books.write()
+    outcome = books.prove()
+    report = msgspec.json.decode((tmp_path / "reports" / f"{outcome.report}.json").read_bytes())
+    assert [finding["gate"] for finding in report["findings"]] == list(GATES)
+    assert digest(books.venue.state) == digest(books.read_back()[0])

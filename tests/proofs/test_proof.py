@@ -1,0 +1,165 @@
+"""A user's proof, checked by the stand-alone verifier; and every way to alter it, found."""
+
+import copy
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+
+from clients.python import verify_proof
+from clients.python.verify_proof import BadProof, verify
+from exchange.maintenance import proofs
+from exchange.values import commands as c
+from exchange.values.maintenance import WindowId
+from tests import maintenance as m
+from tests.proofs.books import KEY, Books, as_json
+from tests.venue import ADMIN, public_key
+
+Json = dict[str, Any]
+
+
+def certified(tmp_path: Path, opening: bool = True) -> tuple[Books, WindowId]:
+    books = Books(tmp_path)
+    window = books.close()
+    if opening:
+        books.venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+        books.write()
+        outcome = books.prove(window)
+        assert outcome.signed is not None
+        books.venue.expect(c.Certify(outcome.signed.certificate, outcome.signed.signature))
+    return books, window
+
+
+def proof_of(books: Books, window: WindowId) -> Json:
+    proof = proofs.prove(books.data_dir, books.venue.state, books.accounts[0], window, books.signatures())
+    document = as_json(proof)
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.fixture(scope="module")
+def proof(tmp_path_factory: pytest.TempPathFactory) -> Json:
+    return proof_of(*certified(tmp_path_factory.mktemp("books")))
+
+
+def test_an_honest_proof_holds_and_says_what_changed(proof: Json) -> None:
+    lines = "\n".join(verify(proof, b64encode(bytes(KEY.verify_key)).decode()))
+    assert "(+5)" in lines
+    assert "Gate statements: passed" in lines
+
+
+def test_a_proof_of_a_shut_venue_has_no_opening_yet(tmp_path: Path) -> None:
+    lines = verify(proof_of(*certified(tmp_path, opening=False)))
+    assert "not been certified for opening yet" in lines[-1]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every single value in the document."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*path, index))
+    else:
+        yield path
+
+
+def altered(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        return value[:-1] + ("x" if value[-1:] != "x" else "y") if value else "x"
+    return 1
+
+
+def test_every_altered_value_is_found(proof: Json) -> None:
+    checked = 0
+    for path in places(proof):
+        if path[0] == "venue_keys":
+            continue
+        forged = copy.deepcopy(proof)
+        inner: Any = forged
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = altered(inner[path[-1]])
+        if path[-1] == "recorded_seq" and path[0] == "opening":
+            continue  # says only when a certificate that is signed was recorded
+        with pytest.raises(BadProof):
+            verify(forged)
+        checked += 1
+    assert checked > 60
+
+
+def test_every_character_of_a_statement_counts(proof: Json) -> None:
+    statement = proof["closing"]["statement"]
+    for at in range(0, len(statement), 7):
+        forged = copy.deepcopy(proof)
+        forged["closing"]["statement"] = statement[:at] + chr(ord(statement[at]) ^ 1) + statement[at + 1 :]
+        with pytest.raises(BadProof):
+            verify(forged)
+
+
+def test_another_key_signs_nothing(proof: Json) -> None:
+    other = SigningKey(bytes(32))
+    forged = copy.deepcopy(proof)
+    certificate = forged["closing"]["certificate"]
+    certificate["public_key"] = b64encode(bytes(other.verify_key)).decode()
+    text = json.dumps(certificate, separators=(",", ":")).encode()
+    forged["closing"]["signature"] = b64encode(other.sign(text).signature).decode()
+    with pytest.raises(BadProof, match="never the venue's"):
+        verify(forged)
+    # A liar who also replaces the list of keys is found by who knows the venue's key.
+    forged["venue_keys"] = [{"public_key": certificate["public_key"], "since_seq": 0, "until_seq": 0, "revoked": False}]
+    with pytest.raises(BadProof, match="the key you know"):
+        verify(forged, b64encode(bytes(KEY.verify_key)).decode())
+
+
+def test_a_rotated_key_still_proves_what_it_signed_and_a_revoked_one_does_not(tmp_path: Path) -> None:
+    for revoke in (False, True):
+        books, window = certified(tmp_path / str(revoke))
+        books.venue.expect(c.RotateVenueKey(ADMIN, public_key(900), revoke, "test"))
+        document = proof_of(books, window)
+        if revoke:
+            with pytest.raises(BadProof, match="revoked"):
+                verify(document)
+        else:
+            verify(document)
+
+
+@pytest.mark.parametrize("document", [{}, {"format": 1}, {"format": 2}, {"format": 1, "closing": 3, "opening": None}])
+def test_nonsense_is_refused(document: Json) -> None:
+    with pytest.raises(BadProof):
+        verify(document)
+
+
+def test_the_file_runs_alone(proof: Json, tmp_path: Path) -> None:
+    """Copied elsewhere, with nothing of ours on the path."""
+    alone = tmp_path / "verify_proof.py"
+    alone.write_bytes(Path(verify_proof.__file__).read_bytes())
+    (tmp_path / "proof.json").write_text(json.dumps(proof))
+    command = [sys.executable, "-I", str(alone), str(tmp_path / "proof.json")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("PROVED: the venue signed for these statements.\n")
+    proof = copy.deepcopy(proof)
+    proof["closing"]["certificate"]["as_of_seq"] += 1
+    (tmp_path / "proof.json").write_text(json.dumps(proof))
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "NOT PROVED" in done.stderr
+
+
+def test_a_window_without_certificates_has_nothing_to_prove(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    window = m.plan(books.venue)
+    with pytest.raises(BadProof, match="no closing certificate"):
+        verify(proof_of(books, window))
