@@ -56,7 +56,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--accounts", type=Path, required=True, help="JSON list of name, apiKey, apiSecret")
     parser.add_argument("--seed", type=int, default=1, help="for the same prices and orders again")
     parser.add_argument("--rate", type=float, default=1.0, help="orders per second of the flow on each market")
-    parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
+    parser.add_argument("--parent", type=int, metavar="PID", help="stop when this process, which started us, ends")
     return parser.parse_args(argv)
 
 
@@ -117,12 +117,11 @@ async def summarise(bots: Sequence[MarketMaker | Flow], stop: asyncio.Event) -> 
         _log.info("bots", **{bot.name.replace(" ", "_"): dict(bot.counts) for bot in bots})
 
 
-async def watch_parent(stop: asyncio.Event) -> None:
-    parent = os.getppid()
-    while not stop.is_set():
+async def watch_parent(parent: int, stop: asyncio.Event) -> None:
+    """Stop once `parent` is no more; it may be gone before we get here."""
+    while os.getppid() == parent:
         await pause(PARENT_CHECK_S, stop)
-        if os.getppid() != parent:
-            stop.set()
+    stop.set()
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -130,7 +129,7 @@ async def main(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    watcher = asyncio.create_task(watch_parent(stop)) if options.with_parent else None
+    watcher = asyncio.create_task(watch_parent(options.parent, stop)) if options.parent else None
     try:
         await trade(options, stop)
     except Stopped:

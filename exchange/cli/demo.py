@@ -5,6 +5,7 @@ send; every later start goes on with what is there.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -140,8 +141,8 @@ async def company(settings: Settings, bots: bool, venue: Venue) -> AsyncIterator
 
 
 async def _start_bots(settings: Settings) -> asyncio.subprocess.Process:
-    arguments = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
+    options = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
     # A session of its own: Ctrl-C reaches us alone, and we stop the bots while the exchange still answers.
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "clients.bots", *arguments, "--with-parent", start_new_session=True
+        sys.executable, "-m", "clients.bots", *options, "--parent", str(os.getpid()), start_new_session=True
     )

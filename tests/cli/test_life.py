@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clients.python import ExchangeClient, Keypair, limit
@@ -50,10 +51,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def gone(pids: list[int], within_s: float = 10) -> bool:
-    deadline = time.monotonic() + within_s
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    return eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), within_s)
 
 
 async def test_a_stop_and_a_start_go_on_where_it_was(fresh_server: ServerMaker) -> None:
@@ -110,6 +108,48 @@ def test_an_exchange_that_runs_keeps_a_second_one_out(fresh_server: ServerMaker)
     second = serve(load(data=server.data, http_port=free_port(), ws_port=free_port()))
     assert second.returncode == Exit.DATA_LOCKED, second.stderr
     assert server.answers()
+
+
+def test_without_its_writer_the_exchange_ends_and_says_why(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    assert server.process is not None
+    (writer,) = [child for child in children_of(server.process.pid) if "journal.writer" in command_of(child)]
+    os.kill(writer, signal.SIGKILL)
+    assert server.process.wait(20) == Exit.JOURNAL_FAILED
+    assert "journal" in server.log_tail()
+    server.start()
+
+
+def test_bots_make_the_books_move_and_end_with_the_exchange(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", bots=True)
+    server.start()
+    assert server.process is not None
+    (bots,) = [child for child in children_of(server.process.pid) if "clients.bots" in command_of(child)]
+    for symbol in ("SOL_USDC", "BTC_USDC", "ETH_USDC"):
+        assert eventually(lambda symbol=symbol: trades_of(server, symbol)), server.log_tail()  # type: ignore[misc]
+    assert server.stop(signal.SIGINT) == Exit.OK
+    assert gone([bots], within_s=1)
+    server.start()
+    (bots,) = [child for child in children_of(server.process.pid) if "clients.bots" in command_of(child)]
+    server.kill()
+    assert gone([bots])
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def trades_of(server: Server, symbol: str) -> int:
+    return len(httpx.get(f"{server.http_url}/api/v1/trades", params={"symbol": symbol}).json())
+
+
+def eventually(check: Callable[[], object], within_s: float = 30) -> bool:
+    deadline = time.monotonic() + within_s
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 @pytest.fixture(params=["http_port", "ws_port"])

@@ -105,20 +105,19 @@ async def resting(server: Server) -> list[Order]:
 
 async def test_bots_end_with_the_process_that_started_them(server: Server) -> None:
     starter = (
-        "import subprocess, sys; "
-        "print(subprocess.Popen([sys.executable, '-m', 'clients.bots', *sys.argv[1:]]).pid, flush=True); "
+        "import os, subprocess, sys; "
+        "bots = [sys.executable, '-m', 'clients.bots', '--parent', str(os.getpid()), *sys.argv[1:]]; "
+        "print(subprocess.Popen(bots).pid, flush=True); "
         "sys.stdin.read()"
     )
-    options = ["--http", server.http_url, "--ws", server.ws_url, "--with-parent"]
+    options = ["--http", server.http_url, "--ws", server.ws_url]
     options += ["--accounts", str(server.data / "demo-accounts.json")]
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", starter, *options), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert parent.stdout is not None
     pid = int(await parent.stdout.readline())
-    await asyncio.sleep(1)
     parent.kill()
-    await parent.wait()
     await until(lambda: not alive(pid), WITHIN_S)
 
 
