@@ -1,8 +1,7 @@
 """The trading half of a session: requests of one signed-in key become commands, outcomes become answers.
 
 Every request is answered once. Those that wait for their answer are counted and limited. A session
-that armed cancel-on-disconnect has its orders cancelled when it ends, after what it still had in
-flight has landed: an order sent in its last moment would otherwise rest with nobody there.
+that armed cancel-on-disconnect has its orders cancelled when it ends.
 """
 
 import asyncio
@@ -28,7 +27,6 @@ from exchange.gateway.wire.orders import (
 from exchange.gateway.wire.session_frames import RequestId
 from exchange.values.commands import AnyCommand, CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
 from exchange.values.enums import CancelReason, Scope
-from exchange.values.events import CancelOnDisconnectSet
 from exchange.values.ids import OrderId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import MarketSpec
@@ -39,16 +37,12 @@ _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 
 _log: Final = structlog.get_logger(__name__)
 
-#: A cancel-on-disconnect that met a full inbox is tried again this much later.
-RETRY_S: Final = 0.5
-
 
 class Trading:
     """What a session does for its key. `send` takes the bytes of one answer."""
 
     __slots__ = (
         "_armed",
-        "_ended",
         "_exchange",
         "_in_flight",
         "_max_in_flight",
@@ -68,7 +62,6 @@ class Trading:
         self._send = send
         self._in_flight = 0
         self._armed = False
-        self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refuse(self, request: frames.Request) -> Refusal | None:
@@ -80,10 +73,10 @@ class Trading:
         return too_many(wait_s) if wait_s else None
 
     def end(self) -> None:
-        """The connection is gone."""
-        self._ended = True
-        if not self._in_flight:
-            self._cancel_orders()
+        """The connection is gone. The exchange cancels after all that this session has sent, until no order is left."""
+        if self._armed:
+            command = CancelForAccount(self.key.account, CancelReason.DISCONNECT, self._session)
+            self._exchange.submit((command,), _ignore)
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -180,10 +173,9 @@ class Trading:
         self._submit((command,), partial(self._switched, request.id, request.params))
 
     def cancel_on_disconnect(self, request: frames.CancelOnDisconnect) -> None:
-        armed = request.params.armed
-        # Armed from the moment it was asked for: the session may end before the answer is there.
-        self._armed = self._armed or armed
-        command = SetCancelOnDisconnect(self.key.account, self.key.key_id, self._session, armed)
+        # Armed from the moment it is asked for: the session may end before the answer is there.
+        self._armed = self._armed or request.params.armed
+        command = SetCancelOnDisconnect(self.key.account, self.key.key_id, self._session, request.params.armed)
         self._submit((command,), partial(self._armed_is, request))
 
     def _armed_is(self, request: frames.CancelOnDisconnect, outcomes: list[Outcome]) -> None:
@@ -199,20 +191,6 @@ class Trading:
         else:
             self._refuse(request_id, refusal)
 
-    def _cancel_orders(self) -> None:
-        """Until the exchange says that the switch has done its work, or that it isn't armed."""
-        if self._armed:
-            command = CancelForAccount(self.key.account, CancelReason.DISCONNECT, self._session)
-            self._exchange.submit((command,), self._orders_cancelled)
-
-    def _orders_cancelled(self, outcomes: list[Outcome]) -> None:
-        outcome = outcomes[0]
-        if outcome.refusal is not None:
-            if outcome.refusal.code is Code.TOO_MANY_REQUESTS:
-                asyncio.get_running_loop().call_later(RETRY_S, self._cancel_orders)
-        elif not any(isinstance(event, CancelOnDisconnectSet) for event in outcome.events):
-            self._cancel_orders()
-
     # --- what they share ------------------------------------------------------------------------------
 
     def _submit(self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None]) -> None:
@@ -221,8 +199,10 @@ class Trading:
 
     def _landed(self) -> None:
         self._in_flight -= 1
-        if self._ended and not self._in_flight:
-            self._cancel_orders()
 
     def _refuse(self, request_id: RequestId, refusal: Refusal) -> None:
         self._send(frames.failure(request_id, refusal))
+
+
+def _ignore(outcomes: list[Outcome]) -> None:
+    """Nobody is there to be told."""

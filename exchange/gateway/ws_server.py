@@ -178,11 +178,8 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """uvicorn hands over the upgrade request this way; what follows, the transport brings by `get_buffer`."""
-        transport = self.transport.underlying_transport
-        transport.pause_reading()
-        asyncio.get_running_loop().call_soon(_resume, transport)
-        while data and not transport.is_closing():
+        """uvicorn hands over the upgrade request this way; the transport brings what follows by `get_buffer`."""
+        while data and not self.transport.underlying_transport.is_closing():
             buffer = self.get_buffer(len(data))
             size = min(len(buffer), len(data))
             buffer[:size] = data[:size]
@@ -191,12 +188,6 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
 
     def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
         return self._server.accept(request, self._address)
-
-
-def _resume(transport: asyncio.Transport) -> None:
-    """The transport reads into its protocol's buffers only from its next start of reading on."""
-    if not transport.is_closing():
-        transport.resume_reading()
 
 
 def _refusal(

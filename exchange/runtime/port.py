@@ -14,6 +14,8 @@ import msgspec
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.maintenance import WindowId
+from exchange.values.maintenance_views import CertificatesView, MaintenanceView
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
 from exchange.values.views import (
@@ -98,6 +100,8 @@ class Exchange(Protocol):
         `reply` is called exactly once, on the event loop, with one outcome per command, when all of
         their records are durable; or at once with refusals (TOO_MANY_REQUESTS: the inbox is full;
         MAINTENANCE: the process is stopping). All commands of a batch are for one market or for none.
+        A `CancelForAccount` always finds room, runs after all that waits of its account for any market, and
+        goes on until no order is left.
         """
 
     async def execute(self, command: AnyCommand) -> Outcome:
@@ -140,6 +144,20 @@ class Exchange(Protocol):
         """The largest order that funds and filters would let through now; without a price, a market order."""
 
     async def depth(self, market: str, limit: int) -> DepthView: ...
+
+    # --- maintenance ---
+
+    def maintenance(self) -> MaintenanceView:
+        """Windows and openings, to come, under way and past, with how far the gates are."""
+
+    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+        """Have the gates run for a window under way, or (0) for the venue as it stands; what they find is recorded."""
+
+    async def certificates(self, limit: int) -> CertificatesView:
+        """The newest certificates on record."""
+
+    async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:
+        """What proves the account's statements at a window (None: the newest certified), as a JSON document."""
 
     # --- history (read models) ---
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ws_limits import WsLimits
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
+from exchange.runtime import inbox
 from exchange.values.commands import SetMode
 from exchange.values.enums import CancelReason, Mode, Scope
 from exchange.values.events import OrderDone
@@ -237,6 +238,15 @@ async def test_orders_sent_in_the_last_moment_go_too(client: Client, venue: Live
     client.session.close()
     await client.settle()
     assert len(cancelled(venue)) == 4
+    assert not venue.core.state.orders
+
+
+async def test_a_full_inbox_keeps_no_orders(client: Client, venue: LiveVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    await client.call("session.cancelOnDisconnect", {"armed": True})
+    await client.call("order.place", ORDER)
+    monkeypatch.setattr(inbox, "MAX_INBOX_COMMANDS", 0)
+    client.session.close()
+    await client.settle()
     assert not venue.core.state.orders
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import structlog.testing
 import uvicorn
 import uvloop
 import websockets
@@ -454,7 +455,9 @@ async def test_a_bug_of_ours_ends_one_session_and_no_other(running: Running, mon
     async with websockets.connect(running.url) as other, websockets.connect(running.url) as client:
         with monkeypatch.context() as patched:
             patched.setattr(Session, "receive", broken)
-            await client.send("{}")
-            await client.wait_closed()
+            with structlog.testing.capture_logs() as logged:
+                await client.send("{}")
+                await client.wait_closed()
             assert client.close_code == 1011
+            assert [entry["event"] for entry in logged] == ["session_failed"]
         assert (await ask(other, running.login(running.venue.trader())))["status"] == 200
