@@ -119,7 +119,7 @@ async def summarise(bots: Sequence[MarketMaker | Flow], stop: asyncio.Event) -> 
 
 async def watch_parent(parent: int, stop: asyncio.Event) -> None:
     """Stop once `parent` is no more; it may be gone before we get here."""
-    while os.getppid() == parent:
+    while os.getppid() == parent and not stop.is_set():
         await pause(PARENT_CHECK_S, stop)
     stop.set()
 
