@@ -58,7 +58,11 @@ class Reply:
 
 
 class HttpVenue:
-    """The application and those who use it: `ann` and `bob` trade, `reader` may only read, `founder` is an admin."""
+    """The application and those who use it.
+
+    `ann` and `bob` trade; `reader` may only read for ann, `blind` only trade; `founder` is an admin of all roles,
+    `auditor` one who only looks.
+    """
 
     def __init__(self, life: Life, clock: HandClock, limits: GatewayLimits) -> None:
         self.life = life
@@ -66,7 +70,8 @@ class HttpVenue:
         self.admission = Admission(limits)
         self.app = create_app(life.venue, Authenticator(life.venue), self.admission, lambda: b"metric 1\n")
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://venue")
-        self.ann, self.bob, self.reader, self.founder, self.auditor = (Signer(number) for number in range(1, 6))
+        signers = [Signer(number) for number in range(1, 7)]
+        self.ann, self.bob, self.reader, self.founder, self.auditor, self.blind = signers
 
     @property
     def digest(self) -> str:
@@ -127,11 +132,12 @@ async def http_venue(data_dir: Path, limits: GatewayLimits | None = None) -> Asy
     """A new venue in mode FULL; each trader has a million of either asset."""
     founded = core.Venue()
     ann, bob = founded.account({}), founded.account({})
-    made = [Signer(number).public_key for number in range(1, 6)]
+    made = [Signer(number).public_key for number in range(1, 7)]
     keys: Iterable[tuple[str, AccountId, tuple[Scope, ...]]] = (
         (made[0], ann, (Scope.READ, Scope.TRADE)),
         (made[1], bob, (Scope.READ, Scope.TRADE)),
         (made[2], ann, (Scope.READ,)),
+        (made[5], ann, (Scope.TRADE,)),
     )
     for public_key, account, scopes in keys:
         founded.expect(AddKey(core.ADMIN, account, public_key, scopes))

@@ -134,6 +134,14 @@ def test_a_value_that_could_be_two_fields_is_refused_unless_encoded() -> None:
     assert verifies(signed, sign(signed_text("instruction=x&a=1%26b%3D2")))
 
 
+def test_a_signature_with_words_behind_it_is_none() -> None:
+    """A signature over "words" + text must not pass as one over text."""
+    text = b"instruction=x&timestamp=1&window=1"
+    signature = KEY.sign(b"words" + text).signature
+    assert auth._verified(bytes(KEY.verify_key), signature + b"words", iter([text])) is None
+    assert auth._verified(bytes(KEY.verify_key), KEY.sign(text).signature, iter([text])) == text
+
+
 def test_what_our_own_clients_sign_is_one_of_the_accepted_texts() -> None:
     signed = Signed("x", (fields(b'{"b":"q=1&r","a":null,"c":1.0}'),))
     assert verifies(signed, sign(auth.signing_text(signed, STAMP, "5000")))

@@ -245,6 +245,7 @@ async def test_an_order_belongs_to_its_account(venue: HttpVenue) -> None:
     assert (await venue.ask(venue.bob, "GET", ORDER, query=where)).status == 404
     assert (await venue.ask(venue.bob, "DELETE", ORDER, where)).status == 404
     assert (await venue.ask(venue.reader, "DELETE", ORDER, where)).refusal[:2] == (403, "FORBIDDEN")
+    assert (await venue.ask(venue.blind, "GET", ORDER, query=where)).refusal[:2] == (403, "FORBIDDEN")
     assert (await venue.ask(venue.ann, "GET", ORDERS)).json == [placed.json]
     await cancel_all(venue)
 

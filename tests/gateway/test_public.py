@@ -62,6 +62,7 @@ async def test_listings(quoted: HttpVenue) -> None:
     )
     assert market["filters"]["quantity"] == {"minQuantity": "0.01", "maxQuantity": None, "stepSize": "0.01"}
     assert (await quoted.http.get("/api/v1/markets?marketType=PERP&marketType=SPOT")).json() == [market]
+    assert (await quoted.http.get("/api/v1/markets?marketType=SPOT&marketType=PERP")).json() == [market]
     assert (await quoted.get("/api/v1/markets", marketType="PERP")).json == []
     assert (await quoted.get("/api/v1/markets", marketType="SWAP")).status == 400
     assert [asset["symbol"] for asset in (await quoted.get("/api/v1/assets")).json] == ["SOL", "USDC"]
@@ -119,6 +120,14 @@ async def test_an_unknown_symbol(venue: HttpVenue, path: str) -> None:
     refused = await venue.get(f"/api/v1/{path}", symbol="NO_SUCH", **more)
     assert refused.refusal == (400, "INVALID_CLIENT_REQUEST", "Invalid market symbol")
     assert (await venue.get(f"/api/v1/{path}", **more)).status == 400
+
+
+async def test_nothing_to_report_has_no_body_and_no_length(venue: HttpVenue) -> None:
+    venue.clock.pass_s(8 * 86_400)
+    empty = await venue.get("/api/v1/ticker", symbol=SYMBOL)
+    assert (empty.status, empty.text) == (204, "")
+    assert not {"content-length", "content-type"} & set(empty.headers)
+    assert (await venue.get("/api/v1/tickers")).json == []
 
 
 async def test_ping_and_time_are_text(venue: HttpVenue) -> None:
