@@ -118,9 +118,12 @@ def rows() -> list[Row]:
         found.append(
             Row("core", f"fold from bytes, {name}, {how}", "/s", middle(folds), "our own commands", middle(ours), None)
         )
+    if not compiled():
+        note = "there is no compiled build of the core here; this run is interpreted"
+        found.append(Row("core", "commands, compiled by mypyc", "/s", None, note=note))
     return found
 
 
 if __name__ == "__main__":
     for row in rows():
-        print(f"{row.name}: {row.ours:,.0f} against {row.yardstick_name} {row.yardstick:,.0f}: {row.ratio:.2f}")
+        print(row)

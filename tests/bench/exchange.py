@@ -15,6 +15,7 @@ from exchange.values.events import AccountOpened
 from exchange.values.ids import AdminId
 from tests.bench.frames import client_frame
 from tests.server import Server
+from tests.simulation import family
 
 SYMBOL: Final = "SOL_USDC"
 #: The reference price of the demo's listing.
@@ -33,15 +34,15 @@ WINDOW_MS: Final = 60_000
 
 @contextmanager
 def running(folder: Path, accounts: int) -> Iterator[tuple[Server, list[Keypair]]]:
-    """A server on `folder`, and the keys of its accounts; stopped in order on leaving."""
+    """A server on `folder`, and the keys of its accounts; killed on leaving, as its history is of no use to anybody."""
     server = Server(folder / "data", SETTINGS)
     server.start()
     try:
         yield server, open_accounts(server, accounts)
-        if server.stop() != 0:
-            raise RuntimeError(server.log_tail())
     finally:
-        server.kill()
+        family.kill(server, "all")
+        if not family.gone(server):
+            raise RuntimeError("the exchange outlived its end")
 
 
 def open_accounts(server: Server, count: int) -> list[Keypair]:
