@@ -20,7 +20,7 @@ test: $(VENV)/.dev ## format, lint, types, and every test
 	$(BIN)/pytest
 
 torture: $(VENV)/.dev ## the long form of the fault tests
-	$(BIN)/pytest -m torture
+	$(BIN)/pytest -m torture --timeout 3600
 
 bench: $(VENV)/.bench ## the speed table, beside this machine's yardsticks
 	$(BIN)/python -m tests.bench
