@@ -26,6 +26,7 @@ from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from exchange.journal.errors import JournalError
 from exchange.journal.layout import journal_path
+from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime.clock import ClockBehindJournal
 from exchange.runtime.ending import Reason
 from exchange.runtime.life import Life
@@ -58,7 +59,9 @@ class Signals:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wish: asyncio.Event
         for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+            # Whoever starts us with nohup means it.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: object) -> None:
         self.asked = self.asked or signal.Signals(number).name
@@ -117,12 +120,14 @@ def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | Non
 
 async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None) -> Exit:
     wish = asyncio.create_task(signals.wait())
-    http_socket = _bound(settings.host, settings.http_port)
+    # Both before anything is recorded: a start that can't open its ports has not happened.
+    http_socket = _bound(settings, "http_port")
+    ws_socket = _bound(settings, "ws_port")
     life = await _unless(wish, _start(settings, signals))
     try:
         if prepare is not None:
             await prepare(life.venue)
-        async with _gateway(settings, life.venue, http_socket):
+        async with _gateway(settings, life.venue, http_socket, ws_socket):
             ended = asyncio.create_task(life.ended())
             async with beside(life.venue) if beside is not None else nullcontext():
                 await asyncio.wait((wish, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -160,16 +165,16 @@ async def _start(settings: Settings, signals: Signals) -> Life:
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings, venue: Venue, http_socket: socket.socket) -> AsyncIterator[None]:
+async def _gateway(
+    settings: Settings, venue: Venue, http_socket: socket.socket, ws_socket: socket.socket
+) -> AsyncIterator[None]:
     """Both ports, open."""
     admission = Admission(GatewayLimits(**settings.limits))
     authenticator = Authenticator(venue)
     services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits))
     trading = WsServer(services)
-    try:
-        await trading.listen(settings.host, settings.ws_port)
-    except OSError as error:
-        stop(Exit.PORT_IN_USE, f"port {settings.ws_port}: {error.strerror}", "EXCHANGE_WS_PORT chooses another")
+    ws_socket.close()
+    await trading.listen(settings.host, settings.ws_port)
     http = Server(
         uvicorn.Config(
             create_app(venue, authenticator, admission, lambda: generate_latest(venue.metrics.registry)),
@@ -191,13 +196,13 @@ async def _gateway(settings: Settings, venue: Venue, http_socket: socket.socket)
         await serving
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket that has its port, and refuses connections until somebody listens on it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
+def _bound(settings: Settings, name: str) -> socket.socket:
+    """A socket that has the port of that setting, and refuses connections until somebody listens on it."""
+    port: int = getattr(settings, name)
+    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((host, port))
+        bound.bind((settings.host, port))
     except OSError as error:
-        stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", "EXCHANGE_HTTP_PORT chooses another")
+        stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", f"EXCHANGE_{name.upper()} chooses another")
     return bound

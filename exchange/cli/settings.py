@@ -21,7 +21,7 @@ from exchange.gateway.ws_limits import WsLimits
 #: Read when no file is named and it lies in the current folder.
 DEFAULT_FILE = Path("exchange.toml")
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def _names_of(limits: type[msgspec.Struct]) -> AfterValidator:

@@ -19,6 +19,7 @@ from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings, found
 from exchange.cli.settings import Settings, load
 from exchange.journal.layout import journal_path
+from exchange.journal.store import JournalReader
 from tests.server import Account, Server, free_port
 
 ServerMaker = Callable[..., Server]
@@ -164,6 +165,8 @@ def test_a_port_in_use_is_named(taken: Settings) -> None:
     ended = serve(taken)
     assert ended.returncode == Exit.PORT_IN_USE
     assert "in use" in ended.stderr
+    with JournalReader(taken.data) as journal:
+        assert journal.last()[0] == 1  # no start was recorded
 
 
 def test_without_a_journal_it_says_how_to_found_one(tmp_path: Path) -> None:
