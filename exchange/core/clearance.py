@@ -31,7 +31,7 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
     if found is None:
         return _not_yet(f"{market or 'The venue'} needs an opening certificate of this start before it leaves {before}")
     certificate_id, certificate = found
-    if before is Mode.OFFLINE and certificate.as_of_seq < _trading_seq(state, market):
+    if before is Mode.OFFLINE and certificate.as_of_seq < trading_seq(state, market):
         return _not_yet(
             f"Certificate {certificate_id} is outdated: the books have changed since {certificate.as_of_seq}"
         )
@@ -48,10 +48,10 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
 
 def untouched(state: State, market: str | None) -> bool:
     """Nothing has ever happened in the scope, so there is nothing to prove."""
-    return not (_trading_seq(state, market) or (market is None and state.posted_seq))
+    return not (trading_seq(state, market) or (market is None and state.posted_seq))
 
 
-def _trading_seq(state: State, market: str | None) -> int:
+def trading_seq(state: State, market: str | None) -> int:
     return state.trading_seq if market is None else state.markets[market].trading_seq
 
 

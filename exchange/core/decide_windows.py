@@ -162,7 +162,7 @@ def begin_window(state: State, time_us: int, command: BeginWindow) -> Decision:
         events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, reason))
     # Behind a canary, or in a window of some markets, each market is shut by its own mode; one that was shut
     # before is none of this window's, and stays so.
-    open_before = tuple(m.symbol for m in _scope(state, plan) if m.mode is not Mode.OFFLINE)
+    open_before = tuple(m.symbol for m in scope(state, plan) if m.mode is not Mode.OFFLINE)
     waiting = tuple(symbol for symbol in open_before if plan.canary is not None and symbol != plan.canary)
     for symbol in open_before if plan.markets else waiting:
         events.append(ModeChanged(Mode.OFFLINE, state.markets[symbol].mode, reason, symbol))
@@ -171,7 +171,7 @@ def begin_window(state: State, time_us: int, command: BeginWindow) -> Decision:
     return [*events, WindowBegun(command.window, waiting), WindowStageChanged(command.window, WindowStage.ONGOING)]
 
 
-def _scope(state: State, plan: WindowPlan) -> list[Market]:
+def scope(state: State, plan: WindowPlan) -> list[Market]:
     return [market for market in state.markets.values() if not plan.markets or market.symbol in plan.markets]
 
 
@@ -179,7 +179,7 @@ def cancel_at_close(state: State, time_us: int, command: CancelAtClose) -> Decis
     window = state.windows.get(command.window)
     if window is None or not window.under_way or window.closed:
         return refuse.refused(refuse.NOT_FOUND)
-    markets = _scope(state, window.plan)
+    markets = scope(state, window.plan)
     asked: list[Order] = []
     for order in state.orders.values():
         if (order.cancel_at_close or order.account.settings.cancel_at_close) and order.market in markets:
@@ -284,14 +284,14 @@ def step_window(state: State, time_us: int, command: StepWindow) -> Decision:
         return refuse.precondition("It is not time for POST_ONLY yet")
     if not window.closing_id:
         return refuse.precondition("There is no closing certificate")
-    for target in _targets(window):
-        refusal = clearance(state, target, _mode_of(state, target))
+    for target in targets(window):
+        refusal = clearance(state, target, mode_of(state, target))
         if refusal is not None:
             return refuse.refused(refusal)
     return [*_raise(state, window, Mode.POST_ONLY), *_thaw(state, time_us, window)]
 
 
-def _targets(window: Window) -> tuple[str | None, ...]:
+def targets(window: Window) -> tuple[str | None, ...]:
     """Whose mode the next step changes: the venue's (None) or markets' own."""
     if window.canary_open:
         return window.waiting
@@ -300,15 +300,15 @@ def _targets(window: Window) -> tuple[str | None, ...]:
     return window.plan.markets or (None,)
 
 
-def _mode_of(state: State, target: str | None) -> Mode:
+def mode_of(state: State, target: str | None) -> Mode:
     return state.venue_mode if target is None else state.markets[target].mode
 
 
 def _raise(state: State, window: Window, mode: Mode) -> Decision:
     """All targets to `mode`, and the window's stage with them."""
     events: Decision = []
-    for target in _targets(window):
-        before = _mode_of(state, target)
+    for target in targets(window):
+        before = mode_of(state, target)
         if before is mode:
             continue
         if transition(before, mode) is None:
@@ -323,7 +323,7 @@ def _raise(state: State, window: Window, mode: Mode) -> Decision:
 def _step_to_full(state: State, time_us: int, window: Window) -> Decision:
     if time_us < window.plan.full_at_us:
         return refuse.precondition("It is not time for FULL yet")
-    for target in _targets(window):
+    for target in targets(window):
         problem = opening_problem(state, time_us, target)
         if problem is not None:
             return refuse.precondition(problem)

@@ -4,6 +4,7 @@ Taken over the snapshot's canonical lines in `PARTITIONS` parts, so that a live 
 one part at a time: a pause bounded by one part's accounts.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -26,6 +27,11 @@ def partition_digest(state: State, partition: int) -> str:
     return hashed.hexdigest()
 
 
+def join(parts: Sequence[str]) -> str:
+    """The digest of the whole from the partition digests, in order, of one seq."""
+    return blake2b("".join(parts).encode(), digest_size=32).hexdigest()
+
+
 def digest(state: State) -> str:
     """BLAKE2b-256 (hex) over the digests of all parts, in order."""
     parts = [blake2b(digest_size=32) for _ in range(PARTITIONS)]
@@ -34,4 +40,4 @@ def digest(state: State) -> str:
         part.update(account_line(account))
         part.update(b"\n")
     parts[-1].update(venue_line(state))
-    return blake2b("".join(part.hexdigest() for part in parts).encode(), digest_size=32).hexdigest()
+    return join([part.hexdigest() for part in parts])

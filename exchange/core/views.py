@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from exchange.core.book import BookSide, Order
+from exchange.core.maintenance_view import maintenance_view
 from exchange.core.matching import match
 from exchange.core.state import Account, Key, Market, State
 from exchange.rules.validity import impact_bound
@@ -158,6 +159,7 @@ def status_view(state: State) -> StatusView:
         tuple(PauseView(pause, asset or None, reason) for (pause, asset), reason in sorted(state.pauses.items())),
         state.build,
         state.epoch,
+        maintenance_view(state),
     )
 
 

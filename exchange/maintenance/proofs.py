@@ -4,6 +4,7 @@ The document is self-contained JSON; `clients/python/verify_proof.py` checks it 
 It reveals of others nothing but hashes.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,15 @@ import msgspec
 
 from exchange.core import State
 from exchange.maintenance import certificates, merkle
-from exchange.maintenance.certificates import CertificateError
+from exchange.maintenance.certificates import Body, CertificateError
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.maintenance import Certificate, CertificateId, CertificateKind, VenueKey, WindowId
 
 #: Of the document; the verifier reads one format.
 FORMAT: Final = 1
+
+#: Reads what is kept with a certificate.
+Reader = Callable[[Path, Certificate, str], Body]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -45,9 +49,16 @@ class Proof(msgspec.Struct, frozen=True):
     opening: Part | None
 
 
-def part(data_dir: Path, certificate: Certificate, signature: str, recorded_seq: int, account: AccountId) -> Part:
+def part(
+    data_dir: Path,
+    certificate: Certificate,
+    signature: str,
+    recorded_seq: int,
+    account: AccountId,
+    read: Reader = certificates.read,
+) -> Part:
     """Raises CertificateError: what is kept is damaged, or the account had no statement then."""
-    kept = certificates.read(data_dir, certificate, signature)
+    kept = read(data_dir, certificate, signature)
     try:
         index = kept.index(account)
     except ValueError as error:
@@ -72,9 +83,16 @@ def window_certificates(state: State, window: WindowId) -> tuple[CertificateId |
 
 
 def prove(
-    data_dir: Path, state: State, account: AccountId, window: WindowId, signatures: dict[CertificateId, str]
+    data_dir: Path,
+    state: State,
+    account: AccountId,
+    window: WindowId,
+    signatures: Mapping[CertificateId, str],
+    read: Reader = certificates.read,
 ) -> Proof:
     """The proof of one account over one window; `signatures` are those the certificates were recorded with.
+
+    `read` is `certificates.read`, or one that remembers what it has read.
 
     Raises:
         CertificateError: what is kept beside a certificate is missing or damaged, or the account had no statement then.
@@ -83,7 +101,12 @@ def prove(
         None
         if certificate_id is None
         else part(
-            data_dir, state.certificates[certificate_id], signatures[certificate_id], seq_of(certificate_id), account
+            data_dir,
+            state.certificates[certificate_id],
+            signatures[certificate_id],
+            seq_of(certificate_id),
+            account,
+            read,
         )
         for certificate_id in window_certificates(state, window)
     ]

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from exchange.journal.client import WriterClient
+from exchange.journal.errors import NoJournal, WriterFailed
 from exchange.journal.recovery import Progress, Recovered, recover
 from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
@@ -55,10 +56,11 @@ class Life:
         ending: Ending,
     ) -> None:
         state = recovered.state
-        self._data_dir = data_dir
+        self.data_dir = data_dir
+        #: For those who watch over the venue beside it; they only read, and change things by command.
+        self.state = state
+        self.clock = clock
         self._recovered = recovered
-        self._state = state
-        self._clock = clock
         self._writer = writer
         self._outbox = outbox
         self._ending = ending
@@ -87,8 +89,9 @@ class Life:
         """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
 
         Raises:
-            JournalError: it could not be recovered, or another process has it; subclasses say why.
+            JournalError: it could not be recovered or written, or another process has it; subclasses say why.
             ClockBehindJournal
+            StateDoubtful: what was recovered did not hold.
         """
         outbox, ending = Outbox(), Ending()
         writer = await WriterClient.start(data_dir, outbox.release, ending.journal_failed, witness_dir)
@@ -97,21 +100,45 @@ class Life:
             # With the writer's lock held nobody else can add to what is recovered here.
             now_us = clock.now_us if clock is not None else lambda: time.time_ns() // 1000 + MAX_DIVERGENCE_US
             recovered = recover(data_dir, progress, witness_dir=witness_dir, now_us=now_us)
+            if not recovered.seq:
+                raise NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
             outbox.begin(recovered.seq)
             outbox.backlog_bytes = lambda: writer.backlog_bytes
             life = cls(data_dir, recovered, clock or SystemClock(recovered.state.time_us), writer, outbox, ending)
-            await life._begin()
+            await life._begin_unless_ended()
         except BaseException:
             await (writer.close() if life is None else life.close())
             raise
         return life
 
+    async def settled(self) -> int:
+        """The seq of the live state as it is now, once it is durable."""
+        seq = self.state.seq
+        await self._outbox.durable(seq)
+        return seq
+
     # --- starting ---
+
+    async def _begin_unless_ended(self) -> None:
+        beginning = asyncio.create_task(self._begin())
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((beginning, ending), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+            if not beginning.done():
+                beginning.cancel()
+                await asyncio.wait((beginning,))
+        if not beginning.cancelled():
+            beginning.result()
+            return
+        end = await self._ending.wait()
+        raise (WriterFailed if end.reason is Reason.JOURNAL_FAILED else StateDoubtful)(end.message)
 
     async def _begin(self) -> None:
         """The start's own records, then the past of the markets' data, then business."""
         recovered = self._recovered
-        follower = await FollowerClient.start(self._data_dir, self._mismatch, self._follower_fault)
+        follower = await FollowerClient.start(self.data_dir, self._mismatch, self._follower_fault)
         self._follower = self._history.follower = follower
         self._outbox.on_durable = follower.durable
         follower.durable(recovered.seq)
@@ -127,16 +154,16 @@ class Life:
         # A fault that no market answers for, damaged snapshots and doubts are a person's to look at first.
         if not recovered.skipped and not self._doubted and (fault is None or fault.market is not None):
             self._committer.commit(ResumeModes())
-        await self._outbox.durable(self._state.seq)
-        timers = Timers(self._state, self._clock, self._committer, self._streams, follower, self._ending)
+        await self._outbox.durable(self.state.seq)
+        timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
         self._timers = asyncio.create_task(timers.run(), name="timers")
         self.venue.take_commands()
-        _log.info("started", seq=self._state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self._state.venue_mode))
+        _log.info("started", seq=self.state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self.state.venue_mode))
 
     def _last_fault(self) -> Faulted | None:
         """The fault that ended the last process, if one did: its record is the last."""
         seq = self._recovered.seq
-        with JournalReader(self._data_dir) as journal:
+        with JournalReader(self.data_dir) as journal:
             for record in journal.records(seq, seq):
                 for event in record.events:
                     if isinstance(event, Faulted):
@@ -148,7 +175,7 @@ class Life:
         seq = self._recovered.seq
         while not await follower.wait_for(seq, _SAY_EVERY_S):
             _log.info("waiting_for_read_models", reached=follower.reached, seq=seq)
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         for symbol, feed in self._streams.feeds.items():
             first_us = {interval: bucket(interval, now_us)[0] for interval in INTERVALS}
             for days, (interval, _) in WINDOWS.items():
@@ -158,7 +185,7 @@ class Life:
                     feed.candles.load(interval, candle, now_us)
 
     def _add_gauges(self, follower: FollowerClient) -> None:
-        state, outbox = self._state, self._outbox
+        state, outbox = self.state, self._outbox
         self._metrics.gauges = {
             "seq": ("Last record", lambda: state.seq),
             "durable_lag_records": ("Records made and not durable yet", lambda: state.seq - outbox.durable_seq),
@@ -201,8 +228,8 @@ class Life:
         failing = asyncio.create_task(self._ending.wait())
         await asyncio.wait((finishing, failing), timeout=STOP_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         if not finishing.done() and not failing.done():
-            _log.error("stop_timed_out", seq=self._state.seq, durable_seq=self._outbox.durable_seq)
-            if self._outbox.durable_seq < self._state.seq:
+            _log.error("stop_timed_out", seq=self.state.seq, durable_seq=self._outbox.durable_seq)
+            if self._outbox.durable_seq < self.state.seq:
                 self._ending.journal_failed(f"the last records were not durable after {STOP_TIMEOUT_S:.0f} s")
         failing.cancel()
         finishing.cancel()
@@ -220,7 +247,7 @@ class Life:
             self._committer.commit(StopProcess(reason))
         except StateDoubtful:
             return  # `Ending` has the reason
-        await self._outbox.durable(self._state.seq)
+        await self._outbox.durable(self.state.seq)
         if self._follower is not None:
             await self._follower.snapshot()
 

@@ -14,6 +14,8 @@ import msgspec
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.maintenance import WindowId
+from exchange.values.maintenance_views import CertificatesView, MaintenanceView
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
 from exchange.values.views import (
@@ -142,6 +144,20 @@ class Exchange(Protocol):
         """The largest order that funds and filters would let through now; without a price, a market order."""
 
     async def depth(self, market: str, limit: int) -> DepthView: ...
+
+    # --- maintenance ---
+
+    def maintenance(self) -> MaintenanceView:
+        """Windows and openings, to come, under way and past, with how far the gates are."""
+
+    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+        """Have the gates run for a window under way, or (0) for the venue as it stands; what they find is recorded."""
+
+    async def certificates(self, limit: int) -> CertificatesView:
+        """The newest certificates on record."""
+
+    async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:
+        """What proves the account's statements at a window (None: the newest certified), as a JSON document."""
 
     # --- history (read models) ---
 

@@ -15,15 +15,26 @@ from exchange.values.events import (
     AdminRevoked,
     AnyEvent,
     AssetListed,
+    CanaryOpened,
+    CertificateIssued,
+    EpochStarted,
     FiltersChanged,
+    GatesFailed,
+    GateWaived,
     KeyRevoked,
     MarketListed,
     ModeChanged,
+    OpeningApproved,
     PauseChanged,
     ProcessStarted,
     VenueFounded,
+    WindowBegun,
+    WindowClosed,
+    WindowPlanned,
+    WindowStageChanged,
 )
 from exchange.values.ids import KeyId, seq_of
+from exchange.values.maintenance_views import VerificationView
 from exchange.values.specs import AssetSpec
 from exchange.values.views import AdminView, KeyView, MarketView, StatusView
 
@@ -32,12 +43,22 @@ _SHOWN = frozenset(
         AdminAdded,
         AdminRevoked,
         AssetListed,
+        CanaryOpened,
+        CertificateIssued,
+        EpochStarted,
         FiltersChanged,
+        GatesFailed,
+        GateWaived,
         MarketListed,
         ModeChanged,
+        OpeningApproved,
         PauseChanged,
         ProcessStarted,
         VenueFounded,
+        WindowBegun,
+        WindowClosed,
+        WindowPlanned,
+        WindowStageChanged,
     }
 )
 
@@ -63,6 +84,7 @@ class PublicState:
         # Keys somebody has used; the others are found in the state, which may hold very many.
         self._keys: dict[str, KeyView] = {}
         self.watcher: Watcher | None = None
+        self._verification: VerificationView | None = None
 
     # --- reading ---
 
@@ -81,7 +103,7 @@ class PublicState:
 
     @property
     def status(self) -> StatusView:
-        return self._shown.status
+        return self._with_progress(self._shown.status)
 
     def key(self, public_key: str) -> KeyView | None:
         """A key is there from when its record is durable until its revocation is; commands meet the live state."""
@@ -115,7 +137,23 @@ class PublicState:
         shown = self._now()
         self._outbox.stage(self._state.seq, self._show, shown)
         if self.watcher is not None:
-            self._outbox.stage(self._state.seq, self.watcher, shown.status)
+            self._outbox.stage(self._state.seq, self._tell, shown.status)
+
+    def show_progress(self, verification: VerificationView | None) -> None:
+        """How far a certificate in the making is; None: none is being made."""
+        if verification != self._verification:
+            self._verification = verification
+            self._tell(self._shown.status)
+
+    def _tell(self, status: StatusView) -> None:
+        if self.watcher is not None:
+            self.watcher(self._with_progress(status))
+
+    def _with_progress(self, status: StatusView) -> StatusView:
+        if self._verification is None:
+            return status
+        maintenance = msgspec.structs.replace(status.maintenance, verification=self._verification)
+        return msgspec.structs.replace(status, maintenance=maintenance)
 
     def _now(self) -> _Shown:
         state = self._state

@@ -7,7 +7,7 @@ import structlog
 
 from exchange.core import State
 from exchange.core.digest import PARTITIONS, partition_digest
-from exchange.core.due import next_deadline_us
+from exchange.core.due import next_due
 from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock
 from exchange.runtime.commit import Committer, StateDoubtful
 from exchange.runtime.ending import Ending
@@ -57,8 +57,7 @@ class Timers:
 
     async def _tick(self, now_us: int) -> None:
         self._streams.tick(now_us)
-        deadline_us = next_deadline_us(self._state)
-        if deadline_us is not None and deadline_us <= now_us:
+        if next_due(self._state, now_us) is not None:
             await run_all_due(self._committer)
         if now_us >= self._second_us + SECOND_US:
             self._second_us = now_us

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from exchange.core import State
 from exchange.core.book import Order
@@ -23,6 +23,8 @@ from exchange.runtime.streams import Streams
 from exchange.values.commands import AcceptLoss, AnyCommand, CancelAll, CancelForAccount, CancelOrder, PlaceOrder
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.maintenance import WindowId
+from exchange.values.maintenance_views import CertificatesView, MaintenanceView, VerificationView
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import AssetSpec
 from exchange.values.views import (
@@ -52,8 +54,19 @@ _OF_A_MARKET: Final = (PlaceOrder, CancelOrder, CancelAll)
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting")
 _NOT_LIVE: Final = Refusal(Code.PRECONDITION_FAILED, "Lost records are accepted while the exchange stands still")
 _STOPPING: Final = Refusal(Code.MAINTENANCE, "The exchange is not taking requests")
+_NO_DESK: Final = Refusal(Code.MAINTENANCE, "The exchange is starting or stopping")
 #: The name of the lane of commands of no market; no market has it.
 _VENUE: Final = ""
+
+
+class Desk(Protocol):
+    """Who sees to windows and certificates beside a running venue; the methods are those of `port.Exchange`."""
+
+    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None: ...
+
+    async def certificates(self, limit: int) -> CertificatesView: ...
+
+    async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal: ...
 
 
 class Venue:
@@ -82,6 +95,8 @@ class Venue:
         self._lanes: dict[str, Lane] = {}
         self._started_us = 0
         self._taking = False
+        #: None: nobody sees to maintenance, and what needs them is refused.
+        self.desk: Desk | None = None
         self.metrics = metrics
         metrics.inboxes = lambda: [(lane.name or "venue", len(lane.inbox)) for lane in self._lanes.values()]
 
@@ -237,6 +252,24 @@ class Venue:
     async def _durable(self) -> None:
         """Return once the live state, as it was when this was called, is durable."""
         await self._outbox.durable(self._state.seq)
+
+    # --- maintenance ---
+
+    def maintenance(self) -> MaintenanceView:
+        return self._public.status.maintenance
+
+    def show_progress(self, verification: VerificationView | None) -> None:
+        """Show everybody how far a certificate in the making is; None: none is being made."""
+        self._public.show_progress(verification)
+
+    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+        return _NO_DESK if self.desk is None else self.desk.run_gates(window, asked_by)
+
+    async def certificates(self, limit: int) -> CertificatesView:
+        return CertificatesView((), ()) if self.desk is None else await self.desk.certificates(limit)
+
+    async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:
+        return _NO_DESK if self.desk is None else await self.desk.proof(account, window)
 
     # --- history ---
 

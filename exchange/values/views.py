@@ -6,8 +6,6 @@ quantities in lots, amounts in atoms, times in µs since 1970 (UTC).
 
 from enum import StrEnum, unique
 
-import msgspec
-
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import (
     CancelReason,
@@ -24,13 +22,9 @@ from exchange.values.enums import (
 )
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, UserId
+from exchange.values.maintenance_views import MaintenanceView, View
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AccountSettings, FeeTier, MarketFilters, MarketSpec
-
-
-class View(msgspec.Struct, frozen=True, gc=False):
-    """Base of all views."""
-
 
 # --- orders --------------------------------------------------------------------------------------
 
@@ -229,6 +223,7 @@ class StatusView(View, frozen=True):
     pauses: tuple[PauseView, ...]
     build: str
     epoch: int
+    maintenance: MaintenanceView
 
 
 # --- updates on streams -------------------------------------------------------------------------------------

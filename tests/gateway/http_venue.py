@@ -75,11 +75,11 @@ class HttpVenue:
 
     @property
     def digest(self) -> str:
-        return digest(self.life._state)
+        return digest(self.life.state)
 
     @property
     def seq(self) -> int:
-        return self.life._state.seq
+        return self.life.state.seq
 
     async def get(self, path: str, **query: Any) -> Reply:
         """An unsigned GET."""

@@ -66,7 +66,7 @@ async def test_the_record_names_the_actor_and_the_reason(venue: HttpVenue) -> No
     assert answer.status == 200
     shown = (await venue.get("/api/v1/market", symbol=SYMBOL)).json
     assert shown["orderBookState"] == "LimitOnly"
-    [record] = records(venue.life._data_dir, answer.json["seq"])
+    [record] = records(venue.life.data_dir, answer.json["seq"])
     assert isinstance(record.command, SetMode)
     admin = venue.life.venue.admin(venue.founder.public_key)
     assert admin is not None

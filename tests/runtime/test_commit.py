@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import structlog
 
 from exchange.core import decide, fold
 from exchange.core.invariants import violations
@@ -110,7 +111,7 @@ async def test_no_reply_stream_or_answer_leaves_before_its_record_is_durable(tmp
             # A history answer rests on durable records alone, so it need not wait: it just doesn't know yet.
             assert await venue.trades(MARKET, 5) == ()
             await settled()
-            assert life._state.markets[MARKET].trade_id == 1, "the trade has happened"
+            assert life.state.markets[MARKET].trade_id == 1, "the trade has happened"
             assert not replies
             assert not streams
             assert not any(query.done() for query in queries)
@@ -212,7 +213,7 @@ async def test_a_cancel_answers_with_the_order_as_it_ended(tmp_path: Path, trade
 async def test_refusals_are_records_up_to_a_limit_per_account(tmp_path: Path, traders: Traders) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
         replies: list[list[Outcome]] = []
-        before = life._state.seq
+        before = life.state.seq
         for _ in range(REFUSAL_BURST + 50):
             life.venue.submit([traders.core.cancel(traders.ann, OrderId(1))], replies.append)
         other = await done(life.venue, traders.buy(traders.bob, 9_000))
@@ -253,11 +254,30 @@ async def test_a_command_that_meets_a_bug_is_recorded_and_shuts_its_market_alone
             traders.ann, traders.core.key(traders.ann), SECOND_MARKET.symbol, Side.ASK, price_ticks=10_000, lots=1
         )
         await done(life.venue, order)
-        assert violations(life._state) == []
+        assert violations(life.state) == []
     kinds = [type(record.command) for record in records(tmp_path) if Faulted in map(type, record.events)]
     assert kinds == [PlaceOrder, PlaceOrder]
     async with running(tmp_path, HandClock()) as life:
         assert life.venue.status().markets[MARKET][0] is Mode.OFFLINE
+
+
+async def test_resending_poison_does_not_fill_the_disk(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisonous(monkeypatch)
+    monkeypatch.setattr(
+        commit_module, "_log", structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(60))
+    )
+    async with trading(tmp_path, traders, HandClock()) as life:
+        replies: list[list[Outcome]] = []
+        for _ in range(REFUSAL_BURST + 50):
+            life.venue.submit([traders.buy(traders.ann, 9_000, POISON)], replies.append)
+        await done(life.venue, SetCancelAllAfter(traders.bob, traders.core.key(traders.bob), 0))
+        await life.venue.execute(traders.buy(traders.bob, 9_000))
+        assert len(replies) == REFUSAL_BURST + 50
+        assert all(outcomes[0].refusal is not None for outcomes in replies)
+    faults = [record for record in records(tmp_path) if Faulted in map(type, record.events)]
+    assert len(faults) == REFUSAL_BURST
 
 
 async def test_items_behind_a_poisonous_one_are_still_answered(
@@ -324,7 +344,7 @@ async def test_a_fold_that_fails_ends_the_process_and_the_next_start_has_only_wh
         assert status.markets[MARKET][0] is Mode.OFFLINE
         orders = await life.venue.open_orders(traders.ann)
         assert [order.order_id for order in orders] == [id_at(kept.seq)]
-        assert violations(life._state) == []
+        assert violations(life.state) == []
 
 
 async def test_a_fault_that_stopped_the_process_is_reported_once(

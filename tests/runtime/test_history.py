@@ -40,7 +40,7 @@ def follower_held(life: Life) -> Iterator[None]:
 async def test_an_answer_waits_for_what_its_account_was_told(tmp_path: Path, traders: Traders) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
         assert life._follower is not None
-        await life._follower.wait_for(life._state.seq, 5)
+        await life._follower.wait_for(life.state.seq, 5)
         with follower_held(life):
             placed = await done(life.venue, traders.sell(traders.ann, 10_000, 2))
             assert await life.venue.trades(MARKET, 10) == (), "nothing has traded, so nothing is missing"

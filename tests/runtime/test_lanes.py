@@ -45,7 +45,7 @@ async def test_a_quiet_market_and_the_admins_wait_for_a_few_batches_of_a_busy_on
         waiting = 3_000
         for number in range(waiting):
             life.venue.submit([traders.buy(traders.ann, 9_000 + number % 900)], busy.append)
-        first_seq = life._state.seq + 1
+        first_seq = life.state.seq + 1
         quiet, admin = await asyncio.gather(
             done(life.venue, quiet_order(traders)),
             done(life.venue, SetMode(core.ADMIN, Mode.CANCEL_ONLY, "stop", MARKET)),
@@ -62,7 +62,7 @@ async def test_a_cancel_leaves_a_crowded_market_at_once(tmp_path: Path, traders:
         placed = await done(life.venue, traders.buy(traders.bob, 9_500))
         for number in range(2_000):
             life.venue.submit([traders.buy(traders.ann, 9_000 + number % 400)], lambda _outcomes: None)
-        first_seq = life._state.seq + 1
+        first_seq = life.state.seq + 1
         cancelled = await done(life.venue, traders.core.cancel(traders.bob, placed.orders[0].order_id))
         assert cancelled.seq - first_seq < 200
 
@@ -101,7 +101,7 @@ async def test_while_too_much_waits_for_the_disk_nothing_more_is_committed(
 
 async def test_the_seq_of_lost_records_is_not_skipped_while_others_are_made(tmp_path: Path, traders: Traders) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
-        loss = AcceptLoss(core.ADMIN, core.ADMIN, life._state.seq + 10, "", "not while it runs")
+        loss = AcceptLoss(core.ADMIN, core.ADMIN, life.state.seq + 10, "", "not while it runs")
         outcome = await life.venue.execute(loss)
         assert outcome.refusal is not None
         assert outcome.seq == 0

@@ -10,10 +10,11 @@ import pytest
 
 from exchange.core.digest import digest
 from exchange.core.invariants import violations
-from exchange.journal.errors import ClockBehind, JournalLocked
+from exchange.journal.errors import ClockBehind, JournalLocked, NoJournal, WriterFailed
 from exchange.journal.layout import snapshots_dir
 from exchange.runtime import life as life_module
 from exchange.runtime.ending import Reason
+from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.follower_messages import Check, Mismatch
 from exchange.runtime.intervals import INTERVALS
 from exchange.runtime.life import Life
@@ -127,7 +128,7 @@ async def test_a_stop_in_order_finishes_what_waits_and_says_so(tmp_path: Path, t
         assert late[0][0].refusal is not None
         assert late[0][0].refusal.code is Code.MAINTENANCE
         assert (await life.ended()).reason is Reason.STOPPED
-        state = life._state
+        state = life.state
     last = records(tmp_path)[-1]
     assert last.command == StopProcess("for the night")
     assert [path.stem for path in snapshots_dir(tmp_path).glob(f"*{last.seq}*")], "a snapshot of the end"
@@ -157,7 +158,7 @@ async def test_orders_of_sessions_lost_with_the_process_are_cancelled_before_any
         for price in (9_000, 9_001):
             await done(life.venue, traders.buy(traders.ann, price))
         await done(life.venue, traders.buy(traders.bob, 9_002))
-        last_seq = life._state.seq
+        last_seq = life.state.seq
         life._writer._process.kill()
     async with running(tmp_path, HandClock()) as life:
         assert await life.venue.open_orders(traders.ann) == ()
@@ -192,6 +193,31 @@ async def test_a_clock_behind_the_journal_refuses_to_start_and_leaves_nothing_ru
         pass
 
 
+async def test_a_folder_that_was_never_founded_is_not_started(tmp_path: Path) -> None:
+    await write_journal(tmp_path, [])
+    with pytest.raises(NoJournal):
+        await Life.start(tmp_path, clock=HandClock())
+
+
+async def test_a_writer_that_dies_during_the_start_ends_the_start(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Life._load_market_data
+
+    async def killing(life: Life, follower: FollowerClient) -> None:
+        life._writer._process.kill()
+        await load(life, follower)
+
+    await write_journal(tmp_path, traders.core.records)
+    with monkeypatch.context() as broken:
+        broken.setattr(Life, "_load_market_data", killing)
+        with pytest.raises(WriterFailed):
+            async with asyncio.timeout(20):
+                await Life.start(tmp_path, clock=HandClock())
+    async with running(tmp_path, HandClock()) as life:
+        assert life.venue.status().mode is Mode.FULL
+
+
 async def test_commands_are_taken_only_once_started(tmp_path: Path, traders: Traders) -> None:
     clock = HandClock()
     async with trading(tmp_path, traders, clock) as life:
@@ -213,7 +239,7 @@ async def test_a_difference_in_memory_ends_the_process_and_shows_nothing_more(
     tmp_path: Path, traders: Traders, check: Check
 ) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
-        life._mismatch(Mismatch(check, life._state.seq, "one", "another"))
+        life._mismatch(Mismatch(check, life.state.seq, "one", "another"))
         assert (await life.ended()).reason is Reason.STATE_DOUBTFUL
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
@@ -225,7 +251,7 @@ async def test_a_difference_elsewhere_stops_business_but_not_the_process(
     tmp_path: Path, traders: Traders, check: Check
 ) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
-        life._mismatch(Mismatch(check, life._state.seq, "one", "another"))
+        life._mismatch(Mismatch(check, life.state.seq, "one", "another"))
         await life.venue.balances(traders.ann)
         status = life.venue.status()
         assert status.mode is Mode.CANCEL_ONLY
@@ -236,7 +262,7 @@ async def test_a_state_that_drifts_from_the_records_is_noticed(tmp_path: Path, t
     """For real: an atom appears in memory, and the follower's own fold doesn't have it."""
     clock = HandClock()
     async with trading(tmp_path, traders, clock) as life:
-        life._state.accounts[traders.ann].balances["USDC"].available_atoms += 1
+        life.state.accounts[traders.ann].balances["USDC"].available_atoms += 1
         end = asyncio.create_task(life.ended())
         for number in range(200):
             clock.pass_s(1.1)
@@ -247,7 +273,7 @@ async def test_a_state_that_drifts_from_the_records_is_noticed(tmp_path: Path, t
         assert end.done()
         assert end.result().reason is Reason.STATE_DOUBTFUL
     async with running(tmp_path, clock) as life:
-        assert violations(life._state) == []
+        assert violations(life.state) == []
 
 
 async def test_a_killed_follower_costs_history_a_moment_and_trading_nothing(tmp_path: Path, traders: Traders) -> None:

@@ -28,9 +28,9 @@ async def test_orders_fills_refusals_and_progress_are_counted(tmp_path: Path) ->
         await life.venue.execute(traders.buy(traders.bob, 10**9))
         await done(life.venue, SetCancelAllAfter(traders.bob, traders.core.key(traders.bob), 0))
         assert life._follower is not None
-        assert await life._follower.wait_for(life._state.seq, 5)
+        assert await life._follower.wait_for(life.state.seq, 5)
         found = scraped(life.venue.metrics)
-        seq = life._state.seq
+        seq = life.state.seq
     assert found["exchange_orders_total", ()] == 2
     assert found["exchange_fills_total", ()] == 1
     assert found["exchange_faults_total", ()] == 0

@@ -18,7 +18,8 @@ from exchange.runtime.intervals import bucket
 from exchange.runtime.port import Page, Paged
 from exchange.runtime.read_models.schema import BUSY_TIMEOUT_S, VERSION
 from exchange.values.ids import AccountId, OrderId
-from exchange.values.views import CandleView, FillView, LedgerLine, OrderView, TradeView, View
+from exchange.values.maintenance_views import View
+from exchange.values.views import CandleView, FillView, LedgerLine, OrderView, TradeView
 
 #: Most rows of one page, whatever it asks for.
 MAX_ROWS: Final = 1_000

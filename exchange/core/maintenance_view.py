@@ -1,0 +1,145 @@
+"""Windows and openings as the public sees them. Only reads."""
+
+from typing import Final
+
+from exchange.core.clearance import current_certificate, trading_seq, untouched
+from exchange.core.decide_windows import mode_of, targets
+from exchange.core.state import Market, State, Window
+from exchange.rules.gates import APPROVALS
+from exchange.values.enums import Mode
+from exchange.values.maintenance import ENDED_STAGES, Certificate, CertificateId, WindowId
+from exchange.values.maintenance_views import (
+    Awaited,
+    Condition,
+    LossView,
+    MaintenanceView,
+    MarketConditionView,
+    OpeningView,
+    VerificationView,
+    WindowView,
+)
+
+#: Windows that have ended, shown with those that have not.
+MAX_ENDED_WINDOWS: Final = 10
+_SHUT: Final = (Mode.OFFLINE, Mode.CANCEL_ONLY)
+
+
+def maintenance_view(state: State, verification: VerificationView | None = None) -> MaintenanceView:
+    open_windows = [window for window in state.windows.values() if window.stage not in ENDED_STAGES]
+    ended = [window for window in state.windows.values() if window.stage in ENDED_STAGES][-MAX_ENDED_WINDOWS:]
+    venue_window = next((window for window in open_windows if window.under_way and not window.plan.markets), None)
+    return MaintenanceView(
+        _condition(state.venue_mode, venue_window),
+        tuple(window_view(state, window) for window in (*open_windows, *reversed(ended))),
+        {market.symbol: _market(state, market) for market in state.markets.values()},
+        _of_start(state) if state.venue_mode is Mode.OFFLINE and venue_window is None else None,
+        tuple(LossView(*loss) for loss in state.losses),
+        verification,
+    )
+
+
+def window_over(state: State, market: Market) -> Window | None:
+    """The window under way whose scope the market belongs to."""
+    for window in state.windows.values():
+        if window.under_way and (not window.plan.markets or market.symbol in window.plan.markets):
+            return window
+    return None
+
+
+def in_post_only(state: State, window: Window) -> bool:
+    """Its scope, or the part of it that is at turn, has taken the first step up."""
+    return window.under_way and all(mode_of(state, target) is Mode.POST_ONLY for target in targets(window))
+
+
+def opens_us(state: State, window: Window) -> int:
+    """The earliest moment (µs) a window lets its scope go further up."""
+    return window.plan.full_at_us if in_post_only(state, window) else window.plan.post_only_at_us
+
+
+def window_certificate(state: State, window: Window) -> tuple[CertificateId, Certificate] | None:
+    """The newest opening certificate held against the window's own closing, of this start and not outdated."""
+    for target in targets(window):
+        found = current_certificate(state, target, Mode.OFFLINE)
+        if found is None or found[1].window != window.window_id or found[1].as_of_seq < trading_seq(state, target):
+            return None
+    return found
+
+
+def start_certificate(state: State) -> tuple[CertificateId, Certificate] | None:
+    """The opening certificate with which the whole venue can leave OFFLINE, if there is one."""
+    found = current_certificate(state, None, Mode.OFFLINE)
+    return found if found is not None and found[1].as_of_seq >= state.trading_seq else None
+
+
+def window_view(state: State, window: Window) -> WindowView:
+    if window.stage in ENDED_STAGES:
+        next_us = 0
+    else:
+        next_us = opens_us(state, window) if window.begun else window.plan.offline_at_us
+    return WindowView(
+        window.window_id,
+        window.plan,
+        window.stage,
+        window.reason,
+        window.stage_us,
+        next_us,
+        window.closing_id,
+        _of_window(state, window),
+    )
+
+
+def _of_window(state: State, window: Window) -> OpeningView:
+    if window.stage in ENDED_STAGES:
+        return OpeningView(Awaited.NOTHING)
+    if not window.begun:
+        return OpeningView(Awaited.START)
+    if not window.closing_id:
+        return OpeningView(Awaited.CLOSING)
+    if in_post_only(state, window):
+        return OpeningView(Awaited.FULL_TIME)
+    return _evidence(state, window.window_id, window_certificate(state, window), Awaited.POST_ONLY_TIME)
+
+
+def _of_start(state: State) -> OpeningView:
+    """Of a venue that is OFFLINE without a window."""
+    if untouched(state, None):
+        return OpeningView(Awaited.OPERATORS)
+    return _evidence(state, WindowId(0), start_certificate(state), Awaited.OPERATORS)
+
+
+def _evidence(
+    state: State, window: WindowId, found: tuple[CertificateId, Certificate] | None, then: Awaited
+) -> OpeningView:
+    needed = APPROVALS[Mode.OFFLINE]
+    failed = state.failed_gates
+    if failed is not None and failed.window == window:
+        broken = tuple(result for result in failed.results if not result.passed)
+        return OpeningView(Awaited.OPERATORS, approvals_needed=needed, failed=broken, reason=failed.reason)
+    if found is None:
+        return OpeningView(Awaited.GATES, approvals_needed=needed)
+    certificate_id, certificate = found
+    approvals = len(state.approvals.get(certificate_id, ()))
+    return OpeningView(
+        then if approvals >= needed else Awaited.APPROVALS,
+        certificate_id,
+        approvals,
+        needed,
+        tuple(result for result in certificate.gates if not result.passed),
+    )
+
+
+def _market(state: State, market: Market) -> MarketConditionView:
+    window, mode = window_over(state, market), state.ruling_mode(market)
+    return MarketConditionView(
+        mode,
+        state.ruling_reason(market),
+        _condition(mode, window),
+        WindowId(0) if window is None else window.window_id,
+        0 if window is None else opens_us(state, window),
+    )
+
+
+def _condition(mode: Mode, window: Window | None) -> Condition:
+    if window is not None:
+        return Condition.PLANNED
+    return Condition.UNPLANNED if mode in _SHUT else Condition.OPEN

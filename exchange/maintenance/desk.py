@@ -1,0 +1,100 @@
+"""What the running venue is asked about maintenance: certificates, proofs, and to have the gates run."""
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from exchange.journal.store import JournalReader
+from exchange.maintenance import certificates, proofs
+from exchange.maintenance.certificates import CertificateError
+from exchange.runtime.life import Life
+from exchange.values.events import CertificateIssued
+from exchange.values.ids import AccountId, seq_of
+from exchange.values.maintenance import CertificateId, WindowId
+from exchange.values.maintenance_views import CertificatesView, SignedCertificate
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import AdminView
+
+#: Certificates whose statements are kept in memory for proofs: the last window's closing and opening.
+KEPT_CERTIFICATES: Final = 2
+#: Proofs waiting to be made at one time; reading the statements of a large venue takes a second.
+MAX_WAITING: Final = 100
+
+_NO_CERTIFICATE: Final = Refusal(Code.RESOURCE_NOT_FOUND, "No certificate of that window is on record")
+_TOO_MANY: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many proofs are being made")
+
+RunGates = Callable[[WindowId, AdminView], Refusal | None]
+
+
+class Desk:
+    """Implements `runtime.venue.Desk`."""
+
+    def __init__(self, life: Life, run_gates: RunGates) -> None:
+        self._life = life
+        self.run_gates = run_gates
+        self._signatures: dict[CertificateId, str] = {}
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._read = lru_cache(KEPT_CERTIFICATES)(certificates.read)
+
+    async def certificates(self, limit: int) -> CertificatesView:
+        state = self._life.state
+        newest = sorted(state.certificates, reverse=True)[:limit]
+        await self._life.settled()
+        await self._fetch(newest)
+        return CertificatesView(
+            state.venue_keys,
+            tuple(
+                SignedCertificate(
+                    certificate_id,
+                    seq_of(certificate_id),
+                    state.certificates[certificate_id],
+                    self._signatures[certificate_id],
+                )
+                for certificate_id in newest
+            ),
+        )
+
+    async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:
+        state = self._life.state
+        if window is None and state.certificates:
+            window = state.certificates[max(state.certificates)].window
+        found = () if window is None else proofs.window_certificates(state, window)
+        wanted = [certificate_id for certificate_id in found if certificate_id is not None]
+        if window is None or not wanted:
+            return _NO_CERTIFICATE
+        if self._waiting >= MAX_WAITING:
+            return _TOO_MANY
+        self._waiting += 1
+        try:
+            async with self._turn:
+                await self._life.settled()
+                await self._fetch(wanted)
+                proof = await asyncio.to_thread(
+                    proofs.prove, self._life.data_dir, state, account, window, self._signatures, self._read
+                )
+        except CertificateError as error:
+            return Refusal(Code.RESOURCE_NOT_FOUND, f"There is no proof: {error}")
+        finally:
+            self._waiting -= 1
+        return msgspec.json.encode(proof)
+
+    async def _fetch(self, wanted: list[CertificateId]) -> None:
+        """Look up the signatures in the records the certificates stand in."""
+        missing = [certificate_id for certificate_id in wanted if certificate_id not in self._signatures]
+        if missing:
+            self._signatures |= await asyncio.to_thread(self._signatures_of, missing)
+
+    def _signatures_of(self, wanted: list[CertificateId]) -> dict[CertificateId, str]:
+        found: dict[CertificateId, str] = {}
+        with JournalReader(self._life.data_dir) as journal:
+            for certificate_id in wanted:
+                seq = seq_of(certificate_id)
+                for record in journal.records(seq, seq):
+                    for event in record.events:
+                        if isinstance(event, CertificateIssued):
+                            found[certificate_id] = event.signature
+        return found

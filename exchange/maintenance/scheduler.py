@@ -1,0 +1,266 @@
+"""Windows kept to time, and no opening without proof: the venue's own operator, beside the running venue.
+
+Everything it does follows from the state alone, so after a crash in the middle of any step the next
+process goes on from there. Times are the earliest moments: what is not proved by then is delayed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from exchange.core import decide
+from exchange.core.clearance import untouched, waived_by
+from exchange.core.decide_windows import opening_problem, targets
+from exchange.core.digest import PARTITIONS, join, partition_digest
+from exchange.core.maintenance_view import in_post_only, opens_us, start_certificate, window_certificate
+from exchange.core.state import Window
+from exchange.maintenance.desk import Desk
+from exchange.maintenance.gates import Outcome, Progress, Request
+from exchange.maintenance.venue_key import VenueKeyError, seed_of
+from exchange.maintenance.worker import CLOSING, GATES, WorkFailed, work
+from exchange.runtime.life import Life
+from exchange.values.commands import (
+    AnyCommand,
+    BeginVerifying,
+    BeginWindow,
+    Certify,
+    DelayWindow,
+    ReportGates,
+    StepWindow,
+)
+from exchange.values.enums import Mode
+from exchange.values.events import Refused
+from exchange.values.maintenance import ENDED_STAGES, CertificateKind, WindowId, WindowStage
+from exchange.values.maintenance_views import VerificationView
+from exchange.values.refusals import Code, Refusal
+from exchange.values.views import AdminView
+
+#: How late a step may come.
+TICK_S: Final = 0.2
+#: Between two attempts at a certificate, where the process that makes it failed.
+RETRY_S: Final = 30.0
+#: How often a digest of the whole state is begun anew because something has happened meanwhile.
+DIGEST_ATTEMPTS: Final = 5
+#: A start without a window.
+NO_WINDOW: Final = WindowId(0)
+
+_NOT_UNDER_WAY: Final = Refusal(Code.PRECONDITION_FAILED, "The window is not shut and certified")
+_WAITING_ALREADY: Final = Refusal(Code.PRECONDITION_FAILED, "The gates are running, or about to")
+
+_log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """Moves windows on at their times and has certificates made, one at a time."""
+
+    def __init__(self, life: Life, witness_dir: Path | None = None) -> None:
+        self._life = life
+        self._state = life.state
+        self._witness_dir = witness_dir
+        self._desk = Desk(life, self.run_gates)
+        self._work: asyncio.Task[None] | None = None
+        #: Windows whose gates are to run again though they ran in this process.
+        self._asked: dict[WindowId, None] = {}
+        self._judged: dict[WindowId, None] = {}
+        self._retry_at: dict[WindowId, float] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """At work while the context lasts; what it had begun is ended with it."""
+        watching = asyncio.create_task(self._run(), name="maintenance")
+        self._life.venue.desk = self._desk
+        try:
+            yield
+        finally:
+            self._life.venue.desk = None
+            for task in (watching, self._work):
+                if task is not None:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+        """Have the gates run again, for a window under way or (0) for the venue as it stands."""
+        planned = self._state.windows.get(window)
+        if window and (planned is None or not planned.under_way or not planned.closing_id):
+            return _NOT_UNDER_WAY
+        if window in self._asked:
+            return _WAITING_ALREADY
+        _log.info("gates_asked_for", window=window, admin=asked_by.admin, name=asked_by.name)
+        self._asked[window] = None
+        self._retry_at.pop(window, None)
+        return None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._tick()
+            except Exception:
+                _log.exception("maintenance_tick_failed")
+            await asyncio.sleep(TICK_S)
+
+    async def _tick(self) -> None:
+        for window in tuple(self._state.windows.values()):
+            if window.stage not in ENDED_STAGES:
+                await self._move(window)
+        if self._work is None or self._work.done():
+            self._work = self._next_work()
+
+    async def _execute(self, command: AnyCommand) -> bool:
+        """Whether it was carried out; a refusal is on record with its reason."""
+        outcome = await self._life.venue.execute(command)
+        if outcome.refusal is not None:
+            _log.warning("maintenance_refused", command=type(command).__name__, reason=outcome.refusal.message)
+        return outcome.refusal is None
+
+    # --- time ---
+
+    async def _move(self, window: Window) -> None:
+        """The step whose time has come, or a word on why it can't be taken."""
+        state, now_us = self._state, self._life.clock.now_us()
+        if not window.begun:
+            if now_us >= window.plan.offline_at_us:
+                await self._execute(BeginWindow(window.window_id))
+            return
+        if now_us < opens_us(state, window):
+            return
+        problem = self._problem(window, now_us)
+        if problem is None:
+            await self._execute(StepWindow(window.window_id))
+        elif window.stage is not WindowStage.DELAYED or window.reason != problem:
+            failed = state.failed_gates
+            if window.stage is not WindowStage.DELAYED or failed is None or failed.window != window.window_id:
+                await self._execute(DelayWindow(window.window_id, problem))
+
+    def _problem(self, window: Window, now_us: int) -> str | None:
+        """Why the window can't take its next step now."""
+        if in_post_only(self._state, window):
+            for target in targets(window):
+                problem = opening_problem(self._state, now_us, target)
+                if problem is not None:
+                    return problem
+        match decide(self._state, now_us, StepWindow(window.window_id)):
+            case [Refused(message=message)]:
+                return message
+        return None
+
+    # --- evidence ---
+
+    def _next_work(self) -> asyncio.Task[None] | None:
+        """A closing certificate first, then the gates that are to run."""
+        loop = asyncio.get_running_loop()
+        shut = [window for window in self._state.windows.values() if window.under_way and window.closed]
+        for window in shut:
+            if not window.closing_id and self._retry_at.get(window.window_id, 0.0) <= loop.time():
+                return loop.create_task(self._close(window))
+        for window in shut:
+            if window.closing_id and self._to_prove(window.window_id, self._unproved(window)):
+                return loop.create_task(self._prove(window.window_id, window.plan.markets))
+        if self._to_prove(NO_WINDOW, self._start_unproved(shut)):
+            return loop.create_task(self._prove(NO_WINDOW, ()))
+        return None
+
+    def _unproved(self, window: Window) -> bool:
+        return not in_post_only(self._state, window) and window_certificate(self._state, window) is None
+
+    def _start_unproved(self, shut: list[Window]) -> bool:
+        """The venue is OFFLINE, no window will open it, and there is something to prove."""
+        state = self._state
+        return (
+            state.venue_mode is Mode.OFFLINE
+            and not untouched(state, None)
+            and all(window.plan.markets for window in state.windows.values() if window.under_way)
+            and start_certificate(state) is None
+        )
+
+    def _to_prove(self, window: WindowId, unproved: bool) -> bool:
+        """Once in a process by itself; again when somebody asks, or what failed has been waived."""
+        if self._retry_at.get(window, 0.0) > asyncio.get_running_loop().time():
+            return False
+        failed = self._state.failed_gates
+        waived = (
+            failed is not None
+            and failed.window == window
+            and all(result.passed or waived_by(self._state, window, result.gate) for result in failed.results)
+        )
+        return window in self._asked or (unproved and (waived or window not in self._judged))
+
+    async def _close(self, window: Window) -> None:
+        outcome = await self._certificate(CertificateKind.CLOSING, window.window_id, window.plan.markets)
+        if outcome is None:
+            return
+        if outcome.signed is not None:
+            done = await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature))
+        else:
+            done = False
+            await self._execute(DelayWindow(window.window_id, outcome.reason))
+        if not done:
+            self._retry_later(window.window_id)
+
+    async def _prove(self, window_id: WindowId, markets: tuple[str, ...]) -> None:
+        window = self._state.windows.get(window_id)
+        if window is not None and window.stage in (WindowStage.ONGOING, WindowStage.DELAYED):
+            await self._execute(BeginVerifying(window_id))
+        self._asked.pop(window_id, None)
+        outcome = await self._certificate(CertificateKind.OPENING, window_id, markets)
+        if outcome is None:
+            return
+        self._judged[window_id] = None
+        if outcome.signed is None:
+            await self._execute(ReportGates(window_id, outcome.results, outcome.reason, outcome.report))
+        elif not await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature)):
+            self._judged.pop(window_id)
+            self._retry_later(window_id)
+
+    async def _certificate(self, kind: CertificateKind, window: WindowId, markets: tuple[str, ...]) -> Outcome | None:
+        """What the process that makes the certificate says; None: it failed, and is tried again later."""
+        life = self._life
+
+        def show(progress: Progress) -> None:
+            life.venue.show_progress(VerificationView(kind, window, progress.gate, progress.done, progress.total))
+
+        life.venue.show_progress(VerificationView(kind, window))
+        try:
+            live_seq, live_digest = await self._live_digest()
+            request = Request(
+                data=str(life.data_dir),
+                seed=seed_of(life.data_dir / "keys", self._state.venue_public_key),
+                time_us=life.clock.now_us(),
+                witness=None if self._witness_dir is None else str(self._witness_dir),
+                window=window,
+                markets=markets,
+                live_seq=live_seq,
+                live_digest=live_digest,
+            )
+            return await work(CLOSING if kind is CertificateKind.CLOSING else GATES, request, show)
+        except (WorkFailed, VenueKeyError, TimeoutError) as error:
+            _log.error("certificate_failed", kind=str(kind), window=window, error=str(error))
+            self._retry_later(window)
+            if window:
+                await self._execute(DelayWindow(window, f"the {kind} certificate could not be made; it is tried again"))
+            return None
+        finally:
+            life.venue.show_progress(None)
+
+    def _retry_later(self, window: WindowId) -> None:
+        self._retry_at[window] = asyncio.get_running_loop().time() + RETRY_S
+
+    async def _live_digest(self) -> tuple[int, str]:
+        """(seq, digest) of the running state, taken part by part so that nothing waits for it.
+
+        A venue that is shut stands still for it. Where other markets trade on it may not, and then
+        (0, ""): the follower holds every part of the running state against the records all the time.
+        """
+        for _ in range(DIGEST_ATTEMPTS):
+            seq = await self._life.settled()
+            parts: list[str] = []
+            while len(parts) < PARTITIONS and self._state.seq == seq:
+                parts.append(partition_digest(self._state, len(parts)))
+                await asyncio.sleep(0)
+            if len(parts) == PARTITIONS and self._state.seq == seq:
+                return seq, join(parts)
+        return 0, ""
