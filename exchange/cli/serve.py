@@ -129,7 +129,10 @@ async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, b
             await prepare(life.venue)
         async with _gateway(settings, life.venue, http_socket, ws_socket):
             ended = asyncio.create_task(life.ended())
-            async with beside(life.venue) if beside is not None else nullcontext():
+            async with (
+                Scheduler(life, settings.witness).running(),
+                beside(life.venue) if beside is not None else nullcontext(),
+            ):
                 await asyncio.wait((wish, ended), return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 await life.stop(signals.asked)
