@@ -1,8 +1,8 @@
 """The commit: stamp, decide, fold, encode, stage. No `await` in here, so records can't interleave.
 
 A bug of ours never leaves doubtful state running. If `decide` raises, nothing has happened: the
-command is recorded as Faulted and its market goes OFFLINE. If `fold` raises, the state can't be trusted: the command is
-recorded as Faulted too, so that nobody decides it again, and the process ends.
+command is recorded as Faulted and its market goes OFFLINE. If `fold` raises, the state can't be
+trusted: the command is recorded as Faulted too, so that nobody decides it again, and the process ends.
 """
 
 import secrets
@@ -204,6 +204,9 @@ class Committer:
         _log.exception("command_faulted", error_id=error_id, seq=seq, command=type(command).__name__, market=market)
         self._metrics.faults += 1
         refusal = Refusal(Code.SERVER_ERROR, f"Internal error {error_id}")
+        account = getattr(command, "account", None)
+        if account is not None and not self._refusals.allow(account, time_us):
+            return Outcome(0, time_us, command, (), refusal)
         record = Record(seq, time_us, command, [Faulted(error_id, market)])
         try:
             body = encode(record)

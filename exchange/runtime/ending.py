@@ -36,7 +36,8 @@ class Ending:
 
     def end(self, reason: Reason, message: str) -> None:
         if not self._end.done():
-            _log.log(20 if reason is Reason.STOPPED else 50, "ending", reason=str(reason), message=message)
+            log = _log.info if reason is Reason.STOPPED else _log.critical
+            log("ending", reason=str(reason), message=message)
             self._end.set_result(End(reason, message))
 
     def journal_failed(self, message: str) -> None:

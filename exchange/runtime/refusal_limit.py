@@ -1,4 +1,4 @@
-"""Refused commands are records too; without a limit per account they would fill the disk for free."""
+"""Refused and faulted commands are records too; without a limit per account they would fill the disk for free."""
 
 from typing import Final
 

@@ -44,6 +44,7 @@ class Streams:
             elif type(event) is OrderDone:
                 if event.resting:
                     self._feed(event.market).done(event)
+                    self.account_seqs[event.account] = seq
             elif type(event) is Posted:
                 for leg in event.legs:
                     self.account_seqs[leg.account] = seq

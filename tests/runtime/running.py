@@ -45,7 +45,8 @@ async def write_journal(data_dir: Path, records: Iterable[Record]) -> None:
     """Put records on disk the way the exchange does."""
     failed: list[str] = []
     writer = await WriterClient.start(data_dir, lambda _seq: None, failed.append)
-    writer.append(1, [encode(record) for record in records])
+    if bodies := [encode(record) for record in records]:
+        writer.append(1, bodies)
     await writer.close()
     assert not failed
 
