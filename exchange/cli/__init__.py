@@ -2,7 +2,7 @@
 
 import typer
 
-from exchange.cli import admin, books, demo, found, rehearse, serve
+from exchange.cli import admin, books, demo, found, recover, rehearse, serve
 
 app = typer.Typer(
     help="An exchange that proves its books before it reopens.",
@@ -10,7 +10,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals may hold secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _part in (serve.app, demo.app, found.app, books.app, rehearse.app):
+for _part in (serve.app, demo.app, found.app, books.app, rehearse.app, recover.app):
     app.registered_commands += _part.registered_commands
 app.add_typer(books.journal, name="journal")
 app.add_typer(admin.app, name="admin")

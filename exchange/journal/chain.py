@@ -3,7 +3,12 @@
 import msgspec
 
 from exchange.journal.errors import JournalDamaged
+from exchange.values.commands import AcceptLoss
+from exchange.values.events import EpochStarted
 from exchange.values.record import Record, RecordError, decode, decode_lines, follow, head, split
+
+#: Saves decoding: a line without these bytes is no AcceptLoss.
+_ACCEPTS_LOSS = b'"type":"AcceptLoss"'
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
@@ -35,12 +40,48 @@ class CheckedBatch(msgspec.Struct, frozen=True, gc=False):
     chain: bytes
 
 
+class Loss(msgspec.Struct, frozen=True):
+    """A range of records that is lost for good, as the record behind it says. `witness_chain` (hex) was at its end."""
+
+    from_seq: int
+    to_seq: int
+    witness_chain: str
+
+
+def loss_before(first_line: bytes) -> Loss | None:
+    """What the first record of a batch says is lost before it: the one way seqs are not dense.
+
+    Raises:
+        RecordError
+    """
+    if _ACCEPTS_LOSS not in first_line:
+        return None
+    record = decode(first_line)
+    for event in record.events:
+        if isinstance(record.command, AcceptLoss) and isinstance(event, EpochStarted):
+            return Loss(event.lost_from_seq, event.lost_to_seq, record.command.witness_chain)
+    return None
+
+
+def begins_behind_loss(batch: Batch, expected_seq: int) -> bool:
+    """Whether all records from `expected_seq` to the batch are declared lost."""
+    if batch.first_seq <= expected_seq:
+        return False
+    try:
+        loss = loss_before(batch.lines.partition(b"\n")[0])
+    except RecordError:
+        return False
+    return loss is not None and (loss.from_seq, loss.to_seq) == (expected_seq, batch.first_seq - 1)
+
+
 def read_batch(batch: Batch, expected_seq: int, chain: bytes, to_seq: int | None) -> CheckedBatch:
     """Records `expected_seq` to `to_seq` (None: to its end) of a batch; `chain` is the value before the first of them.
 
     Raises:
         JournalDamaged
     """
+    if begins_behind_loss(batch, expected_seq):
+        expected_seq = batch.first_seq
     if batch.first_seq > expected_seq:
         raise JournalDamaged(expected_seq, f"the record is missing; the next one is seq {batch.first_seq}")
     lines = batch.lines.split(b"\n")[expected_seq - batch.first_seq :]

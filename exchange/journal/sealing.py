@@ -39,6 +39,8 @@ def seal(
 ) -> tuple[Segment, ...]:
     """Seal all whole segments that leave `tail_records` in the database; returns the new ones.
 
+    None reaches over a declared loss: there the one before it is shorter.
+
     Raises:
         JournalDamaged: nothing damaged is sealed. SegmentError: another process is sealing.
     """
@@ -46,9 +48,14 @@ def seal(
         held = manifest(data_dir)
         first_new = len(held)
         last_seq, _ = reader.last()
-        while (first_seq := held[-1].last_seq + 1 if held else 1) + segment_records - 1 <= last_seq - tail_records:
+        while True:
+            first_seq = reader.next_seq(held[-1].last_seq) if held else 1
+            end_seq = first_seq + segment_records - 1
+            if end_seq > last_seq - tail_records:
+                break
+            end_seq = min(end_seq, reader.last_before_loss(first_seq) or end_seq)
             chain = bytes.fromhex(held[-1].chain) if held else GENESIS_CHAIN
-            segment = _write(data_dir, reader, first_seq, first_seq + segment_records - 1, chain)
+            segment = _write(data_dir, reader, first_seq, end_seq, chain)
             held = (*held, segment.linked(held[-1].link if held else ""))
             write_manifest(data_dir, held)
     return held[first_new:]

@@ -77,7 +77,8 @@ def manifest(data_dir: Path) -> tuple[Segment, ...]:
     link, next_seq = "", 1
     for segment in held.segments:
         link = segment.linked(link).link
-        if segment.link != link or segment.first_seq != next_seq:
+        # A gap is a declared loss, or will be found missing when the records are read.
+        if segment.link != link or segment.first_seq < next_seq:
             raise SegmentError(f"the manifest of segments is not what was written, from segment {segment.name} on")
         next_seq = segment.last_seq + 1
     return held.segments
@@ -101,15 +102,15 @@ def require_whole(segment: Segment, path: Path) -> None:
 
 
 def batches(data_dir: Path, from_seq: int) -> Iterator[Batch]:
-    """What the segment with record `from_seq` holds from there on, unchecked.
+    """What the segment with record `from_seq`, or the next one, holds from there on, unchecked.
 
     Raises:
         JournalDamaged: no segment has it, or its file breaks off.
         SegmentError: the file is not where it should be.
     """
     for segment in manifest(data_dir):
-        if segment.first_seq <= from_seq <= segment.last_seq:
-            yield from _read(segment, segment.path(data_dir), from_seq)
+        if from_seq <= segment.last_seq:
+            yield from _read(segment, segment.path(data_dir), max(from_seq, segment.first_seq))
             return
     raise JournalDamaged(from_seq, "the record is missing")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.core import State
 from exchange.journal import snapshots
 from exchange.journal.errors import SegmentError, SnapshotDamaged, UnknownFormat
 from exchange.journal.store import JournalReader
@@ -44,7 +45,7 @@ def show(
         wanted.append(re.compile(rb'"(?:taker_|maker_)?order_id":%d[,}]' % order))
         from_seq = max(from_seq, seq_of(order))
     with JournalReader(data_dir) as reader:
-        units = _Units()
+        units = Units()
         units.learn_listings(data_dir, reader)
         for batch in reader.checked_batches(max(from_seq, 1), to_seq):
             for line, record in zip(batch.lines, batch.records, strict=True):
@@ -53,8 +54,18 @@ def show(
                     yield units.text(record)
 
 
-class _Units:
-    """Turns whole numbers back into amounts; knows the listings met so far."""
+def stamp(time_us: int) -> str:
+    """A record's time for a person."""
+    return f"{datetime.fromtimestamp(time_us // 10**6, UTC):%Y-%m-%d %H:%M:%S}.{time_us % 10**6:06d} UTC"
+
+
+def head(seq: int, time_us: int) -> str:
+    """What the text of a record begins with."""
+    return f"#{seq}  {stamp(time_us)}"
+
+
+class Units:
+    """Turns whole numbers back into amounts, and facts into text; knows the listings met so far."""
 
     def __init__(self) -> None:
         self._assets: dict[str, AssetSpec] = {}
@@ -67,14 +78,17 @@ class _Units:
                 _, state = snapshots.load(path)
             except (SnapshotDamaged, UnknownFormat):
                 continue
-            self._assets |= state.assets
-            self._markets |= {symbol: market.spec for symbol, market in state.markets.items()}
+            self.learn_state(state)
             return
         try:
             for record in reader.records(1, min(1, reader.last()[0])):
                 self.learn(record)
         except SegmentError:
             return
+
+    def learn_state(self, state: State) -> None:
+        self._assets |= state.assets
+        self._markets |= {symbol: market.spec for symbol, market in state.markets.items()}
 
     def learn(self, record: Record) -> None:
         for event in record.events:
@@ -84,13 +98,25 @@ class _Units:
                 self._markets[event.spec.symbol] = event.spec
 
     def text(self, record: Record) -> str:
-        stamp = datetime.fromtimestamp(record.time_us // 10**6, UTC)
-        head = f"#{record.seq}  {stamp:%Y-%m-%d %H:%M:%S}.{record.time_us % 10**6:06d} UTC"
-        lines = [f"{head}  {self._statement(record.command)}"]
-        lines += [f"    {self._statement(event)}" for event in record.events]
+        lines = [f"{head(record.seq, record.time_us)}  {self.statement(record.command)}"]
+        lines += [f"    {self.statement(event)}" for event in record.events]
         return "\n".join(lines)
 
-    def _statement(self, said: Command | Event) -> str:
+    def amount(self, asset: str, atoms: int) -> str:
+        """An amount with its asset, such as "1.5 SOL"."""
+        spec = self._assets.get(asset)
+        return f"{format_decimal(atoms, spec.decimals)} {asset}" if spec else f"{atoms} atoms {asset}"
+
+    def price(self, market: str, ticks: int) -> str:
+        return format_decimal(ticks * self._markets[market].tick_e9, _E9_DECIMALS)
+
+    def quantity(self, market: str, lots: int) -> str:
+        """A quantity with its asset."""
+        spec = self._markets[market]
+        return f"{format_decimal(lots * spec.step_e9, _E9_DECIMALS)} {spec.base}"
+
+    def statement(self, said: Command | Event) -> str:
+        """A command or an event in one line, with its fields in units."""
         words = [type(said).__name__]
         market = self._markets.get(getattr(said, "market", None) or "")
         for field in msgspec.structs.fields(said):
@@ -113,9 +139,7 @@ class _Units:
         return f"{name}={_plain(value)}"
 
     def _leg(self, leg: Leg) -> str:
-        asset = self._assets.get(leg.asset)
-        amount = format_decimal(leg.atoms, asset.decimals) if asset else f"{leg.atoms} atoms"
-        return f"[account={leg.account} {leg.bucket} {amount} {leg.asset}]"
+        return f"[account={leg.account} {leg.bucket} {self.amount(leg.asset, leg.atoms)}]"
 
 
 _E9_DECIMALS = len(str(E9)) - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from exchange.journal import segments
-from exchange.journal.chain import Batch, CheckedBatch, read_batch
+from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss, loss_before, read_batch
 from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
 from exchange.journal.layout import journal_path, sync_dir
 from exchange.values.record import GENESIS_CHAIN, Record, head, link, seal, split
@@ -83,7 +83,7 @@ class Journal:
             OutOfSequence: they do not begin at `last_seq` + 1, or don't hold the seqs they are said to hold.
             Exception: whatever the connection raises; the journal must not be used after it.
         """
-        if first_seq != self.last_seq + 1:
+        if first_seq != self.last_seq + 1 and not self._goes_on_behind_loss(first_seq, bodies[0]):
             raise OutOfSequence(f"a batch begins at seq {first_seq}, but the journal ends at seq {self.last_seq}")
         chain, rows = self.last_chain, []
         for start in range(0, len(bodies), BATCH_RECORDS):
@@ -104,6 +104,10 @@ class Journal:
             execute("INSERT INTO meta(key, value) VALUES ('genesis', ?)", (self.genesis,))
         execute("COMMIT")
         self.last_seq, self.last_chain = rows[-1][1], chain
+
+    def _goes_on_behind_loss(self, first_seq: int, body: bytes) -> bool:
+        loss = loss_before(body)
+        return loss is not None and (loss.from_seq, loss.to_seq) == (self.last_seq + 1, first_seq - 1)
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the database file, as far as readers let us."""
@@ -214,6 +218,39 @@ class JournalReader:
             return batch.chain_at(seq)
         raise JournalDamaged(seq, "the record is missing")
 
+    def next_seq(self, seq: int) -> int:
+        """The seq of the record that follows, or will: `seq` + 1, except before a declared loss.
+
+        Raises:
+            JournalDamaged
+        """
+        loss = self.loss_at(seq + 1)
+        return loss.to_seq + 1 if loss is not None else seq + 1
+
+    def last_before_loss(self, seq: int) -> int | None:
+        """Where the records from `seq` on first break off for a declared loss, if they do; of those in the database.
+
+        Raises:
+            JournalDamaged
+        """
+        rows = self._query(
+            "SELECT max(before) FROM (SELECT first_seq, lag(last_seq) OVER (ORDER BY first_seq) AS before FROM batches)"
+            " WHERE before >= ? AND first_seq > before + 1 GROUP BY before ORDER BY before LIMIT 1",
+            (seq,),
+            seq,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def loss_at(self, seq: int) -> Loss | None:
+        """The declared loss that `seq` lies in, if it does.
+
+        Raises:
+            JournalDamaged
+        """
+        rows = self._some_rows(seq, 1)
+        loss = loss_before(rows[0].lines.partition(b"\n")[0]) if rows else None
+        return loss if loss is not None and loss.from_seq <= seq <= loss.to_seq else None
+
     def records(self, from_seq: int = 1, to_seq: int | None = None, chain: bytes | None = None) -> Iterator[Record]:
         """Records `from_seq` to `to_seq` (None: to the end as it is when we get there), each checked against the chain.
 
@@ -240,7 +277,7 @@ class JournalReader:
             checked = read_batch(batch, expected, chain, to_seq)
             if checked.lines:
                 yield checked
-                expected, chain = expected + len(checked.lines), checked.chain
+                expected, chain = checked.records[-1].seq + 1, checked.chain
             if to_seq is not None and expected > to_seq:
                 return
         if to_seq is not None and expected <= to_seq:
@@ -263,7 +300,7 @@ class JournalReader:
             rows = self._rows(expected)
             if not rows and self.last()[0] < expected:
                 return
-            if rows and rows[0].first_seq <= expected:
+            if rows and (rows[0].first_seq <= expected or begins_behind_loss(rows[0], expected)):
                 for row in rows:
                     yield row
                     expected = row.last_seq + 1

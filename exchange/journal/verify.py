@@ -186,7 +186,8 @@ class _Verification:
     def _fold(self, end_seq: int) -> None:
         paths = {int(path.stem): path for path in snapshots.newest_first(self._data_dir)}
         stops = {seq for seq in paths if self._state.seq <= seq <= end_seq}
-        stops |= set(range(self._state.seq + CHECK_RECORDS, end_seq, CHECK_RECORDS)) | {end_seq}
+        between = range(self._state.seq + CHECK_RECORDS, end_seq, CHECK_RECORDS)
+        stops |= {seq for seq in between if self._reader.loss_at(seq) is None} | {end_seq}
         for seq in paths:
             if seq > end_seq and self._reader.last()[0] < seq:
                 self._found(f"a snapshot was made at seq {seq}, but the journal ends at {end_seq}", end_seq + 1)

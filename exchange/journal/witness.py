@@ -126,7 +126,8 @@ def require_agreement(path: Path, reader: JournalReader, *, accept_missing: bool
         raise WitnessDisagrees(f"the witness at {path} belongs to another journal")
     if seen.seq > last_seq:
         raise BehindWitness(last_seq, seen.seq)
-    if reader.chain_at(seen.seq).hex() != seen.chain:
+    loss = reader.loss_at(seen.seq)
+    if (loss.witness_chain if loss is not None else reader.chain_at(seen.seq).hex()) != seen.chain:
         raise WitnessDisagrees(f"record {seen.seq} is not the one the witness has seen")
     return seen
 

@@ -91,7 +91,10 @@ class Follower:
         Raises:
             JournalError, sqlite3.Error, and whatever a bug of ours raises: this follower must not be used after it.
         """
-        end_seq = min(self._durable_seq, self._state.seq + BATCH_RECORDS)
+        first_seq = self._state.seq + 1
+        if self._durable_seq >= first_seq + BATCH_RECORDS:
+            first_seq = self._reader.next_seq(self._state.seq)
+        end_seq = min(self._durable_seq, first_seq + BATCH_RECORDS - 1)
         rows = Rows()
         for batch in self._reader.checked_batches(self._state.seq + 1, end_seq, self._chain):
             for record in batch.records:

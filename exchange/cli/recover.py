@@ -1,0 +1,71 @@
+"""`exchange recover`: what to do when the journal ends before what the witness has seen."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from exchange.cli.books import exit_of
+from exchange.cli.exits import Exit, stop
+from exchange.cli.keys import KeyFile, read_key
+from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.journal.errors import JournalError
+from exchange.maintenance import loss
+
+app = typer.Typer()
+
+
+@app.command()
+def recover(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    accept: Annotated[
+        bool, typer.Option("--accept-loss", help="Give the missing records up for good. Look for every copy first.")
+    ] = False,
+    key: Annotated[list[Path] | None, typer.Option(help="Key file of an approver; give two, of two people.")] = None,
+    reason: Annotated[str, typer.Option(help="Why the records can't be had back. Public, and for ever.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was lost as JSON.")] = False,
+) -> None:
+    """Say which records are missing; with --accept-loss, go on without them in a new epoch.
+
+    The lost range is recorded with both approvers and the reason, the accounts known to be touched are listed,
+    and no id of the range is given again. The next start needs all gates and two approvals.
+    """
+    settings = load(config, data=data)
+    try:
+        found = loss.missing(settings.data, settings.witness)
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    if found is None:
+        typer.echo("Nothing is missing: the journal reaches as far as the witness has seen.")
+        return
+    if not accept:
+        stop(
+            Exit.BEHIND_WITNESS,
+            f"records {found[0]} to {found[1]} are missing",
+            "find them in a backup or an archive; or exchange recover --accept-loss --key ONE --key OTHER --reason ...",
+        )
+    keys = _two_keys(key or [])
+    try:
+        lost = loss.accept_loss(settings.data, (keys[0].api_key, keys[1].api_key), reason, settings.witness)
+    except loss.LossRefused as error:
+        stop(Exit.REFUSED, str(error))
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    typer.echo(msgspec.json.encode(lost) if as_json else lost.text())
+
+
+def _two_keys(paths: list[Path]) -> tuple[KeyFile, KeyFile]:
+    if len(paths) != 2:
+        stop(Exit.USAGE, "two approvers sign: give --key twice")
+    try:
+        one, other = (read_key(path) for path in paths)
+        for each in (one, other):
+            # Who signs must hold the private key, not only know the public one.
+            if b64encode(bytes(each.signing_key().verify_key)).decode() != each.api_key:
+                raise ValueError(f"the two halves of {each.name}'s key don't belong together")
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        stop(Exit.USAGE, f"can't read a key file: {error}")
+    return one, other

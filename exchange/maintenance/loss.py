@@ -1,0 +1,187 @@
+"""Records that are really lost: accepted by two approvers, on record, in a new epoch that reuses nothing.
+
+For a journal that ends before what the witness has seen, and when no copy has the rest. Works while the
+exchange is stopped. Whatever lies beyond the journal's end (snapshots, checkpoints, read models) is set
+aside in `<data>/lost/`, after it has said which accounts it knows to be touched.
+"""
+
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+
+import msgspec
+
+from exchange.core import State, decide, fold, next_seq
+from exchange.journal import witness
+from exchange.journal.errors import BehindWitness
+from exchange.journal.layout import checkpoints_dir, snapshots_dir, whole_file, witness_path
+from exchange.journal.store import JournalReader, open_writing
+from exchange.journal.witness import Witness
+from exchange.journal.writer import locked
+from exchange.runtime.read_models import FILE_NAME
+from exchange.values.commands import AcceptLoss
+from exchange.values.events import Refused
+from exchange.values.ids import AdminId
+from exchange.values.record import Record, encode
+
+
+class LossRefused(Exception):
+    """The loss can't be accepted: nothing is lost, or the two who sign may not."""
+
+
+class TouchedAccount(msgspec.Struct, frozen=True):
+    """What the read models still show of an account beyond the journal's end, by number of rows."""
+
+    account: int
+    orders: int
+    fills: int
+    postings: int
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """What was lost and accepted. `touched` None: nothing is left that knows which accounts were touched."""
+
+    epoch: int
+    from_seq: int
+    to_seq: int
+    reason: str
+    admins: tuple[AdminId, AdminId]
+    touched: tuple[TouchedAccount, ...] | None
+
+    def text(self) -> str:
+        lines = [
+            f"Records {self.from_seq} to {self.to_seq} are lost; epoch {self.epoch} begins behind them.",
+            f"Accepted by admins {self.admins[0]} and {self.admins[1]}: {self.reason}",
+        ]
+        if self.touched is None:
+            lines.append("Nothing is left that knows which accounts were touched.")
+        else:
+            lines.append(f"Accounts known to be touched: {len(self.touched)}")
+            lines += [
+                f"  {one.account}: {one.orders} orders, {one.fills} fills, {one.postings} postings"
+                for one in self.touched
+            ]
+        return "\n".join(lines)
+
+
+def missing(data_dir: Path, witness_dir: Path | None = None) -> tuple[int, int, str] | None:
+    """First and last lost seq, and the witness's chain value (hex) there; None if nothing is missing.
+
+    Raises:
+        JournalError: the journal or the witness can't be read, or don't belong together.
+    """
+    path = witness_path(data_dir, witness_dir)
+    with JournalReader(data_dir) as reader:
+        try:
+            witness.require_agreement(path, reader)
+        except BehindWitness as error:
+            seen = witness.read(path)
+            assert seen is not None
+            return error.journal_seq + 1, error.witness_seq, seen.chain
+    return None
+
+
+def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witness_dir: Path | None = None) -> Lost:
+    """Start a new epoch behind the lost range. `admin_keys` are the public keys (base64) of the two who sign.
+
+    Raises:
+        LossRefused: nothing has changed.
+        JournalError: the journal can't be read or written, or the exchange is running.
+    """
+    with locked(data_dir):
+        found = missing(data_dir, witness_dir)
+        if found is None:
+            raise LossRefused("nothing is lost: the journal reaches as far as the witness has seen")
+        from_seq, to_seq, chain = found
+        state, record = _decided(data_dir, admin_keys, reason, to_seq, chain)
+        touched = _touched(data_dir, from_seq)
+        _set_aside(data_dir, data_dir / "lost" / f"{from_seq}-{to_seq}-{secrets.token_hex(4)}", from_seq)
+        _write(data_dir, record, witness_dir)
+        command = record.command
+        assert isinstance(command, AcceptLoss)
+        admins = (command.first_admin, command.second_admin)
+        lost = Lost(state.epoch, from_seq, to_seq, reason, admins, touched)
+    reports = data_dir / "reports"
+    reports.mkdir(exist_ok=True)
+    with whole_file(reports / f"loss-epoch-{lost.epoch}.json") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(lost)) + b"\n")
+    return lost
+
+
+def _decided(data_dir: Path, admin_keys: tuple[str, str], reason: str, to_seq: int, chain: str) -> tuple[State, Record]:
+    """The record that accepts the loss, and the state after it: the fold of all that is left, from genesis.
+
+    Raises:
+        LossRefused, JournalError
+    """
+    state = State()
+    with JournalReader(data_dir) as reader:
+        for record in reader.records():
+            fold(state, record)
+    one, other = (state.admin_ids.get(key) for key in admin_keys)
+    if one is None or other is None:
+        raise LossRefused("one of the keys is no admin's")
+    command = AcceptLoss(one, other, to_seq, chain, reason)
+    time_us = max(time.time_ns() // 1000, state.time_us)
+    events = decide(state, time_us, command)
+    if isinstance(events[0], Refused):
+        raise LossRefused(events[0].message)
+    record = Record(next_seq(state, command), time_us, command, events)
+    fold(state, record)
+    return state, record
+
+
+def _write(data_dir: Path, record: Record, witness_dir: Path | None) -> None:
+    journal = open_writing(data_dir)
+    try:
+        journal.append(record.seq, [encode(record)])
+        seen = Witness(witness_path(data_dir, witness_dir))
+        seen.begin(journal.genesis, journal.last_seq, journal.last_chain)
+        seen.write(journal.genesis, journal.last_seq, journal.last_chain)
+        seen.sync()
+    finally:
+        journal.close()
+
+
+def _touched(data_dir: Path, from_seq: int) -> tuple[TouchedAccount, ...] | None:
+    """The accounts with rows beyond the journal's end, if the read models had come that far."""
+    path = data_dir / FILE_NAME
+    if not path.exists():
+        return None
+    counts: dict[int, list[int]] = {}
+    try:
+        models = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            if models.execute("SELECT seq FROM progress").fetchone()[0] < from_seq:
+                return None
+            for which, query in enumerate(
+                (
+                    "SELECT account, count(*) FROM orders WHERE order_id >= ? * 10 GROUP BY account",
+                    "SELECT account, count(*) FROM fills WHERE seq >= ? GROUP BY account",
+                    "SELECT account, count(*) FROM ledger WHERE seq >= ? GROUP BY account",
+                )
+            ):
+                for account, count in models.execute(query, (from_seq,)):
+                    counts.setdefault(account, [0, 0, 0])[which] = count
+        finally:
+            models.close()
+    except sqlite3.Error:
+        return None
+    return tuple(TouchedAccount(account, *found) for account, found in sorted(counts.items()))
+
+
+def _set_aside(data_dir: Path, aside: Path, from_seq: int) -> None:
+    """Move what was made of lost records out of the way; the read models are made again from the journal."""
+    beyond = [
+        path
+        for folder in (snapshots_dir(data_dir), checkpoints_dir(data_dir))
+        if folder.exists()
+        for path in folder.iterdir()
+        if path.name.split(".")[0].isdigit() and int(path.name.split(".")[0]) >= from_seq
+    ]
+    beyond += list(data_dir.glob(f"{FILE_NAME}*"))
+    if beyond:
+        aside.mkdir(parents=True)
+    for path in beyond:
+        path.rename(aside / path.name)
