@@ -19,6 +19,7 @@ from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
+from exchange.gateway.http_server import HttpServer
 from exchange.gateway.hub import Hub
 from exchange.gateway.rest import create_app
 from exchange.gateway.services import Services
@@ -182,7 +183,7 @@ async def _gateway(
         uvicorn.Config(
             create_app(venue, authenticator, admission, lambda: generate_latest(venue.metrics.registry)),
             ws=trading.upgraded,  # type: ignore[arg-type]  # any callable that makes a protocol will do
-            http="httptools",
+            http=HttpServer(admission.limits).protocol,  # type: ignore[arg-type]  # the same
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -32,6 +32,14 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     body_bytes: Positive = 65_536
     #: Orders in one batch.
     batch_orders: Positive = 50
+    #: Open HTTP connections; one more is answered 503 and closed.
+    connections: Positive = 2_000
+    #: Open HTTP connections from one address; one more is answered 429 and closed.
+    connections_per_address: Positive = 1_000
+    #: Bytes of a request's line and headers.
+    head_bytes: Positive = 32_768
+    #: Seconds a request has to arrive in, counted from its first byte, or from the connection's start.
+    request_timeout_s: Positive = 10
 
 
 class Rate:

@@ -74,20 +74,22 @@ class Dispatcher(Collector):
             return self.refuse(result)
         return Answer(body=_encode(result))
 
-    def refuse(self, refusal: Refusal, wait_s: int = 0, status: int | None = None) -> Answer:
+    def refuse(self, refusal: Refusal, status: int | None = None, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
         self._refusals[refusal.code] += 1
-        headers = (("Retry-After", str(wait_s)),) if wait_s else ()
         return Answer(status or http_status(refusal.code), error_body(refusal), headers=headers)
+
+    def wait(self, wait_s: int, refusal: Refusal | None = None) -> Answer:
+        return self.refuse(refusal or too_many(wait_s), headers=(("Retry-After", str(wait_s)),))
 
     async def _result(self, operation: Operation, scope: HttpScope, receive: Receive) -> object:
         body = b"" if operation.method == "GET" else await _read_body(receive, self._admission.limits.body_bytes)
         if body is None:
-            return self.refuse(_TOO_LARGE, status=413)
+            return self.refuse(_TOO_LARGE, status=413, headers=(("Connection", "close"),))
         query = query_fields(scope["query_string"].decode("latin-1"))
         if operation.authority is Authority.PUBLIC:
             wait_s = self._address_wait_s(operation, _address(scope))
             if wait_s:
-                return self.refuse(too_many(wait_s), wait_s)
+                return self.wait(wait_s)
             return await self._handle(operation, query, body)
         return await self._signed(operation, scope, query, body)
 
@@ -104,7 +106,7 @@ class Dispatcher(Collector):
         address, failures = _address(scope), self._admission.failures
         wait_s = failures.exhausted_s(address, self._exchange.now_us())
         if wait_s:
-            return self.refuse(too_many(wait_s), wait_s)
+            return self.wait(wait_s)
         signed = _signed_fields(operation, query, body)
         if isinstance(signed, Refusal):
             return signed
@@ -125,11 +127,11 @@ class Dispatcher(Collector):
     ) -> object:
         wait_s = self._admission.accounts.wait_s(key.account, self._exchange.now_us(), cost)
         if wait_s:
-            return self.refuse(too_many(wait_s), wait_s)
+            return self.wait(wait_s)
         if not operation.changes and Scope.READ not in key.scopes:
             return _NO_READ
         if not self._admission.enter(key.account):
-            return self.refuse(_IN_FLIGHT, 1)
+            return self.wait(1, _IN_FLIGHT)
         try:
             return await self._handle(operation, query, body, key)
         finally:

@@ -197,6 +197,7 @@ async def test_guessing_signatures_is_slowed_down(later: HttpVenue) -> None:
 async def test_a_body_has_a_size(later: HttpVenue) -> None:
     refused = await later.ask(later.ann, "POST", ORDER, b'{"a":"%b"}' % (b"x" * 1_000))
     assert refused.refusal == (413, "INVALID_CLIENT_REQUEST", "Request body is too large")
+    assert refused.headers["connection"] == "close"  # what follows isn't read
 
 
 async def test_an_account_has_so_many_requests_in_flight(later: HttpVenue) -> None:
