@@ -65,7 +65,7 @@ class Hub:
         self._assets: dict[str, AssetSpec] = {}
 
     def subscribe(self, name: StreamName, reader: Reader, key: KeyView | None = None) -> Feed | None:
-        """Begin to send `name` to `reader`; `key` signed for a private stream.
+        """Begin to send `name` to `reader`, or go on; `key` signed for a private stream, from now on this one.
 
         None if nothing will ever be sent under that name: products not traded here, unknown symbols.
         """
@@ -79,9 +79,10 @@ class Hub:
         feed = feeds.get(name.text)
         if feed is None:
             feed = feeds[name.text] = Feed(name, topic)
+        new = reader not in feed.readers
         feed.readers[reader] = key
-        if topic.channel is Channel.STATUS:
-            reader.send(feed.prefix + streams.status(self._exchange.status()) + b"}")
+        if new and topic.channel is Channel.STATUS:
+            reader.send(feed.prefix + streams.status(self._exchange.status(), self._exchange.now_us()) + b"}")
         return feed
 
     def unsubscribe(self, feed: Feed, reader: Reader) -> None:
@@ -150,7 +151,7 @@ class Hub:
             case TickerView():
                 return streams.ticker(update, self._spec(update.market))
             case StatusView():
-                return streams.status(update)
+                return streams.status(update, self._exchange.now_us())
 
     def _spec(self, symbol: str) -> MarketSpec:
         """A listing never changes, so it is asked for once."""

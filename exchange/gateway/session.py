@@ -166,9 +166,7 @@ class Session:
         if name.private and key is None:
             return INVALID_SIGNATURE
         held = (name.text, AccountId(0) if key is None else key.account)
-        if held in self._feeds:
-            return None
-        if len(self._feeds) >= self._services.limits.subscriptions:
+        if held not in self._feeds and len(self._feeds) >= self._services.limits.subscriptions:
             return TOO_MANY_SUBSCRIPTIONS
         self._feeds[held] = self._services.hub.subscribe(name, self._outlet, key)
         return None

@@ -87,21 +87,22 @@ class LiveVenue:
         history = cast("History", _NoHistory())
         self.exchange = Venue(state, clock, outbox, self.streams, public, self.committer, history, metrics, ending)
         self.exchange.take_commands()
-        self._traders = 0
+        self._keys = 0
         self._later_us = 0
 
-    def trader(self, *scopes: Scope, sol: int = 1_000, usdc: int = 100_000) -> Trader:
-        """An account funded with whole units of each asset; its key may read and trade unless scopes are named."""
-        self._traders += 1
-        signing_key = SigningKey(self._traders.to_bytes(32, "big"))
+    def trader(self, *scopes: Scope, account: AccountId | None = None) -> Trader:
+        """An account with 1,000 SOL and 100,000 USDC, or a further key of one; it may read and trade unless scopes are
+        named."""
+        if account is None:
+            self.commit(OpenAccount(core.ADMIN))
+            account = list(self.core.state.accounts)[-1]
+            for asset, atoms in (("SOL", 1_000 * 10**9), ("USDC", 100_000 * 10**6)):
+                self.commit(CreditDeposit(core.ADMIN, account, asset, atoms, f"{asset} {account}"))
+        self._keys += 1
+        signing_key = SigningKey(self._keys.to_bytes(32, "big"))
         public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
-        self.commit(OpenAccount(core.ADMIN))
-        account = list(self.core.state.accounts)[-1]
-        for asset, atoms in (("SOL", sol * 10**9), ("USDC", usdc * 10**6)):
-            self.commit(CreditDeposit(core.ADMIN, account, asset, atoms, f"{asset} {account}"))
         self.commit(AddKey(core.ADMIN, account, public_key, scopes or (Scope.READ, Scope.TRADE)))
-        key_id = self.core.state.key_ids[public_key]
-        return Trader(account, key_id, signing_key)
+        return Trader(account, self.core.state.key_ids[public_key], signing_key)
 
     def revoke(self, trader: Trader) -> None:
         self.commit(RevokeKey(core.ADMIN, trader.key_id, "test"))

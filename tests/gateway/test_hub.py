@@ -105,6 +105,7 @@ async def test_the_status_stream_begins_with_what_holds_and_tells_of_changes(ven
     assert now["e"] == "status"
     assert now["status"] == "Ok"
     assert now["markets"] == {"SOL_USDC": {"orderBookState": "Open", "reason": now["markets"]["SOL_USDC"]["reason"]}}
+    assert await reader.subscribe("status") == []
     venue.commit(SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", "SOL_USDC"))
     [changed] = of(await reader.settle(), "status")
     assert changed["markets"] == {"SOL_USDC": {"orderBookState": "CancelOnly", "reason": "a fault in the feed"}}
@@ -231,4 +232,14 @@ async def test_a_private_stream_ends_with_its_key(venue: LiveVenue) -> None:
     client.session.close()  # cancels the order
     assert await reader.settle() == []
     assert not reader.services.hub._feeds
-    reader.session.close()
+
+
+async def test_a_new_key_of_the_account_takes_the_stream_over(venue: LiveVenue) -> None:
+    old, reader, client = venue.trader(), Client(venue), Client(venue)
+    new = venue.trader(account=old.account)
+    await client.login(new)
+    await reader.subscribe("account.orderUpdate", trader=old)
+    await reader.subscribe("account.orderUpdate", trader=new)
+    venue.revoke(old)
+    await client.call("order.place", ORDER)
+    assert len(await reader.settle()) == 1, "once, though it was subscribed to twice"

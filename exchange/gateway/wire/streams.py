@@ -6,7 +6,8 @@ The fields have names here; the tables beside them say which letter each becomes
 
 import msgspec
 
-from exchange.gateway.wire.markets import BOOK_STATES, status_to_wire
+from exchange.gateway.wire.maintenance import Maintenance, maintenance_to_wire, status_to_wire
+from exchange.gateway.wire.markets import BOOK_STATES
 from exchange.gateway.wire.numbers import amount_text, price_text, quantity_text
 from exchange.gateway.wire.times import stream_kline_text
 from exchange.values.specs import MarketSpec
@@ -243,10 +244,13 @@ class _Status(msgspec.Struct, rename={"event": "e", "event_us": "E", "order_book
     reason: str
     markets: dict[str, _MarketStatus]
     pauses: list[_Pause]
+    maintenance: Maintenance
 
 
-def status(update: StatusView) -> bytes:
-    """Beyond the wire contract: the venue's mode, each market's ruling mode, and the pauses, with their reasons."""
+def status(update: StatusView, now_us: int) -> bytes:
+    """Beyond the wire contract: the venue's mode, each market's ruling mode, the pauses with their reasons, and what
+    REST says of maintenance. `now_us` is when the frame is made.
+    """
     return _encode(
         _Status(
             event="status",
@@ -259,6 +263,7 @@ def status(update: StatusView) -> bytes:
                 symbol: _MarketStatus(BOOK_STATES[mode], reason) for symbol, (mode, reason) in update.markets.items()
             },
             pauses=[_Pause(pause.pause.value, pause.asset, pause.reason) for pause in update.pauses],
+            maintenance=maintenance_to_wire(update.maintenance, now_us),
         )
     )
 
