@@ -38,14 +38,6 @@ def maintenance_view(state: State, verification: VerificationView | None = None)
     )
 
 
-def window_over(state: State, market: Market) -> Window | None:
-    """The window under way whose scope the market belongs to."""
-    for window in state.windows.values():
-        if window.under_way and (not window.plan.markets or market.symbol in window.plan.markets):
-            return window
-    return None
-
-
 def in_post_only(state: State, window: Window) -> bool:
     """Its scope, or the part of it that is at turn, has taken the first step up."""
     return window.under_way and all(mode_of(state, target) is Mode.POST_ONLY for target in targets(window))
@@ -129,7 +121,7 @@ def _evidence(
 
 
 def _market(state: State, market: Market) -> MarketConditionView:
-    window, mode = window_over(state, market), state.ruling_mode(market)
+    window, mode = state.window_over(market), state.ruling_mode(market)
     return MarketConditionView(
         mode,
         state.ruling_reason(market),

@@ -9,6 +9,7 @@ from exchange.values.enums import Action, Mode, Role, Scope
 from exchange.values.events import AnyEvent, Refused
 from exchange.values.ids import AccountId, AdminId, KeyId
 from exchange.values.refusals import Code, Refusal
+from exchange.values.times import utc_text
 
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
 NOT_FOUND: Final = Refusal(Code.RESOURCE_NOT_FOUND, "Not Found")
@@ -65,13 +66,21 @@ def reason(text: str) -> Refusal | None:
     return None if text.strip() and len(text) <= MAX_TEXT else _NO_REASON
 
 
+def _until(state: State, market: Market, ruling: Mode) -> str:
+    """The earliest moment a window under way lets the market go up, unless that has passed."""
+    window = state.window_over(market)
+    if window is None:
+        return ""
+    opens_us = window.plan.post_only_at_us if ruling is Mode.OFFLINE else window.plan.full_at_us
+    return f"; not before {utc_text(opens_us)}" if opens_us > state.time_us else ""
+
+
 def mode(state: State, market: Market, action: Action) -> Refusal | None:
     """Whether the ruling mode permits the action; the refusal names the mode and its reason."""
     ruling = state.ruling_mode(market)
     if permits(ruling, (), action):
         return None
-    why = state.ruling_reason(market)
-    message = f"{market.symbol} is {ruling}: {why}"
+    message = f"{market.symbol} is {ruling}: {state.ruling_reason(market)}{_until(state, market, ruling)}"
     if ruling in (Mode.OFFLINE, Mode.CANCEL_ONLY):
         whole_venue = state.venue_mode is Mode.OFFLINE
         return Refusal(Code.MAINTENANCE if whole_venue else Code.TRADING_PAUSED, message)

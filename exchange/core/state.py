@@ -257,6 +257,13 @@ class State:
     def ruling_reason(self, market: Market) -> str:
         return self.mode_reason if self.ruling_mode(market) is not market.mode else market.mode_reason
 
+    def window_over(self, market: Market) -> Window | None:
+        """The window under way whose scope the market belongs to."""
+        for window in self.windows.values():
+            if window.under_way and (not window.plan.markets or market.symbol in window.plan.markets):
+                return window
+        return None
+
     def timer_us(self, time_us: int) -> int:
         """The timers' clock: it misses the time the venue was shut with timers frozen."""
         return (self.frozen_since_us or time_us) - self.frozen_us

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exchange.gateway.operations import Routes
+from exchange.gateway.operations import DONE, Answer, Routes
 from exchange.runtime.port import Exchange
 from exchange.values.commands import (
     ActivateRule,
@@ -36,8 +36,10 @@ from exchange.values.commands import (
     SetUserTier,
     WaiveGate,
 )
+from exchange.values.enums import Role
 from exchange.values.events import AnyEvent
-from exchange.values.refusals import Refusal
+from exchange.values.maintenance import WindowId
+from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import AssetSpec
 from exchange.values.views import AdminView, MarketView, StatusView
 
@@ -207,6 +209,14 @@ _STATUS_EXAMPLE: Final[Example] = {
         "pauses": [{"pause": "deposits", "asset": "SOL", "reason": "The chain's provider is down"}],
         "build": "0.1.0",
         "epoch": 1,
+        "maintenance": {
+            "condition": "open",
+            "windows": [],
+            "markets": {},
+            "opening": None,
+            "losses": [],
+            "verification": None,
+        },
     },
     "assets": [{"symbol": "SOL", "decimals": 9, "display_name": "Solana"}],
     "markets": [],
@@ -217,6 +227,27 @@ _STATUS_EXAMPLE: Final[Example] = {
 async def status(exchange: Exchange, admin: AdminView) -> Venue:
     """Modes with their reasons, pauses, and what is listed."""
     return Venue(exchange.status(), exchange.assets(), exchange.markets())
+
+
+class RunGates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`window` 0: for the venue as it stands."""
+
+    reason: str
+    window: WindowId = WindowId(0)
+
+
+GATES: Final = _at("gates")
+_NOT_AN_OPERATOR: Final = Refusal(Code.FORBIDDEN, f"This takes the role {Role.OPERATOR}")
+
+
+@routes.admin(
+    "POST", GATES.path, GATES.instruction, request={"window": 54_060, "reason": "The disk is there"}, example=None
+)
+async def run_gates(exchange: Exchange, admin: AdminView, params: RunGates) -> Answer | Refusal:
+    """Have the gates run, again or where nothing asks for them by itself; what they find is recorded."""
+    if Role.OPERATOR not in admin.roles:
+        return _NOT_AN_OPERATOR
+    return exchange.run_gates(params.window, admin, params.reason) or DONE
 
 
 def _fields_of(command: type[AdminCommand]) -> type[msgspec.Struct]:

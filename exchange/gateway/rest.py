@@ -16,19 +16,22 @@ from starlette.exceptions import HTTPException
 
 from exchange.gateway import admin_api
 from exchange.gateway.admission import Admission
-from exchange.gateway.api import absent, account, history, market_data, orders, system
+from exchange.gateway.api import absent, account, history, maintenance, market_data, orders, system
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.dispatch import Dispatcher, HttpScope, Receive
 from exchange.gateway.openapi import describe
 from exchange.gateway.operations import JSON_TYPE, Answer, Authority, Operation
-from exchange.gateway.wire.errors import NOT_FOUND, error_body, invalid
+from exchange.gateway.wire.errors import NOT_FOUND, error_body, http_status, invalid
 from exchange.runtime.port import Exchange
+from exchange.values.refusals import Code, Refusal
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_FAILED: Final = Refusal(Code.SERVER_ERROR, "Internal error")
+
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     operation
-    for module in (system, market_data, orders, account, history, absent, admin_api)
+    for module in (system, maintenance, market_data, orders, account, history, absent, admin_api)
     for operation in module.routes.operations
 )
 
@@ -57,6 +60,11 @@ def create_app(
         methods = [operation.method for operation in OPERATIONS if operation.path == request.url.path]
         headers = {"Content-Type": JSON_TYPE, **({"Allow": ", ".join(methods)} if methods else {})}
         return Response(error_body(refusal), error.status_code, headers=headers)
+
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> Response:
+        """A bug outside the operations; the server logs it."""
+        return Response(error_body(_FAILED), http_status(_FAILED.code), media_type=JSON_TYPE)
 
     return Application(app, dispatcher, OPERATIONS)
 

@@ -26,7 +26,7 @@ MAX_WAITING: Final = 100
 _NO_CERTIFICATE: Final = Refusal(Code.RESOURCE_NOT_FOUND, "No certificate of that window is on record")
 _TOO_MANY: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many proofs are being made")
 
-RunGates = Callable[[WindowId, AdminView], Refusal | None]
+RunGates = Callable[[WindowId, AdminView, str], Refusal | None]
 
 
 class Desk:

@@ -83,14 +83,14 @@ class Scheduler:
                     with suppress(asyncio.CancelledError):
                         await task
 
-    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+    def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         """Have the gates run again, for a window under way or (0) for the venue as it stands."""
         planned = self._state.windows.get(window)
         if window and (planned is None or not planned.under_way or not planned.closing_id):
             return _NOT_UNDER_WAY
         if window in self._asked:
             return _WAITING_ALREADY
-        _log.info("gates_asked_for", window=window, admin=asked_by.admin, name=asked_by.name)
+        _log.info("gates_asked_for", window=window, admin=asked_by.admin, name=asked_by.name, reason=reason)
         self._asked[window] = None
         self._retry_at.pop(window, None)
         return None

@@ -150,7 +150,7 @@ class Exchange(Protocol):
     def maintenance(self) -> MaintenanceView:
         """Windows and openings, to come, under way and past, with how far the gates are."""
 
-    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
+    def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         """Have the gates run for a window under way, or (0) for the venue as it stands; what they find is recorded."""
 
     async def certificates(self, limit: int) -> CertificatesView:

@@ -62,7 +62,7 @@ _VENUE: Final = ""
 class Desk(Protocol):
     """Who sees to windows and certificates beside a running venue; the methods are those of `port.Exchange`."""
 
-    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None: ...
+    def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None: ...
 
     async def certificates(self, limit: int) -> CertificatesView: ...
 
@@ -262,8 +262,8 @@ class Venue:
         """Show everybody how far a certificate in the making is; None: none is being made."""
         self._public.show_progress(verification)
 
-    def run_gates(self, window: WindowId, asked_by: AdminView) -> Refusal | None:
-        return _NO_DESK if self.desk is None else self.desk.run_gates(window, asked_by)
+    def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
+        return _NO_DESK if self.desk is None else self.desk.run_gates(window, asked_by, reason)
 
     async def certificates(self, limit: int) -> CertificatesView:
         return CertificatesView((), ()) if self.desk is None else await self.desk.certificates(limit)

@@ -1,7 +1,7 @@
 """System: whether the venue takes orders, and its clock."""
 
 from exchange.gateway.operations import TEXT_TYPE, Answer, Routes
-from exchange.gateway.wire import markets as wire
+from exchange.gateway.wire import maintenance as wire
 from exchange.gateway.wire.times import milliseconds
 from exchange.runtime.port import Exchange
 
@@ -12,7 +12,8 @@ routes = Routes("System")
 async def status(exchange: Exchange) -> wire.Status:
     """Whether the venue takes orders.
 
-    Maintenance while the venue as a whole is shut; `message` then says why. Reading goes on.
+    Maintenance while the venue as a whole is shut; `message` then says why and until when. While it is Ok, a message
+    announces the next planned maintenance. `/api/v1/maintenance` says more, in fields. Reading goes on in any case.
     """
     return wire.status_to_wire(exchange.status())
 

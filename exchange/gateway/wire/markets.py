@@ -1,7 +1,7 @@
 """Assets, listings and market data as clients read them over REST."""
 
 from enum import StrEnum, unique
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -10,7 +10,7 @@ from exchange.gateway.wire.times import iso_text, kline_text, milliseconds
 from exchange.values.enums import MarketKind, Mode
 from exchange.values.numbers import PPM
 from exchange.values.specs import AssetSpec, MarketFilters, MarketSpec
-from exchange.values.views import CandleView, DepthView, MarketView, StatusView, TickerView, TradeView
+from exchange.values.views import CandleView, DepthView, MarketView, TickerView, TradeView
 
 _PPM_DECIMALS: Final = len(str(PPM)) - 1
 
@@ -37,13 +37,6 @@ BOOK_STATES: Final[dict[Mode, OrderBookState]] = {
 
 class Wire(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Base of answers."""
-
-
-class Status(Wire, frozen=True):
-    """Maintenance while the venue as a whole takes nothing; the message is the reason."""
-
-    status: Literal["Ok", "Maintenance"]
-    message: str | None
 
 
 class MarketAsset(Wire, frozen=True):
@@ -147,12 +140,6 @@ class Trade(Wire, frozen=True):
     quote_quantity: str
     timestamp: int
     is_buyer_maker: bool
-
-
-def status_to_wire(status: StatusView) -> Status:
-    if status.mode is Mode.OFFLINE:
-        return Status("Maintenance", status.reason or None)
-    return Status("Ok", None)
 
 
 def asset_to_wire(asset: AssetSpec) -> MarketAsset:
