@@ -1,0 +1,228 @@
+"""Going through the catalogue: one morning, and for each fault a copy of what it left, harmed and started again."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import exchange
+from exchange.journal.layout import journal_path
+from exchange.maintenance.drill.faults import CONTROL, Fault
+from exchange.maintenance.drill.harm import Case
+from exchange.maintenance.drill.messages import READY, Job, Reopening, Scene
+from exchange.maintenance.drill.morning import OFFLINE_US, at_us
+from exchange.runtime.build import build_id
+from exchange.values.enums import Mode
+
+#: When the process is started again, in the window.
+RESTART_US: Final = at_us(11)
+#: No stage takes longer.
+STAGE_TIMEOUT_S: Final = 600.0
+#: Cases under way at a time.
+_AT_A_TIME: Final = 2
+#: How much of what a stage that failed has said is shown.
+_LAST_WORDS: Final = 1_000
+
+#: Called with what has just ended, and how many cases have, of how many.
+Progress = Callable[[str, int, int], None]
+
+
+class StageFailed(Exception):
+    """A stage ended without an answer: the drill itself is broken, or a build that does not even run."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one case. `caught_by` are the guards that said no, in order; `unnamed` what they left unsaid.
+
+    `problem` empty: the drill was passed.
+    """
+
+    fault: str
+    kind: str
+    expected: str
+    caught_by: tuple[str, ...]
+    modes: tuple[str, ...]
+    taker_trades: int
+    names: tuple[str, ...]
+    unnamed: tuple[str, ...]
+    problem: str
+    seconds: float
+
+
+class Drill:
+    """One drill in an empty folder."""
+
+    def __init__(self, folder: Path, keep: bool = False) -> None:
+        self._folder = folder.absolute()
+        self._keep = keep
+        self._package = Path(exchange.__file__).parent
+        self._scene: Scene
+
+    def run(self, accounts: int, trades: int, faults: Iterable[Fault], progress: Progress) -> Iterator[Verdict]:
+        """Trade the morning, then try the control and every fault; verdicts come as they are known.
+
+        Raises:
+            StageFailed: the morning was not to be had.
+        """
+        cases = [CONTROL, *faults]
+        progress("a morning of trading, and the closing", 0, len(cases))
+        self._trade(accounts, trades)
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            trying = [pool.submit(self._try, number, fault) for number, fault in enumerate(cases)]
+            for done, tried in enumerate(as_completed(trying), 1):
+                verdict = tried.result()
+                progress(verdict.fault, done, len(cases))
+                yield verdict
+
+    @property
+    def _base(self) -> Path:
+        return self._folder / "closed"
+
+    def _trade(self, accounts: int, trades: int) -> None:
+        base = self._base
+        base.mkdir(parents=True)
+        shutil.copytree(self._package, base / "source" / "exchange")
+        job = Job(
+            task="trade",
+            data=str(base / "data"),
+            witness=str(base / "witness"),
+            accounts=accounts,
+            trades=trades,
+            backup=str(base / "backup.sqlite"),
+        )
+        self._scene = msgspec.json.decode(_stage(base, job), type=Scene)
+
+    def _try(self, number: int, fault: Fault) -> Verdict:
+        started = time.monotonic()
+        case = Case(self._scene, self._folder / f"case-{number}", self._base / "backup.sqlite", RESTART_US)
+        reopening, problem = Reopening(""), ""
+        try:
+            self._copy(case)
+            fault.harm(case)
+            with self._held(case):
+                reopening = self._reopen(case)
+        except StageFailed as error:
+            problem = str(error)
+        names = tuple(map(case.told, fault.names))
+        unnamed = tuple(name for name in names if not _named(name, reopening.said))
+        taker_trades = _taker_trades(case.data)
+        problem = problem or _problem(fault, reopening, taker_trades, unnamed)
+        if not self._keep and not problem:
+            shutil.rmtree(case.folder)
+        return Verdict(
+            fault.name,
+            fault.kind,
+            fault.guard,
+            reopening.guards,
+            reopening.modes,
+            taker_trades,
+            names,
+            unnamed,
+            problem,
+            time.monotonic() - started,
+        )
+
+    def _copy(self, case: Case) -> None:
+        """What the closing left, and the source of the next build: the same but for a version's name."""
+        shutil.copytree(self._base, case.folder, ignore=shutil.ignore_patterns("backup.sqlite"))
+        with open(case.source / "exchange" / "__init__.py", "a") as file:
+            file.write("\n# the next build\n")
+
+    @contextmanager
+    def _held(self, case: Case) -> Iterator[None]:
+        """If the case says so, the process before is still there."""
+        if not case.held:
+            yield
+            return
+        job = Job(task="hold", data=str(case.data), witness=str(case.witness), clock_us=case.clock_us)
+        with _start(self._base, job) as holder:
+            assert holder.stdout is not None
+            if not any(line.strip() == READY.encode() for line in holder.stdout):
+                raise StageFailed("the process that was to hold the journal did not start")
+            yield
+            # Its standard input ends with the block.
+
+    def _reopen(self, case: Case) -> Reopening:
+        job = Job(
+            task="reopen",
+            data=str(case.data),
+            witness=str(case.witness),
+            clock_us=case.clock_us,
+            scene=self._scene,
+            unproven=case.unproven,
+        )
+        reopening = msgspec.json.decode(_stage(case.folder, job), type=Reopening)
+        if reopening.build == build_id():
+            raise StageFailed("it was not the next build that ran")
+        return reopening
+
+
+def _start(folder: Path, job: Job) -> subprocess.Popen[bytes]:
+    """Start a stage with the source that lies in `folder`."""
+    with open(folder / f"{job.task}.log", "wb") as log:
+        stage = subprocess.Popen(
+            [sys.executable, "-m", "exchange.maintenance.drill.stage"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=folder,  # nowhere near another source: the current folder goes before all others
+            env={**os.environ, "PYTHONPATH": str(folder / "source")},
+        )
+    assert stage.stdin is not None
+    stage.stdin.write(msgspec.json.encode(job) + b"\n")
+    stage.stdin.flush()
+    return stage
+
+
+def _stage(folder: Path, job: Job) -> bytes:
+    """The answer of a stage. Raises StageFailed."""
+    with _start(folder, job) as stage:
+        try:
+            output, _ = stage.communicate(timeout=STAGE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            stage.kill()
+            raise StageFailed(f"the stage took more than {STAGE_TIMEOUT_S:.0f} s") from None
+    if stage.returncode:
+        raise StageFailed(
+            f"the stage ended with {stage.returncode}: {(folder / f'{job.task}.log').read_text()[-_LAST_WORDS:]}"
+        )
+    return output.splitlines()[-1]
+
+
+def _named(name: str, said: Iterable[str]) -> bool:
+    """Whether one line names it: whole words and numbers, `..` for anything between."""
+    pattern = re.compile(".*".join(rf"(?<![\w.]){re.escape(part.strip())}(?!\w)" for part in name.split("..")))
+    return any(pattern.search(line) for line in said)
+
+
+def _problem(fault: Fault, reopening: Reopening, taker_trades: int, unnamed: tuple[str, ...]) -> str:
+    if not fault.guard:
+        open_at_last = reopening.modes[-1:] == (Mode.FULL,) and taker_trades > 0
+        return "" if open_at_last else f"nothing was wrong, and it did not reopen: {'; '.join(reopening.said[:5])}"
+    if taker_trades:
+        return f"{taker_trades} taker trades before it was caught"
+    if set(reopening.modes) - {str(Mode.OFFLINE)}:
+        return f"it opened: {', '.join(reopening.modes)}"
+    if fault.guard not in reopening.guards:
+        return f"caught by {', '.join(reopening.guards) or 'nobody'}, not by {fault.guard}"
+    return f"not named: {'; '.join(unnamed)}" if unnamed else ""
+
+
+def _taker_trades(data_dir: Path) -> int:
+    """Trades in the journal since the closing, read past everything that could be wrong with it."""
+    with closing(sqlite3.connect(journal_path(data_dir))) as journal:
+        rows = journal.execute("SELECT lines FROM batches WHERE time_us >= ?", (OFFLINE_US,)).fetchall()
+    records = [msgspec.json.decode(line) for (lines,) in rows for line in lines.split(b"\n")]
+    return sum(
+        event["type"] == "Traded" for record in records if record["time_us"] >= OFFLINE_US for event in record["events"]
+    )
