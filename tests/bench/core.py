@@ -92,7 +92,7 @@ class Played:
 
 
 LIGHT: Final = "lightmatchingengine (pure Python)"
-LOB: Final = "limit-order-book (C++ by ctypes)"
+LOB: Final = "limit-order-book 2 (C++ by ctypes)"
 
 
 def rows() -> list[Row]:
