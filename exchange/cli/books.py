@@ -119,6 +119,7 @@ def show(
     last: Annotated[int | None, typer.Option(min=1, help="Only the last so many records.")] = None,
     account: Annotated[int | None, typer.Option(help="Only records that name this account.")] = None,
     order: Annotated[int | None, typer.Option(help="Only records that name this order.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as they are kept, a line each.")] = False,
 ) -> None:
     """Show records, also while the exchange runs. Each one shown has been checked against the chain."""
     settings = load(config, data=data)
@@ -133,6 +134,7 @@ def show(
             to_seq=min(to_seq or end_seq, end_seq),
             account=None if account is None else AccountId(account),
             order=None if order is None else OrderId(order),
+            as_json=as_json,
         ):
             typer.echo(text)
     except errors.JournalError as error:

@@ -32,10 +32,12 @@ def show(
     to_seq: int | None = None,
     account: AccountId | None = None,
     order: OrderId | None = None,
+    as_json: bool = False,
 ) -> Iterator[str]:
     """Records as text, some lines each, checked against the chain; those that name an account or an order, if given.
 
-    Amounts are in units of their asset where the listing is known, in atoms, ticks and lots where it isn't.
+    Amounts are in units of their asset where the listing is known, in atoms, ticks and lots where it isn't;
+    `as_json`: the records as they are kept, a line each.
 
     Raises:
         NoJournal, UnknownFormat, JournalDamaged (after the records before the damage), SegmentError
@@ -51,7 +53,7 @@ def show(
             for line, record in zip(batch.lines, batch.records, strict=True):
                 units.learn(record)
                 if all(pattern.search(line) for pattern in wanted):
-                    yield units.text(record)
+                    yield line.decode() if as_json else units.text(record)
 
 
 def stamp(time_us: int) -> str:

@@ -83,4 +83,6 @@ def test_records_are_shown_by_seq_account_and_order(running: Server) -> None:
     of_alice = exchange("journal", "show", "--data", str(running.data), "--account", account).stdout
     assert "AccountOpened" in of_alice
     assert "Genesis" not in of_alice
+    kept = exchange("journal", "show", "--data", str(running.data), "--account", account, "--json").stdout
+    assert json.loads(kept.splitlines()[0])["command"]["type"] == "OpenAccount"
     assert exchange("journal", "show", "--data", str(running.data / "nowhere")).returncode == Exit.NOT_FOUNDED
