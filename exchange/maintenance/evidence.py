@@ -15,7 +15,7 @@ from exchange.core import State
 from exchange.core.digest import digest
 from exchange.core.ledger import postings
 from exchange.journal import checkpoint, snapshots
-from exchange.journal.errors import CheckpointRefused, JournalDamaged, SnapshotDamaged, UnknownFormat
+from exchange.journal.errors import CheckpointRefused, JournalError, SnapshotDamaged, UnknownFormat
 from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
@@ -82,7 +82,7 @@ class Evidence:
             for stop in sorted(stops):
                 self._fold_to(stop, end_seq, progress)
                 self._look(stop, closing, live)
-        except JournalDamaged as error:
+        except JournalError as error:
             self.broken_chain.append(str(error))
         if self._leg is not None and not self.broken_chain and digest(self._leg) != digest(self.state):
             self.broken_folds.append(f"the newest snapshot leads to another state at record {end_seq}")

@@ -153,16 +153,19 @@ class Proving:
     # --- what the records can't tell of themselves ---
 
     def _closing(self, reader: JournalReader) -> Closing | None:
-        """The window's closing certificate, from the record it stands in."""
+        """The window's closing certificate, from the record it stands in; None if that can't be reached."""
         end_seq, _ = reader.last()
-        for record in reader.records(seq_of(self._request.window) or end_seq + 1, end_seq):
-            for event in record.events:
-                if (
-                    isinstance(event, CertificateIssued)
-                    and event.certificate.kind is CertificateKind.CLOSING
-                    and event.certificate.window == self._request.window
-                ):
-                    return Closing(event.certificate_id, event.certificate, event.signature)
+        try:
+            for record in reader.records(seq_of(self._request.window) or end_seq + 1, end_seq):
+                for event in record.events:
+                    if (
+                        isinstance(event, CertificateIssued)
+                        and event.certificate.kind is CertificateKind.CLOSING
+                        and event.certificate.window == self._request.window
+                    ):
+                        return Closing(event.certificate_id, event.certificate, event.signature)
+        except JournalError:
+            pass  # the pass over the records meets it too, and says what is damaged
         return None
 
     def _chain_outside(self, reader: JournalReader, evidence: Evidence) -> None:
@@ -274,7 +277,9 @@ class Proving:
     def _oracle(self, state: State) -> None:
         markets = self._request.markets or tuple(state.markets)
         broken = [
-            f"{symbol} has no reference price" for symbol in markets if not state.markets[symbol].active_price_ticks()
+            f"{symbol} has no reference price"
+            for symbol in markets
+            if symbol not in state.markets or not state.markets[symbol].active_price_ticks()
         ]
         self._found(Gate.ORACLE, broken, f"{len(markets)} markets have a reference price (spot needs no oracle)")
 
