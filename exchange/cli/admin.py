@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from exchange.cli import admin_accounts, admin_listings
+from exchange.cli import admin_accounts, admin_listings, admin_windows
 from exchange.cli.admin_client import AdminClient, Reason, Session, send, venue_of
 from exchange.cli.exits import Exit, stop
 from exchange.cli.found import admin_key_path
@@ -33,6 +33,8 @@ app.add_typer(admin_accounts.account, name="account")
 app.add_typer(admin_accounts.key, name="key")
 app.registered_commands += admin_accounts.app.registered_commands
 app.registered_commands += admin_listings.app.registered_commands
+app.registered_commands += admin_windows.app.registered_commands
+app.add_typer(admin_windows.window, name="window")
 rule = typer.Typer(help="Named rule versions.", no_args_is_help=True)
 admin = typer.Typer(help="Who may use these commands.", no_args_is_help=True)
 app.add_typer(rule, name="rule")
@@ -56,7 +58,7 @@ def options(
         stop(Exit.USAGE, f"can't read the admin's key: {error}", "name it with --key, or the data folder with --data")
     except msgspec.MsgspecError as error:
         stop(Exit.USAGE, f"{file} is no key file: {error}")
-    context.obj = Session(AdminClient(url or settings.http_url, pair), as_json)
+    context.obj = Session(AdminClient(url or settings.http_url, pair), as_json, settings.data)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Signed admin requests: any admin command out, its record's events back."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -9,9 +10,10 @@ import typer
 
 from exchange.cli.exits import Exit, console, stop
 from exchange.cli.keys import KeyFile
-from exchange.gateway.admin_api import PATHS, STATUS, AdminPath, Recorded, Venue
+from exchange.gateway.admin_api import GATES, PATHS, STATUS, AdminPath, Recorded, Venue
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
 from exchange.values.commands import AdminCommand
+from exchange.values.maintenance import WindowId
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
 from exchange.values.views import MarketView
@@ -36,6 +38,9 @@ class AdminClient:
         fields: dict[str, Any] = msgspec.to_builtins(command)
         del fields["type"], fields["admin"]
         return msgspec.json.decode(self._request("POST", PATHS[type(command)], fields), type=Recorded)
+
+    def run_gates(self, window: WindowId, reason: str) -> None:
+        self._request("POST", GATES, {"window": window, "reason": reason})
 
     def _request(self, method: str, to: AdminPath, fields: dict[str, Any] | None = None) -> bytes:
         body = b"" if fields is None else msgspec.json.encode(fields)
@@ -67,6 +72,7 @@ class Session(msgspec.Struct):
 
     client: AdminClient
     as_json: bool
+    data: Path
 
 
 def send(context: typer.Context, command: AdminCommand) -> Recorded:

@@ -25,10 +25,20 @@ from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.journal.layout import journal_path
 from exchange.rules.modes import is_step_up
 from exchange.runtime.venue import Venue
-from exchange.values.commands import AddKey, AdminCommand, CreditDeposit, OpenAccount, SetMode
-from exchange.values.enums import Mode, Scope
+from exchange.values.commands import (
+    AddAdmin,
+    AddKey,
+    AdminCommand,
+    AdminSpec,
+    ApproveOpening,
+    CreditDeposit,
+    OpenAccount,
+    SetMode,
+)
+from exchange.values.enums import Mode, Role, Scope
 from exchange.values.events import AccountOpened
 from exchange.values.ids import AccountId
+from exchange.values.maintenance_views import Awaited
 from exchange.values.views import AdminView, Outcome
 
 app = typer.Typer()
@@ -41,10 +51,16 @@ ACCOUNTS: Final = {
     **dict.fromkeys(("bot-maker-1", "bot-maker-2", "bot-flow-1", "bot-flow-2"), BOT),
 }
 _BOTS_STOP_WITHIN_S: Final = 5.0
+#: How often the demo looks whether its gates have passed.
+_LOOK_S: Final = 0.2
 
 
 def accounts_path(data: Path) -> Path:
     return data / "demo-accounts.json"
+
+
+def second_admin_key_path(data: Path) -> Path:
+    return data / "keys" / "admin-2.json"
 
 
 @app.command()
@@ -61,11 +77,23 @@ def demo(
         example = load(example_settings()).genesis
         assert example is not None
         found(settings, settings.genesis or example)
-    code = run(settings, prepare=partial(fund, settings), beside=partial(company, settings, bots))
+    code = run(settings, prepare=partial(prepare, settings), beside=partial(company, settings, bots))
     raise typer.Exit(code)
 
 
-async def fund(settings: Settings, venue: Venue) -> None:
+async def prepare(settings: Settings, venue: Venue) -> None:
+    """Before the ports open: funded accounts, and two admins, since no opening is one person's decision."""
+    admin = _admin(admin_key_path(settings.data), venue)
+    await fund(settings, venue, admin)
+    second = second_admin_key_path(settings.data)
+    if not second.exists():
+        write_private(second, KeyFile.generate(second.stem))
+    if venue.admin(read_key(second).api_key) is None:
+        spec = AdminSpec(second.stem, read_key(second).api_key, (Role.OPERATOR, Role.APPROVER))
+        await _do(venue, AddAdmin(admin.admin, spec, "the demo's second approver"))
+
+
+async def fund(settings: Settings, venue: Venue, admin: AdminView) -> None:
     """Open the demo's markets for trading, and its accounts with funds, once.
 
     `demo-accounts.json` is written last, so that a first start cut short is done again.
@@ -73,7 +101,6 @@ async def fund(settings: Settings, venue: Venue) -> None:
     path = accounts_path(settings.data)
     if path.exists():
         return
-    admin = _first_admin(settings, venue)
     # Open first: a venue where nothing has happened yet has nothing to prove.
     await _open_market(venue, admin, None)
     for view in venue.markets():
@@ -90,12 +117,11 @@ async def fund(settings: Settings, venue: Venue) -> None:
     write_private(path, keys)
 
 
-def _first_admin(settings: Settings, venue: Venue) -> AdminView:
-    path = admin_key_path(settings.data)
+def _admin(path: Path, venue: Venue) -> AdminView:
     try:
         admin = venue.admin(read_key(path).api_key)
     except (OSError, msgspec.MsgspecError) as error:
-        stop(Exit.USAGE, f"can't read the first admin's key: {error}")
+        stop(Exit.USAGE, f"can't read an admin's key: {error}")
     if admin is None:
         stop(Exit.USAGE, f"the admin of {path} isn't one of this exchange")
     return admin
@@ -127,17 +153,39 @@ async def _do(venue: Venue, command: AdminCommand) -> Outcome:
 @asynccontextmanager
 async def company(settings: Settings, bots: bool, venue: Venue) -> AsyncIterator[None]:
     """The bots, for as long as the exchange is open, and a word on what to try."""
+    opening = asyncio.create_task(reopen(settings, venue))
     process = await _start_bots(settings) if bots else None
     console.print(what_to_try(settings, venue.status().mode), markup=False, soft_wrap=True)
     try:
         yield
     finally:
+        opening.cancel()
         if process is not None and process.returncode is None:
             process.terminate()
             try:
                 await asyncio.wait_for(process.wait(), _BOTS_STOP_WITHIN_S)
             except TimeoutError:
                 process.kill()
+
+
+async def reopen(settings: Settings, venue: Venue) -> None:
+    """Where a start left the venue shut, as another build's does: both admins approve what the gates find."""
+    admins = [_admin(path(settings.data), venue).admin for path in (admin_key_path, second_admin_key_path)]
+    while (opening := venue.maintenance().opening) is not None:
+        if opening.failed and not opening.certificate:
+            console.print(f"The venue stays shut: {opening.reason}", markup=False)
+            return
+        if opening.awaits is Awaited.APPROVALS:
+            for admin in admins:
+                await venue.execute(ApproveOpening(admin, opening.certificate, "the demo opens"))
+        elif opening.certificate:
+            for mode in (Mode.POST_ONLY, Mode.FULL):
+                outcome = await venue.execute(SetMode(admins[0], mode, "the demo opens"))
+                if outcome.refusal is not None:
+                    console.print(f"The venue stays as it is: {outcome.refusal.message}", markup=False)
+                    return
+            console.print("All gates passed; both admins approved; the venue is open again", markup=False)
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _start_bots(settings: Settings) -> asyncio.subprocess.Process:

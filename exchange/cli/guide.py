@@ -18,15 +18,16 @@ def what_to_try(settings: Settings, mode: Mode) -> str:
     exchange = _shown(Path(sys.executable).with_name("exchange"))
     data = "" if settings.data == Path("data") else f" --data {_shown(settings.data)}"
     url = "" if settings.http_port == 8000 else f" --url {settings.http_url}"
+    second = _shown(settings.data / "keys" / "admin-2.json")
     accounts = _shown(settings.data / "demo-accounts.json")
     shut = (
         ""
         if mode is Mode.FULL
         else f"""
-The venue is {mode}: this is another build than the one before, or it was left so. To open it again:
+The venue is {mode}. After a start that another build made, the gates prove the books first, and then the
+demo's two admins approve; it says so here. How far they are, and what else may be waited for:
 
-  {exchange} admin{data}{url} mode POST_ONLY --reason "a look around"
-  {exchange} admin{data}{url} mode FULL --reason "a look around"
+  {exchange} admin{data}{url} window list
 """
     )
     return f"""
@@ -49,6 +50,10 @@ EOF
   {exchange} admin{data}{url} status
   {exchange} admin{data}{url} mode POST_ONLY --market SOL_USDC --reason "a look around"
   {exchange} admin{data}{url} mode FULL --market SOL_USDC --reason "and on"
+  {exchange} admin{data}{url} window plan --offline-at +20s --post-only-at +60s --full-at +20s --reason "an upgrade"
+  {exchange} admin{data}{url} window list
+  {exchange} admin{data}{url} approve --reason "I have read the report"
+  {exchange} admin{data}{url} --key {second} approve --reason "so have I"
   {exchange} journal show{data} --last 5
   {exchange} verify{data}
 
