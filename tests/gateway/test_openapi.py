@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 
+from exchange.gateway.auth import Authenticator
 from exchange.gateway.openapi import build
 from exchange.gateway.operations import Authority
-from exchange.gateway.rest import OPERATIONS
+from exchange.gateway.rest import OPERATIONS, create_app
 from tests.gateway.http_venue import HttpVenue
 
 OFFICIAL = Path(__file__).with_name("official_operations.txt")
@@ -79,6 +81,19 @@ async def test_the_pages_need_nothing_from_elsewhere(venue: HttpVenue) -> None:
             if part.endswith((".js", ".css")):
                 assert (await venue.get(part)).status == 200
     assert (await venue.get("/openapi.json")).json["info"]["title"] == "Exchange"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_bug_beside_the_operations_is_refused_in_the_same_words(venue: HttpVenue) -> None:
+    def broken() -> bytes:
+        raise RuntimeError("a bug")
+
+    exchange = venue.life.venue
+    app = create_app(exchange, Authenticator(exchange), venue.admission, broken)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://venue") as client:
+        failed = await client.get("/metrics")
+    assert (failed.status_code, failed.json()["code"]) == (500, "SERVER_ERROR")
 
 
 @pytest.mark.asyncio(loop_scope="module")
