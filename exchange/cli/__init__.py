@@ -2,7 +2,7 @@
 
 import typer
 
-from exchange.cli import admin, books, demo, found, recover, rehearse, serve
+from exchange.cli import admin, books, demo, drill, explain, found, recover, rehearse, serve
 
 app = typer.Typer(
     help="An exchange that proves its books before it reopens.",
@@ -14,6 +14,9 @@ for _part in (serve.app, demo.app, found.app, books.app, rehearse.app, recover.a
     app.registered_commands += _part.registered_commands
 app.add_typer(books.journal, name="journal")
 app.add_typer(admin.app, name="admin")
+app.add_typer(explain.explaining, name="explain")
+app.add_typer(explain.incidents, name="incident")
+app.add_typer(drill.app, name="drill")
 
 
 def main() -> None:

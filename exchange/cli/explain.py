@@ -1,0 +1,121 @@
+"""`exchange explain` and `exchange incident`: what happened, told from records; also while the exchange runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from exchange.cli.books import exit_of
+from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.journal.errors import JournalError
+from exchange.journal.recovery import Progress
+from exchange.maintenance import explain, incident, incident_text
+from exchange.maintenance.reading import Span, SpanError, span
+from exchange.maintenance.story import Story, UnknownSubject
+from exchange.values.ids import AccountId, OrderId
+
+Subject = TypeVar("Subject")
+
+explaining = typer.Typer(no_args_is_help=True, help="Tell the story of an order, an account or an asset, from records.")
+incidents = typer.Typer(no_args_is_help=True)
+
+FromOption = Annotated[
+    str | None, typer.Option("--from", help="First record: a seq, or a time such as 2026-07-03T10:00.")
+]
+ToOption = Annotated[str | None, typer.Option("--to", help="Last record: a seq, or the time it was before.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@explaining.command()
+def order(
+    order_id: Annotated[int, typer.Argument(metavar="ID", help="The order's id.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    begin: FromOption = None,
+    end: ToOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who placed an order, every fill with its fees, what it held locked, and who ended it and why."""
+    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_order, OrderId(order_id))
+
+
+@explaining.command()
+def account(
+    account_id: Annotated[int, typer.Argument(metavar="ID", help="The account's id.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    begin: FromOption = None,
+    end: ToOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every change of an account: balances, orders, keys, settings, tier; and what it asked for in vain."""
+    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_account, AccountId(account_id))
+
+
+@explaining.command()
+def asset(
+    symbol: Annotated[str, typer.Argument(help="The asset's symbol.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    begin: FromOption = None,
+    end: ToOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What came in of an asset, what trading moved in sum, who holds it, and whether it balances."""
+    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_asset, symbol)
+
+
+def _tell(
+    data: Path,
+    begin: str | None,
+    end: str | None,
+    as_json: bool,
+    teller: Callable[[Path, Subject, Span, Progress], Story],
+    subject: Subject,
+) -> None:
+    try:
+        with progress("Reading the records") as show_progress:
+            story = teller(data, subject, span(data, begin, end), show_progress)
+    except (SpanError, UnknownSubject) as error:
+        stop(Exit.USAGE, str(error))
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    for line in [story.to_json()] if as_json else story.text():
+        typer.echo(line)
+
+
+@incidents.callback()
+def _incidents() -> None:
+    """Tell what happened to the venue."""
+
+
+@incidents.command()
+def report(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    begin: FromOption = None,
+    end: ToOption = None,
+    out: Annotated[Path, typer.Option(help="Folder the two files go into.")] = Path(),
+) -> None:
+    """Draft a post-mortem from records, as Markdown and JSON.
+
+    Timeline, modes, outages, gates, certificates, faults, refusals by code, accounts with what they lost
+    or gained, and the totals before and after. Cause and lessons are left for people to write.
+    """
+    folder = load(config, data=data).data
+    try:
+        with progress("Reading the records") as show_progress:
+            found = incident.investigate(folder, span(folder, begin, end), show_progress)
+    except SpanError as error:
+        stop(Exit.USAGE, str(error))
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    path = out / f"incident-{found.from_seq}-{found.to_seq}"
+    try:
+        path.with_suffix(".md").write_text(incident_text.text(found))
+        path.with_suffix(".json").write_bytes(found.to_json())
+    except OSError as error:
+        stop(Exit.USAGE, f"can't write the report: {error}")
+    typer.echo(f"{path.with_suffix('.md')}\n{path.with_suffix('.json')}")

@@ -1,0 +1,95 @@
+"""Going through a span of records with the state before each: what a story and a report are told from.
+
+Only reads, beside a running exchange too; every record is checked against the chain on the way.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from exchange.core import State
+from exchange.journal.recovery import Progress, fold_batch, replay, without_collection
+from exchange.journal.store import JournalReader
+from exchange.values.record import Record
+
+See = Callable[[State, Record], None]
+
+
+class SpanError(ValueError):
+    """A span that names no records."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Records `from_seq` to `to_seq`, both included."""
+
+    from_seq: int
+    to_seq: int
+
+
+def span(data_dir: Path, begin: str | None = None, end: str | None = None) -> Span:
+    """The records from `begin` to `end`, each a seq or a time (ISO 8601, UTC unless it says otherwise); default: all.
+
+    A time stands for the records stamped from then on, or, as the end, before it.
+
+    Raises:
+        SpanError, JournalError
+    """
+    with JournalReader(data_dir) as reader:
+        last_seq, _ = reader.last()
+        from_seq = 1 if begin is None else _seq(reader, begin, last_seq, is_end=False)
+        to_seq = last_seq if end is None else _seq(reader, end, last_seq, is_end=True)
+    found = Span(max(from_seq, 1), min(to_seq, last_seq))
+    if found.from_seq > found.to_seq:
+        raise SpanError(f"there are no records from {begin or 1} to {end or last_seq}; the last one is {last_seq}")
+    return found
+
+
+def read(data_dir: Path, span: Span, see: See, progress: Progress | None = None) -> State:
+    """Show each record of the span to `see`, with the state it is about to be folded into; the state after the last.
+
+    Raises:
+        JournalError: also names the first record that is damaged; `see` has had those before it.
+    """
+    with without_collection(), JournalReader(data_dir) as reader:
+        show = progress or (lambda done, total: None)
+        before_seq = _before(reader, span.from_seq)
+        begun = replay(data_dir, reader, before_seq, lambda seq, _: show(seq, span.to_seq))
+        for batch in reader.checked_batches(before_seq + 1, span.to_seq, begun.chain):
+            fold_batch(begun.state, batch, see)
+            show(begun.state.seq, span.to_seq)
+    return begun.state
+
+
+def _before(reader: JournalReader, seq: int) -> int:
+    """The last record before `seq`: not always `seq` - 1, where records were lost."""
+    loss = reader.loss_at(seq - 1) if seq > 1 else None
+    return seq - 1 if loss is None else loss.from_seq - 1
+
+
+def _seq(reader: JournalReader, text: str, last_seq: int, is_end: bool) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SpanError(f"{text} is neither a seq nor a time such as 2026-07-03T10:00:00") from error
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    since_epoch = moment - datetime.fromtimestamp(0, UTC)
+    time_us = (since_epoch.days * 86_400 + since_epoch.seconds) * 10**6 + since_epoch.microseconds
+    return _first_from(reader, time_us, last_seq) - is_end
+
+
+def _first_from(reader: JournalReader, time_us: int, last_seq: int) -> int:
+    """The first record stamped at or after `time_us`; `last_seq` + 1 if there is none. Times never fall."""
+    low, high = 1, last_seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        loss = reader.loss_at(middle)
+        probe = middle if loss is None else loss.to_seq + 1
+        if next(reader.records(probe, probe)).time_us < time_us:
+            low = probe + 1
+        else:
+            high = middle
+    return low

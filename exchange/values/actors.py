@@ -1,0 +1,32 @@
+"""Who a record is of: what an audit trail and an account's history name beside every change."""
+
+from typing import Final
+
+from exchange.values.commands import AcceptLoss, AnyCommand
+from exchange.values.ids import AccountId
+
+VENUE_ITSELF: Final = "venue"
+#: What an account is told of others: that it was one of them.
+SOMEBODY_ELSE: Final = "another account"
+
+
+def actor(command: AnyCommand) -> str:
+    """Who sent a command: "key 31", "admin 12", "admins 12 and 13", or "venue" for its own."""
+    if isinstance(command, AcceptLoss):
+        return f"admins {command.first_admin} and {command.second_admin}"
+    admin = getattr(command, "admin", None)
+    if admin is not None:
+        return f"admin {admin}"
+    key_id = getattr(command, "key_id", None)
+    return VENUE_ITSELF if key_id is None else f"key {key_id}"
+
+
+def account_of(command: AnyCommand) -> AccountId | None:
+    """The account whose key sent a command; None: an admin or the venue did."""
+    return getattr(command, "account", None) if getattr(command, "key_id", None) is not None else None
+
+
+def actor_towards(account: AccountId, command: AnyCommand) -> str:
+    """The actor, as an account may know it: of another trader it learns nothing."""
+    sender = account_of(command)
+    return actor(command) if sender is None or sender == account else SOMEBODY_ELSE
