@@ -32,6 +32,7 @@ class Exit(IntEnum):
     UNREACHABLE = 12
     BACKUP_FAILED = 13
     DECIDES_OTHERWISE = 14
+    FAULT_PASSED = 15
 
 
 MEANING = {
@@ -50,6 +51,7 @@ MEANING = {
     Exit.UNREACHABLE: "no exchange answers at that address",
     Exit.BACKUP_FAILED: "a backup is not whole, or the folder it is to go into is not empty",
     Exit.DECIDES_OTHERWISE: "this build would decide recorded commands otherwise than they were decided",
+    Exit.FAULT_PASSED: "the drill: a fault was not caught as it should be, or the exchange did not reopen without one",
 }
 
 
