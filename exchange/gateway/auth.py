@@ -32,7 +32,7 @@ MAX_AHEAD_MS: Final = 1_000
 #: Beyond this a clock is wrong, not late.
 MAX_CLOCK_OFF_MS: Final = 600_000
 #: Signed changes remembered until their windows end; at the limit further changes are refused.
-MAX_REMEMBERED: Final = 2_000_000
+MAX_REMEMBERED: Final = 1_000_000
 
 _SIGNATURE_BYTES: Final = 64
 _MAX_DIGITS: Final = 16

@@ -50,13 +50,13 @@ _BAD_REQUEST: Final = (400, "The request is wrong, or the exchange refuses it")
 _SIGNED_ERRORS: Final = (
     (401, "No credentials, or an unknown key"),
     (403, "The key may not do this"),
+    (404, "Not there"),
 )
 _COMMON_ERRORS: Final = (
     (429, "Too many requests: wait as long as `Retry-After` says"),
     (500, "A bug of ours; the message has its id"),
 )
 _CHANGE_ERRORS: Final = (
-    (404, "Not there"),
     (413, "The body is too large"),
     (503, "The venue is shut"),
 )
@@ -182,7 +182,7 @@ def _responses(operation: Operation, schemas: Schemas) -> Document:
         errors.append(_BAD_REQUEST)
     if operation.authority is not Authority.PUBLIC:
         errors.extend(_SIGNED_ERRORS)
-    if operation.changes or operation.instruction in ("orderQuery", "positionQuery"):
+    if operation.changes:
         errors.extend(_CHANGE_ERRORS)
     if operation.authority is Authority.ADMIN and operation.changes:
         errors.append((http_status(Code.PRECONDITION_FAILED), "Not as things stand"))

@@ -11,12 +11,12 @@ from exchange.gateway.wire.accounts import collateral_to_wire
 from exchange.gateway.wire.errors import error_body, http_status
 from exchange.gateway.wire.markets import BOOK_STATES, market_to_wire, ticker_to_wire
 from exchange.gateway.wire.numbers import (
-    amount_atoms,
     amount_text,
     price_text,
     price_ticks,
     quantity_lots,
     quantity_text,
+    quote_quantity_atoms,
 )
 from exchange.gateway.wire.orders import OrderExecutePayload, order_to_wire, place_order
 from exchange.gateway.wire.times import iso_text, kline_text, stream_kline_text
@@ -71,7 +71,7 @@ def test_a_price_between_ticks_is_refused_never_rounded(tick: str, step: str, te
 @given(st.text(max_size=60))
 def test_any_text_is_a_number_or_a_refusal(text: str) -> None:
     spec = market("0.01", "0.01").spec
-    for read in (price_ticks(text, spec), quantity_lots(text, spec), amount_atoms(text, 6)):
+    for read in (price_ticks(text, spec), quantity_lots(text, spec), quote_quantity_atoms(text, spec)):
         assert isinstance(read, Refusal) or read > 0
 
 

@@ -84,12 +84,7 @@ def quantity_lots(text: str, spec: MarketSpec) -> int | Refusal:
 
 def quote_quantity_atoms(text: str, spec: MarketSpec) -> int | Refusal:
     """An amount above zero of a market's quote asset, in atoms."""
-    return amount_atoms(text, spec.quote_decimals, "Quote quantity")
-
-
-def amount_atoms(text: str, decimals: int, name: str = "Quantity") -> int | Refusal:
-    """An amount above zero of an asset with that many decimals, in atoms; `name` is for the refusal."""
-    return _count(text, 10 ** (MAX_DECIMALS - decimals), name, Code.INVALID_QUANTITY)
+    return _count(text, 10 ** (MAX_DECIMALS - spec.quote_decimals), "Quote quantity", Code.INVALID_QUANTITY)
 
 
 def price_text(ticks: int, spec: MarketSpec) -> str:
