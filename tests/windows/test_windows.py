@@ -1,0 +1,300 @@
+"""Windows over a running venue: kept to time, proved, and never half open."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from clients.python.verify_proof import verify
+from exchange.core.invariants import violations
+from exchange.values import commands as c
+from exchange.values.enums import Mode, Side
+from exchange.values.maintenance import CertificateKind, Gate, WindowStage
+from exchange.values.maintenance_views import Awaited, Condition
+from exchange.values.refusals import Code, Refusal
+from exchange.values.specs import AccountSettings
+from tests import venue as core
+from tests.windows.house import BTC_USDC, SOL_USDC, House, Running
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> House:
+    made = House(tmp_path / "data")
+    await made.found()
+    return made
+
+
+async def test_a_window_from_its_plan_over_a_restart_to_its_end(house: House) -> None:
+    async with house.up() as before:
+        window = await before.plan()
+        assert before.view(window).stage is WindowStage.SCHEDULED
+        assert before.venue.maintenance().condition is Condition.OPEN
+        opening = await before.shut(window)
+        assert before.venue.status().mode is Mode.OFFLINE
+        assert before.venue.maintenance().condition is Condition.PLANNED
+        refused = await before.venue.execute(house.order(house.ann, Side.BID, 9_000))
+        assert refused.refusal is not None
+        assert refused.refusal.code is Code.MAINTENANCE
+        assert "not before 2025-" in refused.refusal.message
+        await before.approve(opening.certificate)
+    async with house.up() as after:
+        opening = await after.awaits(window, Awaited.APPROVALS)
+        assert opening.approvals == 0, "approvals are for the certificate of one start"
+        await after.approve(opening.certificate)
+        assert after.venue.status().mode is Mode.OFFLINE, "not before its time"
+        await after.open(window)
+        assert after.venue.status().mode is Mode.FULL
+        assert [order.price_ticks for order in after.state.orders.values()] == [9_900]
+        assert violations(after.state) == []
+        await after.do(house.order(house.bob, Side.ASK, 9_900))
+
+
+async def test_the_proof_of_a_window_convinces_a_verifier_that_knows_nothing_of_us(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        opening = await running.shut(window)
+        document = await running.venue.proof(house.ann, None)
+        assert isinstance(document, bytes)
+        proof = json.loads(document)
+        assert proof["window"] == window
+        assert verify(proof, house.key.api_key)
+        assert await running.venue.proof(house.ann, window) == document
+        shown = await running.venue.certificates(10)
+        assert [each.certificate.kind for each in shown.certificates] == [
+            CertificateKind.OPENING,
+            CertificateKind.CLOSING,
+        ]
+        assert shown.certificates[0].certificate_id == opening.certificate
+        none = await running.venue.proof(house.ann, type(window)(999))
+        assert isinstance(none, Refusal)
+        assert none.code is Code.RESOURCE_NOT_FOUND
+
+
+async def test_what_is_not_approved_in_time_is_delayed_and_opens_when_it_is(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        opening = await running.shut(window)
+        running.at(running.view(window).plan.full_at_us)
+        await running.reaches(window, WindowStage.DELAYED)
+        assert "0 of 2 approvals" in running.view(window).reason
+        assert running.venue.status().mode is Mode.OFFLINE
+        await running.approve(opening.certificate)
+        await running.reaches(window, WindowStage.COMPLETED)
+        assert running.venue.status().mode is Mode.FULL
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["begun", "closed", "gates", "certified", "approved", "pre-open"],
+)
+async def test_a_crash_in_the_middle_of_a_step_leaves_it_shut_and_the_next_process_goes_on(
+    house: House, moment: str
+) -> None:
+    async with house.up(crash=True) as before:
+        window = await before.plan()
+        before.at(before.view(window).plan.offline_at_us)
+        await _reach(before, window, moment)
+    async with house.up() as after:
+        assert after.venue.status().mode is Mode.OFFLINE
+        opening = await after.awaits(window, Awaited.APPROVALS)
+        after.at(after.view(window).plan.full_at_us)
+        await after.reaches(window, WindowStage.DELAYED)
+        assert after.venue.status().mode is Mode.OFFLINE
+        await after.approve(opening.certificate)
+        await after.reaches(window, WindowStage.COMPLETED)
+        assert after.venue.status().mode is Mode.FULL
+        assert violations(after.state) == []
+
+
+async def _reach(running: Running, window: int, moment: str) -> None:
+    planned = running.state.windows[window]  # type: ignore[index]
+    if moment == "begun":
+        await running.until(lambda: planned.begun)
+    elif moment == "closed":
+        await running.until(lambda: planned.closed)
+    elif moment == "gates":
+        await running.until(lambda: planned.stage is WindowStage.VERIFYING)
+    else:
+        opening = await running.awaits(planned.window_id, Awaited.APPROVALS)
+        if moment != "certified":
+            await running.approve(opening.certificate)
+        if moment == "pre-open":
+            running.at(planned.plan.post_only_at_us)
+            await running.reaches(planned.window_id, WindowStage.PRE_OPEN)
+
+
+async def test_a_failed_gate_keeps_it_shut_says_why_and_takes_two_people_to_waive(house: House) -> None:
+    async with house.up() as before:
+        window = await before.plan()
+        await before.shut(window)
+    with sqlite3.connect(house.data_dir / "read.sqlite") as models:
+        assert models.execute("DELETE FROM fills").rowcount
+    async with house.up() as running:
+        await running.until(lambda: running.view(window).opening.awaits is Awaited.OPERATORS)
+        view = running.view(window)
+        assert view.stage is WindowStage.DELAYED
+        assert [result.gate for result in view.opening.failed] == [Gate.HISTORY]
+        assert "history" in view.reason
+        running.at(view.plan.full_at_us)
+        await asyncio.sleep(0.5)
+        assert running.view(window).reason == view.reason, "the cause stays what it was"
+        assert running.venue.status().mode is Mode.OFFLINE
+        await running.do(c.WaiveGate(core.ADMIN, window, Gate.HISTORY, "it is rebuilt tonight"))
+        await asyncio.sleep(0.5)
+        assert running.view(window).opening.awaits is Awaited.OPERATORS
+        await running.do(c.WaiveGate(house.second, window, Gate.HISTORY, "so it is"))
+        opening = await running.awaits(window, Awaited.APPROVALS)
+        [waived] = opening.failed
+        assert waived.waived_by == (core.ADMIN, house.second)
+        await running.approve(opening.certificate)
+        await running.reaches(window, WindowStage.COMPLETED)
+
+
+async def test_gates_run_again_when_an_operator_asks(house: House) -> None:
+    admin = None
+    async with house.up() as running:
+        window = await running.plan()
+        admin = running.venue.admin(core.public_key(2))
+        assert admin is not None
+        early = running.venue.run_gates(window, admin, "now")
+        assert early is not None
+        assert early.code is Code.PRECONDITION_FAILED
+        first = await running.shut(window)
+        assert running.venue.run_gates(window, admin, "once more") is None
+        twice = running.venue.run_gates(window, admin, "and again")
+        assert twice is not None
+        await running.until(lambda: running.view(window).opening.certificate > first.certificate)
+
+
+async def test_only_its_markets_are_shut_and_the_others_trade_on(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan(BTC_USDC)
+        opening = await running.shut(window)
+        assert running.venue.status().mode is Mode.FULL
+        markets = running.venue.maintenance().markets
+        assert markets[BTC_USDC].condition is Condition.PLANNED
+        assert markets[BTC_USDC].window == window
+        assert markets[SOL_USDC].condition is Condition.OPEN
+        await running.do(house.order(house.ann, Side.BID, 9_800))
+        refused = await running.venue.execute(house.order(house.ann, Side.BID, 9_800, BTC_USDC))
+        assert refused.refusal is not None
+        assert refused.refusal.code is Code.TRADING_PAUSED
+        await running.approve(opening.certificate)
+        await running.open(window)
+        await running.do(house.order(house.ann, Side.BID, 9_800, BTC_USDC))
+
+
+async def test_a_canary_opens_first_and_alone(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan(canary=SOL_USDC)
+        opening = await running.shut(window)
+        await running.approve(opening.certificate)
+        plan = running.view(window).plan
+        running.at(plan.post_only_at_us)
+        await running.reaches(window, WindowStage.PRE_OPEN)
+        shown = running.venue.status().markets
+        assert (shown[SOL_USDC][0], shown[BTC_USDC][0]) == (Mode.POST_ONLY, Mode.OFFLINE)
+        running.at(plan.full_at_us)
+        await running.reaches(window, WindowStage.COMPLETED)
+        shown = running.venue.status().markets
+        assert (shown[SOL_USDC][0], shown[BTC_USDC][0]) == (Mode.FULL, Mode.FULL)
+
+
+async def test_a_start_of_another_build_is_proved_without_a_window(tmp_path: Path) -> None:
+    house = House(tmp_path / "data", build="the build before")
+    await house.found()
+    async with house.up() as running:
+        assert running.venue.maintenance().condition is Condition.UNPLANNED
+        await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
+        await running.approve(running.opening().certificate)
+        await running.do(c.SetMode(core.ADMIN, Mode.POST_ONLY, "proved"))
+        await running.do(c.SetMode(core.ADMIN, Mode.FULL, "proved"))
+        assert running.venue.maintenance().opening is None
+
+
+async def test_what_asked_to_be_cancelled_at_close_is_and_nothing_else(house: House) -> None:
+    async with house.up() as running:
+        settings = AccountSettings(cancel_at_close=True)
+        await running.do(c.UpdateAccount(house.bob, house.core.key(house.bob), settings))
+        await running.do(house.order(house.bob, Side.BID, 9_500))
+        window = await running.plan()
+        await running.shut(window)
+        assert [(order.account.account_id, order.price_ticks) for order in running.state.orders.values()] == [
+            (house.ann, 9_900)
+        ]
+
+
+async def test_orders_in_flight_when_the_market_closes_stand_or_are_refused(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        placing = [asyncio.create_task(_place(running, house, 9_000 + at)) for at in range(50)]
+        await asyncio.sleep(0)
+        running.at(running.view(window).plan.offline_at_us)
+        placing += [asyncio.create_task(_place(running, house, 8_000 + at)) for at in range(50)]
+        await running.until(lambda: running.state.windows[window].begun)
+        placing += [asyncio.create_task(_place(running, house, 7_000 + at)) for at in range(50)]
+        codes = [await task for task in placing]
+        assert set(codes) == {None, Code.MAINTENANCE}
+        assert len(running.state.orders) == 1 + codes.count(None)
+        await running.awaits(window, Awaited.APPROVALS)
+
+
+async def _place(running: Running, house: House, price_ticks: int) -> Code | None:
+    outcome = await running.venue.execute(house.order(house.ann, Side.BID, price_ticks))
+    return None if outcome.refusal is None else outcome.refusal.code
+
+
+async def test_a_cancel_in_flight_when_the_market_opens_is_refused_or_done(house: House) -> None:
+    async with house.up() as running:
+        [order] = running.state.orders.values()
+        cancel = c.CancelOrder(house.ann, house.core.key(house.ann), SOL_USDC, order.order_id)
+        window = await running.plan()
+        opening = await running.shut(window)
+        await running.approve(opening.certificate)
+        early = await running.venue.execute(cancel)
+        assert early.refusal is not None
+        assert early.refusal.code is Code.MAINTENANCE
+        assert order.order_id in running.state.orders
+        running.at(running.view(window).plan.post_only_at_us)
+        async with asyncio.timeout(10):
+            while (await running.venue.execute(cancel)).refusal is not None:  # noqa: ASYNC110 (a client tries again)
+                await asyncio.sleep(0.01)
+        assert running.venue.status().mode is Mode.POST_ONLY
+        assert not running.state.orders
+
+
+async def test_two_admins_at_once_count_once_each(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        opening = await running.shut(window)
+        commands = [c.ApproveOpening(admin, opening.certificate, "yes") for admin in (core.ADMIN, house.second)] * 3
+        outcomes = await asyncio.gather(*(running.venue.execute(command) for command in commands))
+        assert sum(outcome.refusal is None for outcome in outcomes) == 2
+        assert running.view(window).opening.approvals == 2
+
+
+async def test_without_the_venues_key_nothing_is_certified_and_it_says_so(house: House) -> None:
+    (house.data_dir / "keys" / "venue.json").rename(house.data_dir / "keys" / "away.json")
+    async with house.up() as running:
+        window = await running.plan()
+        running.at(running.view(window).plan.offline_at_us)
+        await running.reaches(window, WindowStage.DELAYED)
+        assert "could not be made" in running.view(window).reason
+        running.at(running.view(window).plan.full_at_us)
+        await asyncio.sleep(0.5)
+        assert running.venue.status().mode is Mode.OFFLINE
+
+
+async def test_a_window_called_off_in_the_middle_opens_by_hand_on_the_same_evidence(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        await running.shut(window)
+        await running.do(c.CancelWindow(core.ADMIN, window, "done early"))
+        assert running.venue.maintenance().condition is Condition.UNPLANNED
+        by_hand = await running.venue.execute(c.SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
+        assert by_hand.refusal is not None
+        await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
+        await running.approve(running.opening().certificate)
+        await running.do(c.SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
