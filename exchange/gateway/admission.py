@@ -24,7 +24,7 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     public_requests_per_minute: Positive = 2_000
     #: Requests for klines and past trades from one address, within the rate above.
     history_requests_per_minute: Positive = 120
-    #: Requests from one address whose key is unknown or whose signature fails; then it signs in vain for a while.
+    #: Requests under one key from one address that fail its signature or time; then it signs in vain for a while.
     failed_signatures_per_minute: Positive = 120
     #: Requests of one account that wait for their answer.
     in_flight_per_account: Positive = 256
@@ -80,8 +80,25 @@ class Admission:
         self.accounts = Rate(limits.requests_per_minute)
         self.addresses = Rate(limits.public_requests_per_minute)
         self.history = Rate(limits.history_requests_per_minute)
-        self.failures = Rate(limits.failed_signatures_per_minute)
+        self._failures = Rate(limits.failed_signatures_per_minute)
         self._in_flight: dict[AccountId, int] = {}
+
+    def vain_s(self, address: str, api_key: str, now_us: int) -> int:
+        """For how long requests under this key from this address aren't verified: too many have failed.
+
+        By both, so that who forges a key's signatures disturbs nobody else at that address, nor the key elsewhere.
+        """
+        return self._failures.exhausted_s(f"{address} {api_key}", now_us)
+
+    def failed(self, address: str, api_key: str, refusal: Refusal, now_us: int) -> int:
+        """Count a request that did not prove its key; the wait is that of an unsigned request too many.
+
+        A key we don't know costs no verification, so it counts as if it were unsigned.
+        """
+        if refusal.code is Code.UNAUTHORIZED:
+            return self.addresses.wait_s(address, now_us)
+        self._failures.wait_s(f"{address} {api_key}", now_us)
+        return 0
 
     def enter(self, account: AccountId) -> bool:
         """Count a request in, unless the account has too many waiting. Whoever got in must `leave`."""

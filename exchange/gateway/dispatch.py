@@ -103,8 +103,9 @@ class Dispatcher(Collector):
     # --- whose is it ----------------------------------------------------------------------------------
 
     async def _signed(self, operation: Operation, scope: HttpScope, query: list[Field], body: bytes) -> object:
-        address, failures = _address(scope), self._admission.failures
-        wait_s = failures.exhausted_s(address, self._exchange.now_us())
+        address, credentials, now_us = _address(scope), _credentials(scope["headers"]), self._exchange.now_us()
+        api_key = credentials.api_key if credentials else ""
+        wait_s = self._admission.vain_s(address, api_key, now_us)
         if wait_s:
             return self.wait(wait_s)
         signed = _signed_fields(operation, query, body)
@@ -112,12 +113,11 @@ class Dispatcher(Collector):
             return signed
         if not 1 <= len(signed.usual) <= self._admission.limits.batch_orders:
             return invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders")
-        credentials = _credentials(scope["headers"])
         prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
         caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=operation.changes)
         if isinstance(caller, Refusal):
-            failures.wait_s(address, self._exchange.now_us())
-            return caller
+            wait_s = self._admission.failed(address, api_key, caller, now_us)
+            return self.wait(wait_s) if wait_s else caller
         if isinstance(caller, AdminView):
             return await self._handle(operation, query, body, caller)
         return await self._for_account(operation, query, body, caller, len(signed.usual))

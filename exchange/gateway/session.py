@@ -131,16 +131,15 @@ class Session:
     # --- who and how often ----------------------------------------------------------------------------
 
     def _proved(self, credentials: Credentials, signed: Signed, *, changes: bool) -> KeyView | Refusal:
-        """The key that signed; an address that signs in vain too often isn't listened to for a while."""
-        services = self._services
-        failures, now_us = services.admission.failures, services.exchange.now_us()
-        wait_s = failures.exhausted_s(self._address, now_us)
+        """The key that signed; who signs in vain too often isn't listened to for a while."""
+        admission, now_us = self._services.admission, self._services.exchange.now_us()
+        wait_s = admission.vain_s(self._address, credentials.api_key, now_us)
         if wait_s:
             return too_many(wait_s)
-        key = services.authenticator.trader(credentials, signed, changes=changes)
+        key = self._services.authenticator.trader(credentials, signed, changes=changes)
         if isinstance(key, Refusal):
-            failures.wait_s(self._address, now_us)
-        return key
+            wait_s = admission.failed(self._address, credentials.api_key, key, now_us)
+        return too_many(wait_s) if wait_s else key
 
     def _wait_s(self) -> int:
         """Frames of the stream protocol, and those that can't be read, count as public requests of their address."""

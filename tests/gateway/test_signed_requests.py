@@ -188,10 +188,20 @@ async def test_an_address_has_a_rate_and_a_lower_one_for_history(later: HttpVenu
 
 
 async def test_guessing_signatures_is_slowed_down(later: HttpVenue) -> None:
-    forger = Signer(99)
+    headers = {**later.headers(later.ann, "GET", CAPITAL), "X-Signature": "A" * 86 + "=="}
     for _ in range(5):
-        assert (await later.ask(forger, "GET", CAPITAL)).status == 401
-    assert_wait(await later.ask(forger, "GET", CAPITAL))
+        assert (await later.http.get(CAPITAL, headers=headers)).status_code == 400
+    assert_wait(Reply(await later.http.get(CAPITAL, headers=headers)))
+    assert_wait(await later.ask(later.ann, "GET", CAPITAL))
+    assert (await later.ask(later.bob, "GET", CAPITAL)).status == 200
+
+
+async def test_unknown_keys_count_as_unsigned_requests(later: HttpVenue) -> None:
+    for number in range(10):
+        assert (await later.ask(Signer(100 + number), "GET", CAPITAL)).status == 401
+    assert_wait(await later.ask(Signer(99), "GET", CAPITAL))
+    assert_wait(await later.get("/api/v1/ping"))
+    assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
 
 
 async def test_a_body_has_a_size(later: HttpVenue) -> None:
