@@ -186,7 +186,7 @@ class Fill(Model, frozen=True, kw_only=True):
 
 
 class Posting(Model, frozen=True, kw_only=True):
-    """One movement of a balance, and what it came to; `timestamp` is UTC without a zone.
+    """One movement of a balance, what it came to, and what it came of; `timestamp` is UTC without a zone.
 
     Per asset and `bucket` (available, locked) the sum of all quantities is the balance.
     """
@@ -199,6 +199,8 @@ class Posting(Model, frozen=True, kw_only=True):
     quantity: Decimal
     balance: Decimal
     kind: str
+    command: str = ""
+    actor: str = ""
     market: str | None = None
     order_id: str | None = None
     trade_id: int | None = None
@@ -239,8 +241,11 @@ class Order(_OrderFields, frozen=True, kw_only=True):
 
 
 class HistoricOrder(_OrderFields, frozen=True, kw_only=True):
-    """A row of the order history; `created_at` is UTC without a zone."""
+    """A row of the order history; `created_at` is UTC without a zone. `ended_...`: what ended it, and who."""
 
     created_at: datetime
     expiry_reason: str | None = None
     cancel_reason: str | None = None
+    ended_seq: int | None = None
+    ended_command: str | None = None
+    ended_by: str | None = None

@@ -26,7 +26,16 @@ def account_of(command: AnyCommand) -> AccountId | None:
     return getattr(command, "account", None) if getattr(command, "key_id", None) is not None else None
 
 
-def actor_towards(account: AccountId, command: AnyCommand) -> str:
-    """The actor, as an account may know it: of another trader it learns nothing."""
-    sender = account_of(command)
-    return actor(command) if sender is None or sender == account else SOMEBODY_ELSE
+class Origin:
+    """What a record came of, as each account may know it: of another trader it learns nothing."""
+
+    __slots__ = ("_account", "_actor", "command")
+
+    def __init__(self, command: AnyCommand) -> None:
+        self.command = type(command).__name__
+        self._actor = actor(command)
+        self._account = account_of(command)
+
+    def towards(self, account: AccountId) -> str:
+        """The actor, in words an account may read."""
+        return self._actor if self._account is None or self._account == account else SOMEBODY_ELSE

@@ -30,7 +30,10 @@ from exchange.values.specs import AccountSettings, FeeTier, MarketFilters, Marke
 
 
 class OrderView(View, frozen=True):
-    """An order at one moment, open or ended."""
+    """An order at one moment, open or ended.
+
+    `ended_seq`, `ended_command` and `ended_by` say which record ended it and who sent that; only its history knows.
+    """
 
     order_id: OrderId
     account: AccountId
@@ -52,6 +55,9 @@ class OrderView(View, frozen=True):
     cancel_reason: CancelReason | None = None
     slippage_ticks: int | None = None
     slippage_ppm: int | None = None
+    ended_seq: int | None = None
+    ended_command: str | None = None
+    ended_by: str | None = None
 
 
 class FillView(View, frozen=True):
@@ -124,7 +130,10 @@ class AccountView(View, frozen=True):
 
 
 class LedgerLine(View, frozen=True):
-    """One leg of one posting on one account, and what its bucket held afterwards."""
+    """One leg of one posting on one account, and what its bucket held afterwards.
+
+    `command` and `actor` say what it came of, as far as the account may know: other traders stay unnamed.
+    """
 
     seq: int
     index: int
@@ -135,6 +144,8 @@ class LedgerLine(View, frozen=True):
     atoms: int
     balance_atoms: int
     kind: str
+    command: str
+    actor: str
     order_id: OrderId | None = None
     trade_id: int | None = None
     market: str | None = None

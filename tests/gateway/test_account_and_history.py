@@ -131,6 +131,30 @@ async def test_who_asked_for_a_cancel_is_told(traded: HttpVenue) -> None:
     await traded.ask(traded.bob, "DELETE", "/api/v1/order", where)
     [row] = (await traded.ask(traded.bob, "GET", ORDERS, query=where)).json
     assert (row["status"], row["cancelReason"], row["expiryReason"]) == ("Cancelled", "User", None)
+    assert row["endedSeq"] > int(row["id"]) // 10
+    assert row["endedCommand"] == "CancelOrder"
+    assert row["endedBy"].startswith("key ")
+
+
+async def test_every_change_names_record_command_and_actor_but_no_other_trader(traded: HttpVenue) -> None:
+    orders = (await traded.ask(traded.bob, "GET", ORDERS)).json
+    filled = [row for row in orders if row["status"] == "Filled"]
+    assert {(row["endedCommand"], row["endedBy"]) for row in filled} == {("PlaceOrder", "another account")}
+    lines = (await traded.ask(traded.bob, "GET", LEDGER, query={"limit": 1000})).json
+    told = {(line["kind"], line["command"], line["actor"].split(" ")[0]) for line in lines}
+    assert told == {
+        ("deposit", "CreditDeposit", "admin"),
+        ("reserve", "PlaceOrder", "key"),
+        ("release", "CancelOrder", "key"),
+        ("trade", "PlaceOrder", "another"),
+        ("fee", "PlaceOrder", "another"),
+    }
+    mine = {line["actor"] for line in lines if line["actor"].startswith("key ")}
+    assert len(mine) == 1
+    theirs = (await traded.ask(traded.ann, "GET", LEDGER, query={"limit": 1000})).json
+    assert not mine & {line["actor"] for line in theirs}
+    taken = {(line["command"], line["actor"].split(" ")[0]) for line in theirs if line["kind"] == "trade"}
+    assert taken == {("PlaceOrder", "key")}
 
 
 async def test_fills(traded: HttpVenue) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.runtime import history as history_module
@@ -110,7 +111,11 @@ async def test_an_order_is_found_open_and_ended_by_id_for_ever_and_by_client_id_
         placed = (await done(venue, traders.buy(ann, 9_000, client_id=7))).orders[0]
         assert await venue.order(ann, MARKET, client_id=7) == placed
         assert await venue.order(ann, MARKET, order_id=placed.order_id) == placed
-        ended = (await done(venue, traders.core.cancel(ann, placed.order_id))).orders[0]
+        outcome = await done(venue, traders.core.cancel(ann, placed.order_id))
+        by = f"key {traders.core.key(ann)}"
+        ended = msgspec.structs.replace(
+            outcome.orders[0], ended_seq=outcome.seq, ended_command="CancelOrder", ended_by=by
+        )
         assert ended.status is OrderStatus.CANCELLED
         assert await venue.order(ann, MARKET, client_id=7) == ended
         assert await venue.order(ann, MARKET, order_id=placed.order_id) == ended

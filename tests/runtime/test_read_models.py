@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchange.core import State, fold
@@ -17,7 +18,7 @@ from exchange.runtime.read_models import ReadModels, ReadModelWriter, Rows
 from exchange.runtime.read_models.queries import MAX_CANDLES, MAX_ROWS
 from exchange.runtime.read_models.schema import MAX_VOLUME, VERSION
 from exchange.runtime.read_models.writer import SECONDS_KEPT_US
-from exchange.values.commands import PlaceOrder
+from exchange.values.commands import CancelAll, CancelOrder, PlaceOrder
 from exchange.values.enums import Bucket, OrderStatus, Side
 from exchange.values.events import OrderDone, Refused, Traded
 from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at
@@ -78,10 +79,10 @@ def everything(query: Any, account: AccountId, **filters: Any) -> list[Any]:
 
 
 def obvious_orders(records: Sequence[Record]) -> dict[OrderId, OrderView]:
-    """Each order as the core itself shows it after the last record that touched it."""
+    """Each order as the core itself shows it after the last record that touched it, and what ended it."""
     state, views = State(), dict[OrderId, OrderView]()
     for record in records:
-        touched: dict[OrderId, tuple[Order, OrderDone | None]] = {}
+        touched: dict[OrderId, tuple[Order | None, OrderDone | None]] = {}
         for event in record.events:
             if isinstance(event, Traded):
                 touched[event.maker_order_id] = state.orders[event.maker_order_id], None
@@ -89,11 +90,26 @@ def obvious_orders(records: Sequence[Record]) -> dict[OrderId, OrderView]:
                 touched[event.order_id] = state.orders[event.order_id], event
         fold(state, record)
         for order_id, (order, done) in touched.items():
+            assert order is not None
             views[order_id] = order_view(order, done)
         if isinstance(record.command, PlaceOrder) and not isinstance(record.events[0], Refused):
             placed = placed_view(record.seq, record.time_us, record.command, record.events)
             views[placed.order_id] = placed
+            touched[placed.order_id] = state.orders.get(placed.order_id), None
+        for order_id in touched:
+            if order_id not in state.orders:
+                views[order_id] = ended(views[order_id], record)
     return views
+
+
+def ended(view: OrderView, record: Record) -> OrderView:
+    """The order as its owner is told it ended: nobody else's key is named."""
+    command = record.command
+    if isinstance(command, PlaceOrder | CancelOrder | CancelAll):
+        by = f"key {command.key_id}" if command.account == view.account else "another account"
+    else:
+        by = "venue"
+    return msgspec.structs.replace(view, ended_seq=record.seq, ended_command=type(command).__name__, ended_by=by)
 
 
 def trades_of(records: Sequence[Record]) -> list[tuple[Record, int, Traded]]:

@@ -20,7 +20,11 @@ from exchange.values.views import FillView, LedgerLine, OrderView
 
 
 class HistoricalOrder(Wire, frozen=True):
-    """`createdAt` is text here. `cancelReason` is this venue's own: who asked for the cancel."""
+    """`createdAt` is text here.
+
+    This venue's own: `cancelReason`, why an order was cancelled, and `endedSeq`, `endedCommand`, `endedBy`, the
+    record that ended it, the command and who sent that. The `id` is ten times the seq of the record that placed it.
+    """
 
     id: str
     client_id: int | None
@@ -36,6 +40,9 @@ class HistoricalOrder(Wire, frozen=True):
     status: OrderStatus
     expiry_reason: ExpiryReason | None
     cancel_reason: CancelReason | None
+    ended_seq: int | None
+    ended_command: str | None
+    ended_by: str | None
     time_in_force: TimeInForce
     post_only: bool | None
     self_trade_prevention: SelfTradePrevention
@@ -72,7 +79,10 @@ class OrderFill(Wire, frozen=True):
 
 
 class LedgerEntry(Wire, frozen=True):
-    """One posting on one balance, and what it came to. The sum of all `quantity` is the balance."""
+    """One posting on one balance, and what it came to. The sum of all `quantity` is the balance.
+
+    `seq` is the record, `command` what was asked for, `actor` who: your key, an admin, the venue, another account.
+    """
 
     seq: int
     index: int
@@ -82,6 +92,8 @@ class LedgerEntry(Wire, frozen=True):
     quantity: str
     balance: str
     kind: str
+    command: str
+    actor: str
     market: str | None
     order_id: str | None
     trade_id: int | None
@@ -109,6 +121,9 @@ def historical_order_to_wire(order: OrderView, spec: MarketSpec) -> HistoricalOr
         status=order.status,
         expiry_reason=order.expiry_reason,
         cancel_reason=order.cancel_reason,
+        ended_seq=order.ended_seq,
+        ended_command=order.ended_command,
+        ended_by=order.ended_by,
         time_in_force=order.time_in_force,
         post_only=order.post_only if is_limit else None,
         self_trade_prevention=order.self_trade_prevention,
@@ -143,6 +158,8 @@ def ledger_entry_to_wire(line: LedgerLine, decimals: int) -> LedgerEntry:
         quantity=amount_text(line.atoms, decimals),
         balance=amount_text(line.balance_atoms, decimals),
         kind=line.kind,
+        command=line.command,
+        actor=line.actor,
         market=line.market,
         order_id=None if line.order_id is None else str(line.order_id),
         trade_id=line.trade_id,

@@ -10,6 +10,7 @@ from exchange.core import State
 from exchange.core.ledger import postings
 from exchange.runtime.candles import Bucket
 from exchange.runtime.intervals import INTERVALS, bucket
+from exchange.values.actors import Origin
 from exchange.values.commands import PlaceOrder
 from exchange.values.enums import Bucket as Place
 from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, Side
@@ -26,6 +27,9 @@ class OrderChange:
     __slots__ = (
         "account",
         "cancel_reason",
+        "ended_by",
+        "ended_command",
+        "ended_seq",
         "ended_us",
         "expiry_reason",
         "filled_lots",
@@ -43,6 +47,15 @@ class OrderChange:
         self.expiry_reason: ExpiryReason | None = None
         self.cancel_reason: CancelReason | None = None
         self.ended_us: int | None = None
+        self.ended_seq: int | None = None
+        self.ended_command: str | None = None
+        self.ended_by: str | None = None
+
+    def end(self, record: Record, origin: Origin) -> None:
+        self.ended_us = record.time_us
+        self.ended_seq = record.seq
+        self.ended_command = origin.command
+        self.ended_by = origin.towards(self.account)
 
 
 class Rows:
@@ -61,16 +74,17 @@ class Rows:
         if not events or type(events[0]) in _NOTHING_HAPPENED:
             return
         command = record.command
+        origin = Origin(command)
         if type(command) is PlaceOrder:
             self._place(record.seq, record.time_us, command)
         balances: dict[tuple[AccountId, str, Place], int] = {}
         first_line = len(self.ledger)
         for index, event in enumerate(events):
             if type(event) is Traded:
-                self._traded(state, record, index, event)
+                self._traded(state, record, origin, index, event)
             elif type(event) is OrderDone:
-                self._done(record.time_us, event)
-            self._post(state, record, event, first_line, balances)
+                self._done(record, origin, event)
+            self._post(state, record, origin, event, first_line, balances)
 
     def candles(self) -> dict[tuple[str, str, int], Bucket]:
         """Candles of every interval, by market, interval and start."""
@@ -111,14 +125,14 @@ class Rows:
             change = self.orders[order_id] = OrderChange(account)
         return change
 
-    def _done(self, time_us: int, event: OrderDone) -> None:
+    def _done(self, record: Record, origin: Origin, event: OrderDone) -> None:
         order = self._change(event.order_id, event.account)
         order.status = event.status
         order.expiry_reason = event.expiry_reason
         order.cancel_reason = event.cancel_reason
-        order.ended_us = time_us
+        order.end(record, origin)
 
-    def _traded(self, state: State, record: Record, index: int, event: Traded) -> None:
+    def _traded(self, state: State, record: Record, origin: Origin, index: int, event: Traded) -> None:
         time_us = record.time_us
         taker = self._change(event.taker_order_id, event.taker_account)
         maker = self._change(event.maker_order_id, event.maker_account)
@@ -128,7 +142,7 @@ class Rows:
             order.status = OrderStatus.PARTIALLY_FILLED
         if not event.maker_left_lots:
             maker.status = OrderStatus.FILLED
-            maker.ended_us = time_us
+            maker.end(record, origin)
         self._fills(state, record, index, event)
         bought = event.taker_side is Side.BID
         self.trades.append(
@@ -174,6 +188,7 @@ class Rows:
         self,
         state: State,
         record: Record,
+        origin: Origin,
         event: AnyEvent,
         first_line: int,
         balances: dict[tuple[AccountId, str, Place], int],
@@ -195,7 +210,8 @@ class Rows:
             index = len(self.ledger) - first_line
             self.ledger.append(
                 (leg.account, record.seq, index, record.time_us, leg.asset, leg.bucket, leg.atoms, after,
-                 kind, order_ids.get(leg.account), trade_id, market, reference)
+                 kind, origin.command, origin.towards(leg.account),
+                 order_ids.get(leg.account), trade_id, market, reference)
             )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 #: Raised with every change of a table or of what its columns mean.
-VERSION: Final = 1
+VERSION: Final = 2
 FILE_NAME: Final = "read.sqlite"
 #: Volume of a candle stops here, the largest whole number SQLite holds.
 MAX_VOLUME: Final = 2**63 - 1
@@ -53,6 +53,9 @@ CREATE TABLE orders (
     expiry_reason TEXT,
     cancel_reason TEXT,
     ended_us INTEGER,
+    ended_seq INTEGER,
+    ended_command TEXT,
+    ended_by TEXT,
     PRIMARY KEY (account, order_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX orders_by_client_id ON orders (account, market, client_id);
@@ -87,6 +90,8 @@ CREATE TABLE ledger (
     atoms INTEGER NOT NULL,
     balance_atoms INTEGER NOT NULL,
     kind TEXT NOT NULL,
+    command TEXT NOT NULL,
+    actor TEXT NOT NULL,
     order_id INTEGER,
     trade_id INTEGER,
     market TEXT,

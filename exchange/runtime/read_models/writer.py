@@ -12,11 +12,12 @@ from exchange.runtime.read_models.rows import OrderChange, Row, Rows
 #: Candles of one second are kept this long; all others for ever.
 SECONDS_KEPT_US: Final = 2 * DAY_US
 
-_ORDER_COLUMNS: Final = 21
+_ORDER_COLUMNS: Final = 24
 _NEW_ORDER: Final = f"INSERT INTO orders VALUES ({', '.join('?' * _ORDER_COLUMNS)})"
 _CHANGED_ORDER: Final = """
 UPDATE orders SET filled_lots = filled_lots + ?, filled_quote_atoms = filled_quote_atoms + ?,
-    status = ?, expiry_reason = ?, cancel_reason = ?, ended_us = ?
+    status = ?, expiry_reason = ?, cancel_reason = ?, ended_us = ?,
+    ended_seq = ?, ended_command = ?, ended_by = ?
 WHERE account = ? AND order_id = ?"""
 _CANDLE: Final = f"""
 INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -73,7 +74,7 @@ class ReadModelWriter:
             executemany(_CHANGED_ORDER, [_changed_order(i, c) for i, c in rows.orders.items() if c.placed is None])
             for table, columns, added in (
                 ("fills", 15, rows.fills),
-                ("ledger", 13, rows.ledger),
+                ("ledger", 15, rows.ledger),
                 ("trades", 9, rows.trades),
             ):
                 executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", added)
@@ -112,6 +113,9 @@ def _new_order(change: OrderChange) -> Row:
         change.expiry_reason,
         change.cancel_reason,
         change.ended_us,
+        change.ended_seq,
+        change.ended_command,
+        change.ended_by,
     )
 
 
@@ -123,6 +127,9 @@ def _changed_order(order_id: int, change: OrderChange) -> Row:
         change.expiry_reason,
         change.cancel_reason,
         change.ended_us,
+        change.ended_seq,
+        change.ended_command,
+        change.ended_by,
         change.account,
         order_id,
     )
