@@ -52,7 +52,7 @@ async def account(exchange: Exchange, key: KeyView) -> wire.AccountSummary:
 
 @routes.signed("PATCH", "/api/v1/account", "accountUpdate", request={"autoLend": False}, example=None, changes=True)
 async def update_account(exchange: Exchange, key: KeyView, params: wire.UpdateAccountSettings) -> Answer | Refusal:
-    """Change settings; what is left out stays. They steer margin, so a spot account only keeps them."""
+    """Change settings; what is left out stays. Those that steer margin, a spot account only keeps."""
     settings = wire.changed_settings(params, (await exchange.account(key.account)).settings)
     if isinstance(settings, Refusal):
         return settings

@@ -195,6 +195,7 @@ ACCOUNT: Final[Example] = {
     "autoBorrowSettlements": False,
     "autoLend": False,
     "autoRepayBorrows": False,
+    "cancelAtClose": False,
     "leverageLimit": "10",
     "limitOrders": 3,
     "spotMakerFee": "8",

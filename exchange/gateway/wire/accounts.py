@@ -30,12 +30,15 @@ _LEVERAGE: Final = invalid("Invalid `leverageLimit`")
 
 
 class UpdateAccountSettings(Payload, frozen=True):
-    """What is left out stays as it is."""
+    """What is left out stays as it is. `cancelAtClose` is ours: orders are cancelled when their market closes for
+    maintenance.
+    """
 
     auto_borrow_settlements: bool | None = None
     auto_lend: bool | None = None
     auto_repay_borrows: bool | None = None
     leverage_limit: WireDecimal = msgspec.field(default_factory=absent)
+    cancel_at_close: bool | None = None
 
 
 class AccountSummary(Wire, frozen=True):
@@ -44,6 +47,7 @@ class AccountSummary(Wire, frozen=True):
     auto_borrow_settlements: bool
     auto_lend: bool
     auto_repay_borrows: bool
+    cancel_at_close: bool
     leverage_limit: str
     limit_orders: int
     spot_maker_fee: str
@@ -126,6 +130,7 @@ def account_to_wire(account: AccountView) -> AccountSummary:
         auto_borrow_settlements=settings.auto_borrow_settlements,
         auto_lend=settings.auto_lend,
         auto_repay_borrows=settings.auto_repay_borrows,
+        cancel_at_close=settings.cancel_at_close,
         leverage_limit=amount_text(settings.leverage_limit_e9, MAX_DECIMALS),
         limit_orders=account.open_orders,
         spot_maker_fee=amount_text(tier.spot_maker_ppm, _PPM_PER_BPS_DECIMALS),
@@ -147,6 +152,7 @@ def changed_settings(payload: UpdateAccountSettings, settings: AccountSettings) 
         _either(payload.auto_lend, settings.auto_lend),
         _either(payload.auto_repay_borrows, settings.auto_repay_borrows),
         leverage_e9,
+        _either(payload.cancel_at_close, settings.cancel_at_close),
     )
 
 

@@ -53,7 +53,7 @@ class Payload(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class OrderExecutePayload(Payload, frozen=True):
-    """An order to place."""
+    """An order to place. `cancelAtClose` is ours: it is cancelled when its market closes for maintenance."""
 
     symbol: str
     side: Side
@@ -78,6 +78,7 @@ class OrderExecutePayload(Payload, frozen=True):
     take_profit_limit_price: Text = None
     stop_loss_trigger_price: Text = None
     stop_loss_limit_price: Text = None
+    cancel_at_close: bool | None = None
 
 
 class OrderCancelPayload(Payload, frozen=True):
@@ -142,6 +143,7 @@ def place_order(payload: OrderExecutePayload, key: KeyView, market: MarketView) 
         client_id=client_id,
         slippage_ticks=slippage[0],
         slippage_ppm=slippage[1],
+        cancel_at_close=payload.cancel_at_close or False,
     )
 
 
