@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -37,6 +38,9 @@ app = typer.Typer()
 
 #: How long requests under way over HTTP may still take when the exchange stops.
 HTTP_GRACE_S: Final = 3
+#: Containers made and not gone again before the garbage collector looks, and how often it looks deeper. What an
+#: order leaves behind goes with its last reference; at Python's defaults looking for cycles took a third of the time.
+GC_THRESHOLDS: Final = (100_000, 20, 100)
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDED: Final = {
     Reason.STOPPED: Exit.OK,
@@ -159,6 +163,7 @@ async def _unless(wish: asyncio.Task[None], starting: Coroutine[Any, Any, Life])
 
 async def _start(settings: Settings, signals: Signals) -> Life:
     """Recover the venue, showing how far it is."""
+    gc.set_threshold(*GC_THRESHOLDS)
     with progress("Reading the records back") as show:
 
         def reached(seq: int, last_seq: int) -> None:

@@ -39,6 +39,8 @@ from exchange.values.events import Faulted
 _SAY_EVERY_S: Final = 10.0
 #: A stop in order gives up on its last record after this long.
 STOP_TIMEOUT_S: Final = 30.0
+#: How long it waits for a follower that is behind.
+CATCH_UP_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -248,8 +250,13 @@ class Life:
         except StateDoubtful:
             return  # `Ending` has the reason
         await self._outbox.durable(self.state.seq)
-        if self._follower is not None:
+        if self._follower is None:
+            return
+        # A snapshot only makes the next start quicker: a follower far behind is not waited for.
+        if await self._follower.wait_for(self.state.seq, CATCH_UP_S):
             await self._follower.snapshot()
+        else:
+            _log.warning("no_snapshot", reached=self._follower.reached, seq=self.state.seq)
 
     async def close(self) -> None:
         """End the processes beside us; what was handed to the writer becomes durable first, if it can."""

@@ -53,6 +53,8 @@ def _scale(size_e9: int) -> tuple[int, int]:
     return decimals, size_e9
 
 
+# Traders send the same few prices and quantities again and again.
+@lru_cache(maxsize=TEXTS_KEPT)
 def _count(text: str, size_e9: int, name: str, code: Code) -> int | Refusal:
     decimals, units = _scale(size_e9)
     try:
