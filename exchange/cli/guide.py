@@ -20,20 +20,14 @@ def what_to_try(settings: Settings, mode: Mode) -> str:
     url = "" if settings.http_port == 8000 else f" --url {settings.http_url}"
     second = _shown(settings.data / "keys" / "admin-2.json")
     accounts = _shown(settings.data / "demo-accounts.json")
-    shut = (
-        ""
-        if mode is Mode.FULL
-        else f"""
-The venue is {mode}. After a start that another build made, the gates prove the books first, and then the
-demo's two admins approve; it says so here. How far they are, and what else may be waited for:
-
-  {exchange} admin{data}{url} window list
-"""
-    )
+    word = {
+        Mode.FULL: "",
+        Mode.OFFLINE: "It is OFFLINE: another build ran before, so it proves its books, then opens.\n",
+    }.get(mode, f"It is {mode}, as it was left.\n")
     return f"""
 The exchange is open: {settings.http_url} (docs at {settings.http_url}/docs), trading WebSocket {settings.ws_url}
 Funded accounts with their keys: {accounts}
-{shut}
+{word}
 In another terminal, in this folder:
 
   curl -s '{settings.http_url}/api/v1/depth?symbol=SOL_USDC&limit=5' && echo

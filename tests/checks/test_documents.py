@@ -2,6 +2,9 @@
 
 import re
 
+import typer
+
+from exchange.cli import app
 from exchange.cli.exits import MEANING
 from exchange.cli.settings import Settings
 from exchange.rules.modes import LADDER, PERMITTED, TRANSITIONS, is_step_up
@@ -43,3 +46,10 @@ def test_the_settings_table_has_every_setting() -> None:
 
 def test_the_exit_codes_are_the_ones_in_use() -> None:
     assert rows("code") == [[str(int(code)), meaning] for code, meaning in MEANING.items()]
+
+
+def test_the_command_table_has_every_command() -> None:
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    told = set(re.findall(r"`exchange ([a-z-]+)", README))
+    assert set(command.commands) - told == set()
