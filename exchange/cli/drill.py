@@ -74,12 +74,11 @@ def table(verdicts: list[Verdict]) -> Table:
     """One line per case."""
     shown = Table("fault", "caught by", "taker trades", "named", "", title="A window, and what could be wrong after it")
     for verdict in verdicts:
-        named = "\n".join(name for name in verdict.names if name not in verdict.unnamed)
         shown.add_row(
             escape(verdict.fault),
             _caught_by(verdict),
             str(verdict.taker_trades),
-            escape(named),
+            escape("\n".join(verdict.named)),
             "FAILED" if verdict.problem else "ok",
         )
     return shown

@@ -15,6 +15,7 @@ from nacl.signing import SigningKey
 
 from exchange.core import State, decide
 from exchange.journal.client import WriterClient
+from exchange.journal.layout import whole_file
 from exchange.journal.store import JournalReader
 from exchange.maintenance.drill.messages import Scene
 from exchange.runtime.venue import Venue
@@ -73,17 +74,17 @@ def at_us(hour: int, minute: int = 0) -> int:
 OPENS_US, OFFLINE_US, POST_ONLY_US, FULL_US = at_us(9), at_us(10), at_us(12), at_us(12, 10)
 
 
-def key_of(name: str) -> SigningKey:
+def _key_of(name: str) -> SigningKey:
     """A key that is the same in every stage; it signs for nothing but the drill."""
     return SigningKey(blake2b(name.encode(), digest_size=32).digest())
 
 
 def public_key(name: str) -> str:
-    return b64encode(bytes(key_of(name).verify_key)).decode()
+    return b64encode(bytes(_key_of(name).verify_key)).decode()
 
 
 async def found(data_dir: Path, witness_dir: Path) -> None:
-    """Write the first record."""
+    """Write the first record, and put the venue's key where what certifies looks for it."""
     genesis = Genesis(
         venue="drill",
         venue_public_key=public_key("venue"),
@@ -95,6 +96,9 @@ async def found(data_dir: Path, witness_dir: Path) -> None:
             for name in ("first", "second")
         ),
     )
+    with whole_file(data_dir / "keys" / "venue.json") as file:
+        seed = b64encode(bytes(_key_of("venue"))).decode()
+        file.write(msgspec.json.encode({"apiKey": public_key("venue"), "apiSecret": seed}))
     writer = await WriterClient.start(data_dir, lambda _seq: None, lambda _reason: None, witness_dir)
     writer.append(1, [encode(Record(1, OPENS_US, genesis, decide(State(), OPENS_US, genesis)))])
     await writer.close()

@@ -42,9 +42,8 @@ class StageFailed(Exception):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What became of one case. `caught_by` are the guards that said no, in order; `unnamed` what they left unsaid.
-
-    `problem` empty: the drill was passed.
+    """What became of one case. `caught_by` are the guards that said no, in order; `named` are their words for what
+    was harmed. `problem` empty: the drill was passed.
     """
 
     fault: str
@@ -53,8 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
     caught_by: tuple[str, ...]
     modes: tuple[str, ...]
     taker_trades: int
-    names: tuple[str, ...]
-    unnamed: tuple[str, ...]
+    named: tuple[str, ...]
     problem: str
     seconds: float
 
@@ -113,8 +111,8 @@ class Drill:
                 reopening = self._reopen(case)
         except StageFailed as error:
             problem = str(error)
-        names = tuple(map(case.told, fault.names))
-        unnamed = tuple(name for name in names if not _named(name, reopening.said))
+        named = {name: _named(case.told(name), reopening.said) for name in fault.names}
+        unnamed = [case.told(name) for name, words in named.items() if not words]
         taker_trades = _taker_trades(case.data)
         problem = problem or _problem(fault, reopening, taker_trades, unnamed)
         if not self._keep and not problem:
@@ -126,8 +124,7 @@ class Drill:
             reopening.guards,
             reopening.modes,
             taker_trades,
-            names,
-            unnamed,
+            tuple(filter(None, named.values())),
             problem,
             time.monotonic() - started,
         )
@@ -199,13 +196,13 @@ def _stage(folder: Path, job: Job) -> bytes:
     return output.splitlines()[-1]
 
 
-def _named(name: str, said: Iterable[str]) -> bool:
-    """Whether one line names it: whole words and numbers, `..` for anything between."""
-    pattern = re.compile(".*".join(rf"(?<![\w.]){re.escape(part.strip())}(?!\w)" for part in name.split("..")))
-    return any(pattern.search(line) for line in said)
+def _named(name: str, said: Iterable[str]) -> str:
+    """The words in which a line names it, "" if none does: whole words and numbers, `..` for anything between."""
+    pattern = re.compile(".*?".join(rf"(?<![\w.]){re.escape(part.strip())}(?!\w)" for part in name.split("..")))
+    return next((found[0] for line in said if (found := pattern.search(line))), "")
 
 
-def _problem(fault: Fault, reopening: Reopening, taker_trades: int, unnamed: tuple[str, ...]) -> str:
+def _problem(fault: Fault, reopening: Reopening, taker_trades: int, unnamed: list[str]) -> str:
     if not fault.guard:
         open_at_last = reopening.modes[-1:] == (Mode.FULL,) and taker_trades > 0
         return "" if open_at_last else f"nothing was wrong, and it did not reopen: {'; '.join(reopening.said[:5])}"

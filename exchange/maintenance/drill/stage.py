@@ -7,13 +7,18 @@ standard output. It runs with whatever source lies on its path: that is how anot
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from exchange.journal.errors import JournalError
+from exchange.core import State
+from exchange.core.maintenance_view import window_certificate
+from exchange.journal.errors import JournalError, JournalLocked
 from exchange.journal.store import JournalReader
-from exchange.maintenance.drill import window
 from exchange.maintenance.drill.messages import READY, Job, Reopening, Scene
 from exchange.maintenance.drill.morning import (
     ADMINS,
@@ -24,16 +29,25 @@ from exchange.maintenance.drill.morning import (
     OPENS_US,
     POST_ONLY_US,
     Morning,
+    do,
     found,
+    public_key,
 )
-from exchange.maintenance.gates import Outcome, Report
+from exchange.maintenance.gates import Report, Request
+from exchange.maintenance.scheduler import TICK_S, Scheduler
+from exchange.maintenance.venue_key import seed_of
+from exchange.maintenance.worker import GATES, WorkFailed, work
 from exchange.runtime.build import build_id
 from exchange.runtime.clock import ClockBehindJournal
 from exchange.runtime.life import Life
-from exchange.runtime.venue import Venue
-from exchange.values.commands import AnyCommand, PlaceOrder, SetMode, StepWindow
+from exchange.values.commands import AnyCommand, ApproveOpening, PlaceOrder, SetMode, StepWindow
 from exchange.values.enums import Mode, Side, TimeInForce
-from exchange.values.views import Outcome as Done
+from exchange.values.maintenance import GateResult
+from exchange.values.views import Outcome
+
+#: How long the scheduler may take for what it has to do.
+WAIT_S: Final = 300.0
+_LOOK_S: Final = 0.02
 
 
 class DrillClock:
@@ -52,19 +66,38 @@ class DrillClock:
         return 0
 
 
+@asynccontextmanager
+async def started(job: Job, clock: DrillClock) -> AsyncIterator[Life]:
+    """The exchange of a job. Raises JournalError, ClockBehindJournal."""
+    life = await Life.start(Path(job.data), witness_dir=Path(job.witness), clock=clock)
+    try:
+        yield life
+    finally:
+        await life.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what the scheduler is about to do. Raises TimeoutError."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():  # noqa: ASYNC110 - a state tells nobody that it has changed
+            await asyncio.sleep(_LOOK_S)
+
+
+def _is(state: State, mode: Mode) -> bool:
+    return state.venue_mode is mode
+
+
 async def trade(job: Job) -> Scene:
     """Found an exchange, trade, close the window, and stop in order."""
     data_dir, witness_dir = Path(job.data), Path(job.witness)
     await found(data_dir, witness_dir)
     clock = DrillClock(OPENS_US)
-    life = await Life.start(data_dir, witness_dir=witness_dir, clock=clock)
-    try:
-        scene = await Morning(life.venue, data_dir).play(job.accounts, job.trades, Path(job.backup))
-        clock.jump(OFFLINE_US)
-        await window.close(life.venue, scene.window, data_dir, witness_dir)
+    async with started(job, clock) as life:
+        async with Scheduler(life, witness_dir).running():
+            scene = await Morning(life.venue, data_dir).play(job.accounts, job.trades, Path(job.backup))
+            clock.jump(OFFLINE_US)
+            await until(lambda: life.state.windows[scene.window].closing_id)
         await life.stop("maintenance")
-    finally:
-        await life.close()
     with JournalReader(data_dir) as reader:
         last_seq, _ = reader.last()
     return msgspec.structs.replace(scene, last_seq=last_seq)
@@ -72,12 +105,9 @@ async def trade(job: Job) -> Scene:
 
 async def hold(job: Job) -> None:
     """Start, and hold the journal until standard input ends."""
-    life = await Life.start(Path(job.data), witness_dir=Path(job.witness), clock=DrillClock(job.clock_us))
-    try:
+    async with started(job, DrillClock(job.clock_us)):
         print(READY, flush=True)  # noqa: T201
         await asyncio.to_thread(sys.stdin.buffer.read)
-    finally:
-        await life.close()
 
 
 class Attempt:
@@ -87,70 +117,81 @@ class Attempt:
         self._job = job
         self._scene = scene
         self._data_dir = Path(job.data)
-        self._witness_dir = Path(job.witness)
+        self._clock = DrillClock(job.clock_us)
         self._guards: list[str] = []
         self._said: list[str] = []
         self._modes: list[str] = []
 
     async def run(self) -> Reopening:
-        clock = DrillClock(self._job.clock_us)
         try:
-            life = await Life.start(self._data_dir, witness_dir=self._witness_dir, clock=clock)
+            async with started(self._job, self._clock) as life:
+                scheduler = Scheduler(life, Path(self._job.witness))
+                async with nullcontext() if self._job.unproven else scheduler.running():
+                    await self._open(life)
         except (JournalError, ClockBehindJournal) as error:
             self._object(f"start: {type(error).__name__}", str(error))
-            # What operators do next: have the gates say who is concerned.
-            self._hear(await window.ask("gates", window.request(self._scene.window, self._data_dir, self._witness_dir)))
-        else:
-            try:
-                await self._open(life.venue, clock)
-            finally:
-                await life.close()
+            if not isinstance(error, JournalLocked):
+                await self._diagnose()
         return Reopening(build_id(), tuple(self._guards), tuple(self._said), tuple(self._modes))
 
-    async def _open(self, venue: Venue, clock: DrillClock) -> None:
-        """At the window's times, try every way up, and to take."""
+    async def _diagnose(self) -> None:
+        """What operators do about a start that is refused: have the gates say who is concerned."""
+        request = Request(
+            data=self._job.data,
+            seed=seed_of(self._data_dir / "keys", public_key("venue")),
+            time_us=self._job.clock_us,
+            witness=self._job.witness,
+            window=self._scene.window,
+        )
+        try:
+            outcome = await work(GATES, request, lambda _progress: None)
+        except WorkFailed as error:
+            self._said.append(str(error))
+        else:
+            self._hear(outcome.results, outcome.report)
+
+    async def _open(self, life: Life) -> None:
+        """Wait for the gates, approve if they pass, and at the window's times see it open, or try to open it."""
+        venue, state, window = life.venue, life.state, life.state.windows[self._scene.window]
         if not self._job.unproven:
-            self._hear(await window.prove(venue, self._scene.window, self._data_dir, self._witness_dir))
+            await until(lambda: state.failed_gates or window_certificate(state, window))
+        certified, failed = window_certificate(state, window), state.failed_gates
+        if failed is not None:
+            self._hear(failed.results, failed.report)
+        if certified is not None:
+            for admin in ADMINS:
+                await do(venue, ApproveOpening(admin, certified[0], "all gates passed"))
         for time_us, mode in ((POST_ONLY_US, Mode.POST_ONLY), (FULL_US, Mode.FULL)):
-            clock.jump(time_us)
-            stepped = await self._try(venue, StepWindow(self._scene.window))
-            if stepped.refusal is not None:
-                await self._try(venue, SetMode(ADMINS[1], mode, "in a hurry"))
-            await self._try(venue, self._taking())
-            self._modes.append(venue.status().mode)
+            self._clock.jump(time_us)
+            if certified is not None:
+                await until(partial(_is, state, mode))
+            else:
+                await asyncio.sleep(2 * TICK_S)  # the scheduler comes first
+                await self._try(life, StepWindow(window.window_id))
+                await self._try(life, SetMode(ADMINS[1], mode, "in a hurry"))
+            await self._try(life, self._taking())
+            self._modes.append(state.venue_mode)
 
     def _taking(self) -> PlaceOrder:
-        scene = self._scene
+        """An order that would trade with the best bid."""
+        scene, now = self._scene, TimeInForce.IOC
         return PlaceOrder(
-            scene.taker,
-            scene.taker_key,
-            MARKET,
-            Side.ASK,
-            price_ticks=LOW_TICKS,
-            lots=1,
-            time_in_force=TimeInForce.IOC,
+            scene.taker, scene.taker_key, MARKET, Side.ASK, price_ticks=LOW_TICKS, lots=1, time_in_force=now
         )
 
-    async def _try(self, venue: Venue, command: AnyCommand) -> Done:
-        outcome = await venue.execute(command)
+    async def _try(self, life: Life, command: AnyCommand) -> Outcome:
+        outcome = await life.venue.execute(command)
         if outcome.refusal is not None:
             self._object(f"core: {type(command).__name__}", outcome.refusal.message)
         return outcome
 
-    def _hear(self, outcome: Outcome) -> None:
-        """Take in what the gates found."""
-        if outcome.signed is not None:
-            return
-        failed = [result for result in outcome.results if not result.passed]
-        for result in failed:
-            self._object(f"gate: {result.gate}", result.evidence)
-        if outcome.report:
-            report = msgspec.json.decode(
-                (self._data_dir / "reports" / f"{outcome.report}.json").read_bytes(), type=Report
-            )
-            self._said += [line for finding in report.findings for line in finding.details]
-        else:
-            self._said.append(outcome.reason)
+    def _hear(self, results: tuple[GateResult, ...], report: str) -> None:
+        """Take in what the gates found, and their report."""
+        for result in results:
+            if not result.passed:
+                self._object(f"gate: {result.gate}", result.evidence)
+        read = msgspec.json.decode((self._data_dir / "reports" / f"{report}.json").read_bytes(), type=Report)
+        self._said += [line for finding in read.findings for line in finding.details]
 
     def _object(self, guard: str, said: str) -> None:
         if guard not in self._guards:
@@ -159,7 +200,7 @@ class Attempt:
 
 
 async def main() -> None:
-    # A stage that holds the exchange reads on, to hear of its end.
+    # One line: a stage that holds the exchange reads on, to hear of its end.
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     if job.task == "hold":
         await hold(job)
