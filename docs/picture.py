@@ -37,7 +37,7 @@ def main() -> None:
         server.start()
         time.sleep(5)  # the bots fill the books
         picture.print("[bold green]$[/] [bold]make demo[/]", highlight=False)
-        opened = next(line for line in server.log.read_text().splitlines() if line.startswith("The exchange is open"))
+        opened = next(line for line in server.log.read_text().splitlines() if line.startswith("The exchange runs"))
         opened = opened.replace(str(server.http_port), "8000").replace(str(server.ws_port), "8001")
         picture.print(opened + "\n", markup=False, highlight=False)
         depth = "/api/v1/depth?symbol=SOL_USDC&limit=5"

@@ -25,7 +25,7 @@ def what_to_try(settings: Settings, mode: Mode) -> str:
         Mode.OFFLINE: "It is OFFLINE: another build ran before, so it proves its books, then opens.\n",
     }.get(mode, f"It is {mode}, as it was left.\n")
     return f"""
-The exchange is open: {settings.http_url} (docs at {settings.http_url}/docs), trading WebSocket {settings.ws_url}
+The exchange runs: {settings.http_url} (docs at {settings.http_url}/docs), trading WebSocket {settings.ws_url}
 Funded accounts with their keys: {accounts}
 {word}
 In another terminal, in this folder:
@@ -44,12 +44,15 @@ EOF
   {exchange} admin{data}{url} status
   {exchange} admin{data}{url} mode POST_ONLY --market SOL_USDC --reason "a look around"
   {exchange} admin{data}{url} mode FULL --market SOL_USDC --reason "and on"
+  {exchange} journal show{data} --last 5
+  {exchange} verify{data}
+
+A maintenance window, how far it is, and the two approvals it asks for once its gates have passed:
+
   {exchange} admin{data}{url} window plan --offline-at +20s --post-only-at +60s --full-at +20s --reason "an upgrade"
   {exchange} admin{data}{url} window list
   {exchange} admin{data}{url} approve --reason "I have read the report"
   {exchange} admin{data}{url} --key {second} approve --reason "so have I"
-  {exchange} journal show{data} --last 5
-  {exchange} verify{data}
 
 Ctrl-C stops it; starting it again goes on where it was.
 """
