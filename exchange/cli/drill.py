@@ -73,6 +73,7 @@ def _progress() -> Iterator[run.Progress]:
 def table(verdicts: list[Verdict]) -> Table:
     """One line per case."""
     shown = Table("fault", "caught by", "taker trades", "named", "", title="A window, and what could be wrong after it")
+    shown.columns[3].ratio = 1
     for verdict in verdicts:
         shown.add_row(
             escape(verdict.fault),
@@ -85,8 +86,13 @@ def table(verdicts: list[Verdict]) -> Table:
 
 
 def _caught_by(verdict: Verdict) -> str:
-    """Without the core's refusals, which follow on every other guard's, unless they were what was asked for."""
+    """The guards by their kind; not the core's refusals, which follow on any other's, unless they were asked for."""
     if not verdict.expected:
         return "" if verdict.problem else "nobody; it reopened"
     asked = verdict.expected.startswith("core")
-    return ", ".join(guard for guard in verdict.caught_by if asked or not guard.startswith("core"))
+    kinds: dict[str, list[str]] = {}
+    for guard in verdict.caught_by:
+        kind, _, name = guard.partition(": ")
+        if asked or kind != "core":
+            kinds.setdefault(kind, []).append(name)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())

@@ -56,6 +56,10 @@ class Case:
 Harm = Callable[[Case], None]
 
 
+class HarmFailed(Exception):
+    """A fault could not be brought about: the source it changes has changed, or there is nothing to damage."""
+
+
 def patch(path: str, before: str, after: str) -> Harm:
     """Another source of one module: a text that stands there once is replaced; `$` names come from the scene."""
 
@@ -63,7 +67,7 @@ def patch(path: str, before: str, after: str) -> Harm:
         file = case.source / "exchange" / path
         source = file.read_text()
         if source.count(before) != 1:
-            raise ValueError(f"the patch does not fit: {path} has {source.count(before)} times {before!r}")
+            raise HarmFailed(f"the patch does not fit: {path} has {before!r} {source.count(before)} times, not once")
         file.write_text(source.replace(before, case.told(after)))
 
     return apply
@@ -127,12 +131,15 @@ def swapped_snapshot(case: Case) -> None:
 
 def deleted_fills(case: Case) -> None:
     with _database(case.data / FILE_NAME) as models:
-        assert models.execute("DELETE FROM fills WHERE account = ?", (case.scene.taker,)).rowcount > 0
+        if not models.execute("DELETE FROM fills WHERE account = ?", (case.scene.taker,)).rowcount:
+            raise HarmFailed("there are no fills to delete")
 
 
 def deleted_segment(case: Case) -> None:
     """Old records were sealed, and the file of some is gone."""
     sealed = sealing.seal(case.data, _SEGMENT_RECORDS, _SEGMENT_RECORDS)
+    if not sealed:
+        raise HarmFailed("there are too few records to seal any")
     with _database(journal_path(case.data)) as journal:
         journal.execute("DELETE FROM batches WHERE last_seq <= ?", (sealed[-1].last_seq,))
     sealed[0].path(case.data).unlink()

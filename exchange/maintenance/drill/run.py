@@ -18,7 +18,7 @@ import msgspec
 import exchange
 from exchange.journal.layout import journal_path
 from exchange.maintenance.drill.faults import CONTROL, Fault
-from exchange.maintenance.drill.harm import Case
+from exchange.maintenance.drill.harm import Case, HarmFailed
 from exchange.maintenance.drill.messages import READY, Job, Reopening, Scene
 from exchange.maintenance.drill.morning import OFFLINE_US, at_us
 from exchange.runtime.build import build_id
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class StageFailed(Exception):
-    """A stage ended without an answer: the drill itself is broken, or a build that does not even run."""
+    """A stage ended without an answer: the drill itself is broken, or the build does not even run."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ class Drill:
             fault.harm(case)
             with self._held(case):
                 reopening = self._reopen(case)
-        except StageFailed as error:
+        except (HarmFailed, StageFailed) as error:
             problem = str(error)
         named = {name: _named(case.told(name), reopening.said) for name in fault.names}
         unnamed = [case.told(name) for name, words in named.items() if not words]
