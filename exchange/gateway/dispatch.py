@@ -28,6 +28,7 @@ from exchange.gateway.auth import (
 )
 from exchange.gateway.operations import Answer, Authority, Operation
 from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unfit_parameter, unparsable
+from exchange.gateway.wire.maintenance import opens_in_s
 from exchange.runtime.port import Exchange
 from exchange.values.enums import Scope
 from exchange.values.refusals import Code, Refusal
@@ -71,8 +72,15 @@ class Dispatcher(Collector):
         if isinstance(result, Answer):
             return result
         if isinstance(result, Refusal):
-            return self.refuse(result)
+            return self.refuse(result, headers=self._when(result.code))
         return Answer(body=_encode(result))
+
+    def _when(self, code: Code) -> tuple[tuple[str, str], ...]:
+        """For a venue shut by a window: not before when a client need ask again."""
+        if code is not Code.MAINTENANCE:
+            return ()
+        wait_s = opens_in_s(self._exchange.maintenance(), self._exchange.now_us())
+        return (("Retry-After", str(wait_s)),) if wait_s else ()
 
     def refuse(self, refusal: Refusal, status: int | None = None, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
         self._refusals[refusal.code] += 1

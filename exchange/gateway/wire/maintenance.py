@@ -22,6 +22,7 @@ from exchange.values.times import utc_text
 from exchange.values.views import StatusView
 
 _PERCENT: Final = 100
+_SECOND_US: Final = 1_000_000
 
 
 class Status(Wire, frozen=True):
@@ -147,6 +148,14 @@ def announcement(view: MaintenanceView) -> str | None:
         gate = f", gate {progress.gate} {_percent(progress)}%" if progress is not None and progress.gate else ""
         return f"{window.reason} ({window.stage}{gate}); not before {utc_text(window.next_us)}"
     return None
+
+
+def opens_in_s(view: MaintenanceView, now_us: int) -> int:
+    """Whole seconds until the venue-wide window that is under way may open further; 0: none, or nobody knows."""
+    for window in view.windows:
+        if not window.plan.markets and window.stage is not WindowStage.SCHEDULED and window.next_us > now_us:
+            return -((now_us - window.next_us) // _SECOND_US)
+    return 0
 
 
 def _window(window: WindowView, now_us: int) -> Window:
