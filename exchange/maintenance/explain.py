@@ -179,10 +179,8 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
 
 
 def _concerns(state: State, event: AnyEvent, account: AccountId) -> bool:
-    if type(event) is Traded:
-        return account in (event.taker_account, event.maker_account)
-    if type(event) is Posted:
-        return any(leg.account == account for leg in event.legs)
+    if type(event) in (Traded, Posted):
+        return any(leg.account == account for _, leg in postings(state, event))
     if (key_id := getattr(event, "key_id", None)) is not None and key_id in state.keys:
         return state.keys[key_id].account.account_id == account
     if (user := getattr(event, "user", None)) is not None:

@@ -3,13 +3,15 @@
 Only reads, beside a running exchange too; every record is checked against the chain on the way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from exchange.core import State
+from exchange.journal.chain import CheckedBatch
+from exchange.journal.errors import JournalDamaged
 from exchange.journal.recovery import Progress, fold_batch, replay, without_collection
 from exchange.journal.store import JournalReader
 from exchange.values.record import Record
@@ -56,10 +58,22 @@ def read(data_dir: Path, span: Span, see: See, progress: Progress | None = None)
         show = progress or (lambda done, total: None)
         before_seq = _before(reader, span.from_seq)
         begun = replay(data_dir, reader, before_seq, lambda seq, _: show(seq, span.to_seq))
-        for batch in reader.checked_batches(before_seq + 1, span.to_seq, begun.chain):
+        for batch in _up_to_damage(reader, before_seq + 1, span.to_seq, begun.chain):
             fold_batch(begun.state, batch, see)
             show(begun.state.seq, span.to_seq)
     return begun.state
+
+
+def _up_to_damage(reader: JournalReader, from_seq: int, to_seq: int, chain: bytes) -> Iterator[CheckedBatch]:
+    """What the reader checks, and of the batch that is damaged the records before the damage; then it raises."""
+    try:
+        for batch in reader.checked_batches(from_seq, to_seq, chain):
+            yield batch
+            from_seq, chain = batch.records[-1].seq + 1, batch.chain
+    except JournalDamaged as error:
+        if from_seq < error.seq:
+            yield from reader.checked_batches(from_seq, error.seq - 1, chain)
+        raise
 
 
 def _before(reader: JournalReader, seq: int) -> int:

@@ -1,0 +1,171 @@
+"""The draft of a post-mortem has what the records say of a bad day, and its two forms say the same."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exchange.journal.layout import journal_path
+from exchange.maintenance import incident, incident_text
+from exchange.maintenance.incident_report import Report
+from exchange.maintenance.reading import Span, span
+from exchange.rules.gates import GATES
+from exchange.values import commands as c
+from exchange.values.enums import CancelReason, Mode, Side
+from exchange.values.events import Faulted
+from exchange.values.ids import AccountId
+from exchange.values.maintenance import CertificateKind, Gate, GateResult
+from exchange.values.record import Record
+from tests import maintenance as m
+from tests.proofs.books import Books
+from tests.venue import ADMIN, SOL_USDC
+
+
+class BadDay:
+    """A window with a gate that fails and is waived, a crash, a fault, and orders ended for their owners."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.books = books = Books(data_dir, trades=60)
+        venue = books.venue
+        self.ann, self.bob, *_ = books.accounts
+        self.from_seq = venue.state.seq + 1
+        venue.expect(c.SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
+        venue.expect(c.CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
+        venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
+        venue.time_us += 2_000_000
+        venue.expect(c.CancelForAccount(self.ann, CancelReason.CANCEL_ALL_AFTER))
+        self._fault(venue.limit(self.bob, Side.ASK, 10_500, 5))
+        self.window = books.close()
+        venue.time_us += 60_000_000
+        venue.expect(c.StartProcess("another build", False))
+        venue.do(venue.limit(self.bob, Side.ASK, 10_500, 5))  # refused: the venue is shut
+        results = tuple(GateResult(gate, gate is not Gate.CUSTODY, "seen") for gate in GATES)
+        (data_dir / "reports").mkdir()
+        (data_dir / "reports" / "gates-1.json").write_bytes(
+            b'{"build":"b","window":1,"as_of_seq":1,"time_us":1,"seconds":1.0,"findings":[{"gate":"custody",'
+            b'"passed":false,"evidence":"seen","details":["USDC: 5 atoms missing"]}]}'
+        )
+        venue.expect(c.ReportGates(self.window, results, "gate custody failed", "gates-1"))
+        for admin in (ADMIN, books.second):
+            venue.expect(c.WaiveGate(admin, self.window, Gate.CUSTODY, "counted by hand | twice\nover"))
+        waived = {Gate.CUSTODY: (ADMIN, books.second)}
+        m.approve(venue, m.certify(venue, self.window, waived=waived), ADMIN, books.second)
+        m.open_window(venue, self.window)
+        books.write()
+
+    def _fault(self, command: c.PlaceOrder) -> None:
+        """A bug stopped this command: it stands on record, and has done nothing."""
+        venue = self.books.venue
+        venue.time_us += 1_000
+        faulted = Record(venue.state.seq + 1, venue.time_us, command, [Faulted("e-1", SOL_USDC.symbol)])
+        venue.state.seq, venue.state.time_us = faulted.seq, faulted.time_us
+        venue.records.append(faulted)
+        self.fault_seq = faulted.seq
+
+    def report(self) -> Report:
+        return incident.investigate(self.books.data_dir, span(self.books.data_dir, str(self.from_seq)))
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> BadDay:
+    return BadDay(tmp_path_factory.mktemp("day") / "data")
+
+
+@pytest.fixture(scope="module")
+def report(day: BadDay) -> Report:
+    return day.report()
+
+
+def test_the_timeline_tells_every_step_of_the_window_in_order_with_its_actor(day: BadDay, report: Report) -> None:
+    seqs = [happening.seq for happening in report.timeline]
+    assert seqs == sorted(seqs)
+    told = [happening.command for happening in report.timeline]
+    for command in ("PlanWindow", "BeginWindow", "Certify", "StartProcess", "ReportGates", "WaiveGate", "StepWindow"):
+        assert command in told
+    waived = [happening.actor for happening in report.timeline if happening.command == "WaiveGate"]
+    assert waived == [f"admin {ADMIN}", f"admin {day.books.second}"]
+    assert not any(happening.command == "SetCancelAllAfter" for happening in report.timeline)
+
+
+def test_modes_follow_on_each_other_without_a_gap(day: BadDay, report: Report) -> None:
+    venue = [each for each in report.modes if not each.market]
+    assert venue[0].mode is Mode.FULL
+    assert [each.mode for each in venue][-2:] == [Mode.POST_ONLY, Mode.FULL]
+    assert Mode.OFFLINE in [each.mode for each in venue]
+    assert [each.to_us for each in venue[:-1]] == [each.from_us for each in venue[1:]]
+    assert venue[-1].to_us is None
+
+
+def test_the_crash_is_an_outage_with_its_length(report: Report) -> None:
+    [outage] = report.outages
+    assert not outage.clean
+    assert outage.build == "another build"
+    assert outage.to_us - outage.from_us >= 60_000_000
+
+
+def test_gates_are_told_with_the_operators_findings_and_the_waiver(day: BadDay, report: Report) -> None:
+    failed, passed = report.gate_runs
+    assert not failed.passed
+    assert failed.findings[0].details == ("USDC: 5 atoms missing",)
+    assert [result.waived_by for result in passed.results if not result.passed] == [(ADMIN, day.books.second)]
+    assert [issued.certificate.kind for issued in report.certificates] == [
+        CertificateKind.CLOSING,
+        CertificateKind.OPENING,
+    ]
+
+
+def test_faults_refusals_and_orders_ended_for_somebody_are_counted_by_account(day: BadDay, report: Report) -> None:
+    [fault] = report.faults
+    assert (fault.seq, fault.account, fault.error) == (day.fault_seq, day.bob, "e-1")
+    [refused] = report.refusals
+    assert (refused.commands, refused.accounts) == (1, 1)
+    accounts = {affected.account: affected for affected in report.accounts}
+    assert report.accounts[0].account == day.bob  # a fault weighs most
+    assert accounts[day.bob].refused == {refused.code: 1}
+    assert accounts[day.ann].ended_for_them == {"CancelAllAfter": 1}
+    assert accounts[day.ann].orders_placed == 1
+    assert accounts[day.bob].orders_placed == 0
+
+
+def test_net_changes_and_totals_are_those_of_the_books(day: BadDay, report: Report) -> None:
+    moved = {account.account: account.moved for account in report.accounts}
+    [credit] = [each for each in moved[day.ann] if each.atoms > 0 and each.bucket == "available"]
+    assert (credit.asset, credit.said) == ("USDC", "1000 USDC")
+    before = {total.asset: total for total in report.totals_before}
+    for after in report.totals_after:
+        change = after.users_atoms - before[after.asset].users_atoms
+        users = [of for account, of in moved.items() if account > AccountId(99)]
+        assert change == sum(each.atoms for of in users for each in of if each.asset == after.asset)
+        assert not after.users_atoms + after.venue_atoms + after.custody_atoms
+    assert report.violations == ()
+
+
+def test_both_forms_hold_the_same_facts(day: BadDay, report: Report) -> None:
+    text = incident_text.text(report)
+    assert msgspec.json.decode(report.to_json(), type=Report) == report
+    for fact in ("another build", "USDC: 5 atoms missing", "e-1", "after a crash", f"waived by admins {ADMIN} and"):
+        assert fact in text
+    assert "## Cause\n\n[" in text
+    assert "None." not in text.split("## Faults")[1].split("##")[0]
+
+
+def test_somebodys_text_does_not_break_a_table(day: BadDay, tmp_path: Path) -> None:
+    again = Books(tmp_path / "data", trades=0)
+    again.venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "a | b\n# c"))
+    again.write()
+    text = incident_text.text(incident.investigate(again.data_dir, span(again.data_dir)))
+    [row] = [line for line in text.splitlines() if line.startswith("| venue | OFFLINE") and "a / b" in line]
+    assert row.count("|") == 6
+    assert "\n# c" not in text
+
+
+def test_damaged_records_end_the_report_and_are_named(tmp_path: Path) -> None:
+    day = BadDay(tmp_path / "data")
+    last = day.books.venue.state.seq
+    with sqlite3.connect(journal_path(day.books.data_dir)) as journal:
+        journal.execute("UPDATE batches SET lines = CAST(replace(lines, 'for the day', 'for the dax') AS BLOB)")
+    report = incident.investigate(day.books.data_dir, Span(2, last))
+    assert f"{day.from_seq + 1}" in report.damage
+    assert report.to_seq == day.from_seq
+    assert report.damage in incident_text.text(report)
