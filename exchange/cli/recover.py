@@ -42,6 +42,7 @@ def recover(
         typer.echo("Nothing is missing: the journal reaches as far as the witness has seen.")
         return
     if not accept:
+        typer.echo("\n".join(loss.touched_lines(loss.touched_since(settings.data, found[0]))))
         stop(
             Exit.BEHIND_WITNESS,
             f"records {found[0]} to {found[1]} are missing",

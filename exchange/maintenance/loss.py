@@ -50,19 +50,23 @@ class Lost(msgspec.Struct, frozen=True):
     touched: tuple[TouchedAccount, ...] | None
 
     def text(self) -> str:
-        lines = [
-            f"Records {self.from_seq} to {self.to_seq} are lost; epoch {self.epoch} begins behind them.",
-            f"Accepted by admins {self.admins[0]} and {self.admins[1]}: {self.reason}",
-        ]
-        if self.touched is None:
-            lines.append("Nothing is left that knows which accounts were touched.")
-        else:
-            lines.append(f"Accounts known to be touched: {len(self.touched)}")
-            lines += [
-                f"  {one.account}: {one.orders} orders, {one.fills} fills, {one.postings} postings"
-                for one in self.touched
+        return "\n".join(
+            [
+                f"Records {self.from_seq} to {self.to_seq} are lost; epoch {self.epoch} begins behind them.",
+                f"Accepted by admins {self.admins[0]} and {self.admins[1]}: {self.reason}",
+                *touched_lines(self.touched),
             ]
-        return "\n".join(lines)
+        )
+
+
+def touched_lines(touched: tuple[TouchedAccount, ...] | None) -> list[str]:
+    """For a person: one line per account that lost records touched, as far as anything knows."""
+    if touched is None:
+        return ["Nothing is left that knows which accounts were touched."]
+    lines = [f"Accounts known to be touched: {len(touched)}"]
+    for one in touched:
+        lines.append(f"  account {one.account}: {one.orders} orders, {one.fills} fills, {one.postings} postings")
+    return lines
 
 
 def missing(data_dir: Path, witness_dir: Path | None = None) -> tuple[int, int, str] | None:
@@ -95,7 +99,7 @@ def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witnes
             raise LossRefused("nothing is lost: the journal reaches as far as the witness has seen")
         from_seq, to_seq, chain = found
         state, record = _decided(data_dir, admin_keys, reason, to_seq, chain)
-        touched = _touched(data_dir, from_seq)
+        touched = touched_since(data_dir, from_seq)
         _set_aside(data_dir, data_dir / "lost" / f"{from_seq}-{to_seq}-{secrets.token_hex(4)}", from_seq)
         _write(data_dir, record, witness_dir)
         command = record.command
@@ -144,7 +148,7 @@ def _write(data_dir: Path, record: Record, witness_dir: Path | None) -> None:
         journal.close()
 
 
-def _touched(data_dir: Path, from_seq: int) -> tuple[TouchedAccount, ...] | None:
+def touched_since(data_dir: Path, from_seq: int) -> tuple[TouchedAccount, ...] | None:
     """The accounts with rows beyond the journal's end, if the read models had come that far."""
     path = data_dir / FILE_NAME
     if not path.exists():
