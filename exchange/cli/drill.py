@@ -29,8 +29,8 @@ def _drill() -> None:
 
 @app.command()
 def july3(
-    accounts: Annotated[int, typer.Option(min=MIN_ACCOUNTS, help="Accounts that are funded.")] = 2_000,
-    trades: Annotated[int, typer.Option(min=1, help="Trades before the window.")] = 10_000,
+    accounts: Annotated[int, typer.Option(min=MIN_ACCOUNTS, help="Accounts that are funded.")] = 5_000,
+    trades: Annotated[int, typer.Option(min=1, help="Trades before the window.")] = 20_000,
     only: Annotated[str, typer.Option(help="Only faults with this in their name.")] = "",
     keep: Annotated[Path | None, typer.Option(help="A new or empty folder; everything is left in it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,

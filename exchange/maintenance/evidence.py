@@ -15,7 +15,7 @@ from exchange.core import State
 from exchange.core.digest import digest
 from exchange.core.ledger import postings
 from exchange.journal import checkpoint, snapshots
-from exchange.journal.errors import CheckpointRefused, JournalError, SnapshotDamaged, UnknownFormat
+from exchange.journal.errors import CheckpointRefused, JournalDamaged, JournalError, SnapshotDamaged, UnknownFormat
 from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
@@ -56,6 +56,8 @@ class Evidence:
         self.rehearsal = Rehearsal()
         #: What is wrong with chain and folds, in words.
         self.broken_chain: list[str] = []
+        #: The record the pass ended at because it can't be trusted; 0: none.
+        self.damaged_seq = 0
         self.broken_folds: list[str] = []
         self.agreed: list[int] = []
         #: Set once the closing certificate's seq was passed: what differs there, and what records have moved since.
@@ -82,6 +84,9 @@ class Evidence:
             for stop in sorted(stops):
                 self._fold_to(stop, end_seq, progress)
                 self._look(stop, closing, live)
+        except JournalDamaged as error:
+            self.broken_chain.append(str(error))
+            self.damaged_seq = error.seq
         except JournalError as error:
             self.broken_chain.append(str(error))
         if self._leg is not None and not self.broken_chain and digest(self._leg) != digest(self.state):

@@ -182,6 +182,8 @@ class Proving:
 
     def _judge(self, evidence: Evidence, closing: Closing | None, live: tuple[int, str] | None) -> None:
         state = evidence.state
+        if evidence.damaged_seq:
+            evidence.broken_chain += shown_history.shown_at(self._data_dir, evidence.damaged_seq)
         began = f"checkpoint {evidence.from_seq}" if evidence.from_seq else "genesis"
         self._found(
             Gate.CHAIN, evidence.broken_chain, f"whole from {began} to record {state.seq}, not behind the witness"

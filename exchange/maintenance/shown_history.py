@@ -15,6 +15,8 @@ _FILLS: Final = """SELECT account, seq, market, trade_id, order_id, price_ticks,
 _LEDGER: Final = """SELECT account, seq, asset, bucket, atoms FROM ledger
     WHERE seq <= ? ORDER BY account, seq, "index" """
 
+_RECORD: Final = """SELECT account, asset, bucket, atoms FROM ledger WHERE seq = ? ORDER BY "index" """
+
 
 def reached(data_dir: Path) -> int:
     """The seq the read models have reached. Raises sqlite3.Error: there are none, or they are damaged."""
@@ -34,6 +36,19 @@ def shown(data_dir: Path, seq: int, last_order_id: int) -> Histories:
         for account, *line in connection.execute(_LEDGER, (seq,)):
             histories.account(AccountId(account)).postings.add(posting_line(*line))
     return histories
+
+
+def shown_at(data_dir: Path, seq: int) -> list[str]:
+    """What users are shown of one record, in words; none if the read models can't be read or have not come so far."""
+    try:
+        with _open(data_dir) as connection:
+            rows = connection.execute(_RECORD, (seq,)).fetchall()
+    except sqlite3.Error:
+        return []
+    return [
+        f"account {account} is shown {atoms:+} atoms of {asset} {bucket} by record {seq}"
+        for account, asset, bucket, atoms in rows
+    ]
 
 
 def untrue(recorded: Histories, found: Histories) -> list[str]:

@@ -74,7 +74,7 @@ FAULTS: Final = (
         "account $behind: order .. orders_ahead: 1 before, 0 after",
     ),
     _build(
-        "a fee is changed: tiers are lost",
+        "a fee is changed",
         patch("core/matching.py", "state.fee_tiers[taker.tier].spot_taker_ppm", "state.fee_tiers[0].spot_taker_ppm"),
         "gate: rehearsal",
         "account $tiered USDC available: .. rehearsed",
@@ -98,6 +98,12 @@ FAULTS: Final = (
         ),
         "start: InvariantBroken",
         "account $idle the account was not there before",
+    ),
+    _build(
+        "tiers are lost at the restart",
+        patch("core/snapshot.py", "state.users[user].tier = tier", "state.users[user].tier = 0"),
+        "gate: folds",
+        "account $tiered tier: 0 before, 1 after",
     ),
     _build(
         "a fill is moved to another account",
@@ -125,8 +131,15 @@ FAULTS: Final = (
         harm.stale_backup,
         "start: BehindWitness",
         "the journal ends at seq $backup_seq .. to $last_seq are missing",
+        "account $late: 1 orders",
     ),
-    _files("a truncated tail", harm.truncated_tail, "start: BehindWitness", "to $last_seq are missing"),
+    _files(
+        "a truncated tail",
+        harm.truncated_tail,
+        "start: BehindWitness",
+        "records $late_seq to $last_seq are missing",
+        "account $late: 1 orders",
+    ),
     _files(
         "a swapped snapshot",
         harm.swapped_snapshot,
@@ -134,7 +147,13 @@ FAULTS: Final = (
         "account $idle USDC available: 0 atoms before .. after",
         "account $bystander USDC available: .. after",
     ),
-    _files("an edited record", harm.edited_record, "gate: chain", "damaged at seq $deposit_seq"),
+    _files(
+        "an edited record",
+        harm.edited_record,
+        "gate: chain",
+        "damaged at seq $deposit_seq",
+        "account $depositor is shown +$deposit_atoms atoms of USDC",
+    ),
     _files(
         "an edited record, chain made anew",
         harm.edited_and_chained,

@@ -14,8 +14,9 @@ class Scene(msgspec.Struct, frozen=True):
     `maker` was partly filled, by `taker` among others (with order `taker_order`, of `taken_atoms` of SOL), and stands
     in the queue before `behind`. `tiered` pays the fees of a better tier. `canceller` cancelled `ended_order`.
     `resting_order` of `reserver` reserves `reserved_atoms` of SOL. `idle` only holds funds. `depositor` was credited
-    `deposit_atoms` of USDC by record `deposit_seq`. `bystander` has no part in anything. The backup that was made
-    meanwhile ends with record `backup_seq`, the journal with `last_seq`.
+    `deposit_atoms` of USDC by record `deposit_seq`. `bystander` has no part in anything. `late` had its only order
+    placed last of all, by record `late_seq`. The backup that was made meanwhile ends with record `backup_seq`, the
+    journal with `last_seq`.
     """
 
     window: WindowId
@@ -28,6 +29,7 @@ class Scene(msgspec.Struct, frozen=True):
     idle: AccountId
     depositor: AccountId
     bystander: AccountId
+    late: AccountId
     taker_key: KeyId
     taker_order: OrderId
     taken_atoms: int
@@ -36,6 +38,7 @@ class Scene(msgspec.Struct, frozen=True):
     reserved_atoms: int
     deposit_seq: int
     deposit_atoms: int
+    late_seq: int = 0
     backup_seq: int = 0
     last_seq: int = 0
 

@@ -42,7 +42,7 @@ from exchange.values.specs import AssetSpec, FeeTier, MarketFilters, spot_market
 from exchange.values.views import Outcome
 
 #: Accounts that play a part in the scene; those after them only trade.
-CAST: Final = 9
+CAST: Final = 10
 MIN_ACCOUNTS: Final = CAST + 2
 #: Commands on their way at a time, all of one market.
 _AT_A_TIME: Final = 500
@@ -146,7 +146,8 @@ class Morning:
             reader.copy_to(backup)
             backup_seq, _ = reader.last()
         await self._trade(trades - trades // 2)
-        return msgspec.structs.replace(scene, backup_seq=backup_seq)
+        last = await self._order(self._traders[CAST - 1], Side.BID, LOW_TICKS - 100, 10)
+        return msgspec.structs.replace(scene, backup_seq=backup_seq, late_seq=last.seq)
 
     async def _fund(self, accounts: int) -> list[Outcome]:
         """Open the accounts; returns their deposits of USDC."""
@@ -168,7 +169,7 @@ class Morning:
     async def _set_scene(self, window: WindowId, deposits: list[Outcome]) -> Scene:
         """Play the scene, far from where the others will trade."""
         venue = self._venue
-        maker, behind, taker, tiered, canceller, reserver, idle, depositor, bystander = self._traders[:CAST]
+        maker, behind, taker, tiered, canceller, reserver, idle, depositor, bystander, late = self._traders[:CAST]
         await self._order(maker, Side.BID, LOW_TICKS, 1_000)
         await self._order(behind, Side.BID, LOW_TICKS, 500)
         taken = await self._order(taker, Side.ASK, LOW_TICKS, 300)
@@ -191,6 +192,7 @@ class Morning:
             idle=idle[0],
             depositor=depositor[0],
             bystander=bystander[0],
+            late=late[0],
             taker_key=taker[1],
             taker_order=OrderId(id_at(taken.seq)),
             taken_atoms=300 * LOT_ATOMS,

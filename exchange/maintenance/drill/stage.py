@@ -17,8 +17,9 @@ import msgspec
 
 from exchange.core import State
 from exchange.core.maintenance_view import window_certificate
-from exchange.journal.errors import JournalError, JournalLocked
+from exchange.journal.errors import BehindWitness, JournalError, JournalLocked
 from exchange.journal.store import JournalReader
+from exchange.maintenance import loss
 from exchange.maintenance.drill.messages import READY, Job, Reopening, Scene
 from exchange.maintenance.drill.morning import (
     ADMINS,
@@ -130,12 +131,14 @@ class Attempt:
                     await self._open(life)
         except (JournalError, ClockBehindJournal) as error:
             self._object(f"start: {type(error).__name__}", str(error))
+            if isinstance(error, BehindWitness):
+                self._said += loss.touched_lines(loss.touched_since(self._data_dir, error.journal_seq + 1))
             if not isinstance(error, JournalLocked):
                 await self._diagnose()
         return Reopening(build_id(), tuple(self._guards), tuple(self._said), tuple(self._modes))
 
     async def _diagnose(self) -> None:
-        """What operators do about a start that is refused: have the gates say who is concerned."""
+        """The other thing operators do about a start that is refused: have the gates say who is concerned."""
         request = Request(
             data=self._job.data,
             seed=seed_of(self._data_dir / "keys", public_key("venue")),
