@@ -222,6 +222,11 @@ class ExchangeClient:
         params: Params = {"symbol": asset, "from": from_ms, "to": to_ms, **_page(limit, offset, sort)}
         return await self._transport.read(list[Posting], "/wapi/v1/history/ledger", params, "ledgerHistoryQueryAll")
 
+    async def proof(self, window_id: int | None = None) -> bytes:
+        """What `verify_proof.py` checks: the account's statements over a window (None: the last certified)."""
+        params: Params = {"windowId": window_id}
+        return await self._transport.read_body("/api/v1/maintenance/proof", params, "maintenanceProofQuery")
+
     async def every_order(self, symbol: str | None = None) -> AsyncIterator[HistoricOrder]:
         """The whole order history, oldest first, page by page."""
         async for row in _pages(lambda offset: self.order_history(symbol, limit=PAGE_ROWS, offset=offset, sort="Asc")):
