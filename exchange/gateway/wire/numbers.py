@@ -17,6 +17,8 @@ from exchange.values.specs import MarketSpec
 
 #: Texts of recent prices, quantities and amounts that are kept; they repeat on every book and stream.
 TEXTS_KEPT: Final = 65_536
+#: A longer text is read anew each time, so that what is kept stays small.
+LONGEST_KEPT: Final = 24
 
 #: A decimal in a payload: JSON text or number, kept as the client wrote it (that text is what was signed).
 WireDecimal = Annotated[
@@ -35,12 +37,12 @@ def absent() -> msgspec.Raw:
 
 def decimal_text(raw: msgspec.Raw) -> str | None:
     """The text of a `WireDecimal`; None when it is absent. What is neither text nor number is no decimal later on."""
-    data = bytes(raw)
-    if data == b"null":
+    if raw is _NULL:
         return None
+    data = bytes(raw)
     if data[:1] == b'"' and b"\\" not in data:
-        data = data[1:-1]
-    return data.decode("utf-8", "replace")
+        return data[1:-1].decode("utf-8", "replace")
+    return None if data == b"null" else data.decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=1_024)
@@ -53,9 +55,12 @@ def _scale(size_e9: int) -> tuple[int, int]:
     return decimals, size_e9
 
 
-# Traders send the same few prices and quantities again and again.
-@lru_cache(maxsize=TEXTS_KEPT)
 def _count(text: str, size_e9: int, name: str, code: Code) -> int | Refusal:
+    count = _recent_count if len(text) <= LONGEST_KEPT else _new_count
+    return count(text, size_e9, name, code)
+
+
+def _new_count(text: str, size_e9: int, name: str, code: Code) -> int | Refusal:
     decimals, units = _scale(size_e9)
     try:
         count, rest = divmod(parse_decimal(text, decimals), units)
@@ -72,6 +77,10 @@ def _count(text: str, size_e9: int, name: str, code: Code) -> int | Refusal:
     if not count:
         return invalid(f"{name} is below the minimum allowed value")
     return count
+
+
+# Traders send the same few prices and quantities again and again.
+_recent_count = lru_cache(maxsize=TEXTS_KEPT)(_new_count)
 
 
 def price_ticks(text: str, spec: MarketSpec) -> int | Refusal:
