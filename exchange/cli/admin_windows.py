@@ -126,7 +126,7 @@ def list_windows(context: typer.Context) -> None:
         )
     Console().print(table)
     if maintenance.opening is not None:
-        console.print(f"The venue is shut without a window; it waits for {_waits(maintenance.opening)}", markup=False)
+        console.print(f"What is shut without a window waits for: {_waits(maintenance.opening)}", markup=False)
     if (progress := maintenance.verification) is not None:
         gate = progress.gate or "starting"
         console.print(f"The {progress.kind} certificate is being made: {gate}, {progress.done} of {progress.total}")

@@ -171,7 +171,7 @@ async def company(settings: Settings, bots: bool, venue: Venue) -> AsyncIterator
 async def reopen(settings: Settings, venue: Venue) -> None:
     """Where a start left the venue shut, as another build's does: both admins approve what the gates find."""
     admins = [_admin(path(settings.data), venue).admin for path in (admin_key_path, second_admin_key_path)]
-    while (opening := venue.maintenance().opening) is not None:
+    while venue.status().mode is Mode.OFFLINE and (opening := venue.maintenance().opening) is not None:
         if opening.failed and not opening.certificate:
             console.print(f"The venue stays shut: {opening.reason}", markup=False)
             return

@@ -245,7 +245,12 @@ def approve_opening(state: State, time_us: int, command: ApproveOpening) -> Deci
     certificate = state.certificates.get(command.certificate)
     if certificate is None or certificate.kind is not CertificateKind.OPENING:
         return refuse.refused(refuse.NOT_FOUND)
-    if command.certificate != max(state.certificates):
+    newest = max(
+        certificate_id
+        for certificate_id, other in state.certificates.items()
+        if other.kind is CertificateKind.OPENING and other.markets == certificate.markets
+    )
+    if command.certificate != newest:
         return refuse.precondition("The certificate is outdated: there is a newer one")
     if command.admin in state.approvals.get(command.certificate, {}):
         return refuse.precondition("You have approved it already")

@@ -32,7 +32,7 @@ def maintenance_view(state: State, verification: VerificationView | None = None)
         _condition(state.venue_mode, venue_window),
         tuple(window_view(state, window) for window in (*open_windows, *reversed(ended))),
         {market.symbol: _market(state, market) for market in state.markets.values()},
-        _of_start(state) if state.venue_mode is Mode.OFFLINE and venue_window is None else None,
+        _unplanned(state) if venue_window is None else None,
         tuple(LossView(*loss) for loss in state.losses),
         verification,
     )
@@ -92,17 +92,34 @@ def _of_window(state: State, window: Window) -> OpeningView:
     return _evidence(state, window.window_id, window_certificate(state, window), Awaited.POST_ONLY_TIME)
 
 
-def _of_start(state: State) -> OpeningView:
-    """Of a venue that is OFFLINE without a window."""
-    if untouched(state, None):
+def _unplanned(state: State) -> OpeningView | None:
+    """Of what is shut without a window: the venue, or markets; None: nothing is."""
+    if state.venue_mode is Mode.OFFLINE:
+        if untouched(state, None):
+            return OpeningView(Awaited.OPERATORS)
+        return _evidence(state, WindowId(0), start_certificate(state), Awaited.OPERATORS)
+    shut = [(market.mode, market.mode_seq) for market in state.markets.values() if _shut_by_hand(state, market)]
+    if state.venue_mode in _SHUT:
+        shut.append((state.venue_mode, state.mode_seq))
+    if not shut:
+        return None
+    found = current_certificate(state, None, Mode.OFFLINE)
+    if found is None or found[1].as_of_seq < max(mode_seq for _, mode_seq in shut):
         return OpeningView(Awaited.OPERATORS)
-    return _evidence(state, WindowId(0), start_certificate(state), Awaited.OPERATORS)
+    return _evidence(state, WindowId(0), found, Awaited.OPERATORS, max(APPROVALS[mode] for mode, _ in shut))
+
+
+def _shut_by_hand(state: State, market: Market) -> bool:
+    return market.mode in _SHUT and state.window_over(market) is None and not untouched(state, market.symbol)
 
 
 def _evidence(
-    state: State, window: WindowId, found: tuple[CertificateId, Certificate] | None, then: Awaited
+    state: State,
+    window: WindowId,
+    found: tuple[CertificateId, Certificate] | None,
+    then: Awaited,
+    needed: int = APPROVALS[Mode.OFFLINE],
 ) -> OpeningView:
-    needed = APPROVALS[Mode.OFFLINE]
     failed = state.failed_gates
     if failed is not None and failed.window == window:
         broken = tuple(result for result in failed.results if not result.passed)

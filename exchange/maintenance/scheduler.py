@@ -63,9 +63,9 @@ class Scheduler:
         self._witness_dir = witness_dir
         self._desk = Desk(life, self.run_gates)
         self._work: asyncio.Task[None] | None = None
-        #: Windows whose gates are to run again though they ran in this process.
+        #: Windows whose gates somebody wants to run again, and those whose gates have failed in this process.
         self._asked: dict[WindowId, None] = {}
-        self._judged: dict[WindowId, None] = {}
+        self._failed: dict[WindowId, None] = {}
         self._retry_at: dict[WindowId, float] = {}
 
     @asynccontextmanager
@@ -157,17 +157,18 @@ class Scheduler:
         for window in shut:
             if not window.closing_id and self._retry_at.get(window.window_id, 0.0) <= loop.time():
                 return loop.create_task(self._close(window))
+        if self._to_prove(NO_WINDOW, self._start_unproved()):
+            return loop.create_task(self._prove(NO_WINDOW, ()))
+        # After the venue's own, since what counts for a market is the newest certificate that covers it.
         for window in shut:
             if window.closing_id and self._to_prove(window.window_id, self._unproved(window)):
                 return loop.create_task(self._prove(window.window_id, window.plan.markets))
-        if self._to_prove(NO_WINDOW, self._start_unproved(shut)):
-            return loop.create_task(self._prove(NO_WINDOW, ()))
         return None
 
     def _unproved(self, window: Window) -> bool:
         return not in_post_only(self._state, window) and window_certificate(self._state, window) is None
 
-    def _start_unproved(self, shut: list[Window]) -> bool:
+    def _start_unproved(self) -> bool:
         """The venue is OFFLINE, no window will open it, and there is something to prove."""
         state = self._state
         return (
@@ -178,7 +179,7 @@ class Scheduler:
         )
 
     def _to_prove(self, window: WindowId, unproved: bool) -> bool:
-        """Once in a process by itself; again when somebody asks, or what failed has been waived."""
+        """By itself until they have failed in this process; then when somebody asks, or what failed has been waived."""
         if self._retry_at.get(window, 0.0) > asyncio.get_running_loop().time():
             return False
         failed = self._state.failed_gates
@@ -187,7 +188,7 @@ class Scheduler:
             and failed.window == window
             and all(result.passed or waived_by(self._state, window, result.gate) for result in failed.results)
         )
-        return window in self._asked or (unproved and (waived or window not in self._judged))
+        return window in self._asked or (unproved and (waived or window not in self._failed))
 
     async def _close(self, window: Window) -> None:
         outcome = await self._certificate(CertificateKind.CLOSING, window.window_id, window.plan.markets)
@@ -209,11 +210,12 @@ class Scheduler:
         outcome = await self._certificate(CertificateKind.OPENING, window_id, markets)
         if outcome is None:
             return
-        self._judged[window_id] = None
         if outcome.signed is None:
+            self._failed[window_id] = None
             await self._execute(ReportGates(window_id, outcome.results, outcome.reason, outcome.report))
-        elif not await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature)):
-            self._judged.pop(window_id)
+            return
+        self._failed.pop(window_id, None)
+        if not await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature)):
             self._retry_later(window_id)
 
     async def _certificate(self, kind: CertificateKind, window: WindowId, markets: tuple[str, ...]) -> Outcome | None:

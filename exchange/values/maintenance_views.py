@@ -110,7 +110,7 @@ class LossView(View, frozen=True):
 class MaintenanceView(View, frozen=True):
     """Everything public about windows and openings: those to come and under way, then the last that ended.
 
-    `opening` is that of a venue that is shut without a window, else None.
+    `opening` is that of what is shut without a window, the venue or markets; None: nothing is.
     """
 
     condition: Condition

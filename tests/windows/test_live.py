@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +17,11 @@ import pytest
 from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.admin_windows import moment_us
 from exchange.cli.exits import Exit
+from exchange.rules.gates import GATES
 from tests.server import Server
 
 WITHIN_S = 30.0
+ROOT = Path(__file__).parents[2]
 
 
 def admin(server: Server, *arguments: str, key: str = "admin") -> subprocess.CompletedProcess[str]:
@@ -90,6 +94,22 @@ async def test_a_market_opens_again_without_its_neighbours_being_shut(fresh_serv
     assert shown["markets"]["SOL_USDC"]["condition"] == "planned"
     approve(server)
     until(server, lambda shown: of_window(shown, window)["stage"] == "completed")
+
+
+def test_a_demo_of_another_build_is_proved_and_opens_by_its_two_admins(
+    fresh_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    fresh_server().stop()
+    shutil.copytree(ROOT / "exchange", tmp_path / "newer" / "exchange")
+    with (tmp_path / "newer" / "exchange" / "cli" / "exits.py").open("a") as source:
+        source.write("\n# another build\n")
+    # The tests' own folder would come first otherwise.
+    newer = {"PYTHONPATH": f"{tmp_path / 'newer'}:{ROOT}", "PYTHONSAFEPATH": "1"}
+    server = fresh_server(settings=newer)
+    until(server, lambda shown: shown["condition"] == "open")
+    [certificate] = httpx.get(f"{server.http_url}/api/v1/maintenance/certificates").json()["certificates"]
+    assert certificate["certificate"]["window"] == 0
+    assert [gate["passed"] for gate in certificate["certificate"]["gates"]] == [True] * len(GATES)
 
 
 def test_windows_are_changed_and_called_off(fresh_server: Callable[..., Server]) -> None:

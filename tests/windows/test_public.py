@@ -154,3 +154,26 @@ async def test_gates_are_run_for_an_operator_alone(tmp_path: Path) -> None:
         await running.until(lambda: bool(running.state.certificates))
         none = await http.ask(http.founder, "POST", "/admin/v1/gates", {"window": 12, "reason": "x"})
         assert none.refusal[:2] == (412, "PRECONDITION_FAILED")
+
+
+async def test_orders_that_asked_for_it_over_rest_are_cancelled_at_close(tmp_path: Path) -> None:
+    async with public(tmp_path) as (running, http):
+        of_order = await http.ask(http.ann, "POST", "/api/v1/order", {**LIMIT, "cancelAtClose": True})
+        stays = await http.ask(http.ann, "POST", "/api/v1/order", LIMIT)
+        await running.shut(await running.plan())
+        left = {str(order_id) for order_id in running.state.orders}
+        assert of_order.json["id"] not in left
+        assert stays.json["id"] in left
+        ended = await http.ask(http.ann, "GET", "/wapi/v1/history/orders", query={"orderId": of_order.json["id"]})
+        assert (ended.json[0]["status"], ended.json[0]["cancelReason"]) == ("Cancelled", "MarketClosed")
+
+
+async def test_an_account_asks_for_it_for_all_its_orders(tmp_path: Path) -> None:
+    async with public(tmp_path) as (running, http):
+        assert (await http.ask(http.ann, "GET", "/api/v1/account")).json["cancelAtClose"] is False
+        assert (await http.ask(http.ann, "PATCH", "/api/v1/account", {"cancelAtClose": True})).status == 200
+        assert (await http.ask(http.ann, "PATCH", "/api/v1/account", {"autoLend": True})).status == 200
+        assert (await http.ask(http.ann, "GET", "/api/v1/account")).json["cancelAtClose"] is True
+        assert (await http.ask(http.ann, "POST", "/api/v1/order", LIMIT)).status == 200
+        await running.shut(await running.plan())
+        assert all(order.account.account_id != running.house.ann for order in running.state.orders.values())

@@ -11,7 +11,7 @@ from clients.python.verify_proof import verify
 from exchange.core.invariants import violations
 from exchange.values import commands as c
 from exchange.values.enums import Mode, Side
-from exchange.values.maintenance import CertificateKind, Gate, WindowStage
+from exchange.values.maintenance import CertificateKind, Gate, WindowId, WindowStage
 from exchange.values.maintenance_views import Awaited, Condition
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import AccountSettings
@@ -186,6 +186,35 @@ async def test_only_its_markets_are_shut_and_the_others_trade_on(house: House) -
         await running.do(house.order(house.ann, Side.BID, 9_800, BTC_USDC))
 
 
+async def test_two_windows_at_once_are_proved_and_approved_apart(house: House) -> None:
+    async with house.up() as running:
+        await running.do(house.order(house.ann, Side.BID, 9_800, BTC_USDC))
+        one, other = await running.plan(SOL_USDC), await running.plan(BTC_USDC)
+        running.at(running.view(other).plan.offline_at_us)
+        first = await running.awaits(one, Awaited.APPROVALS)
+        second = await running.awaits(other, Awaited.APPROVALS)
+        for opening in (first, second):
+            await running.approve(opening.certificate)
+        await running.open(one)
+        await running.reaches(other, WindowStage.COMPLETED)
+
+
+async def test_a_window_of_a_market_outlives_the_start_of_another_build(tmp_path: Path) -> None:
+    house = House(tmp_path / "data", build="the build before")
+    await house.found()
+    async with house.up() as before:
+        window = await before.plan(SOL_USDC)
+        await before.shut(window)
+        await before.until(lambda: before.opening().awaits is Awaited.APPROVALS)
+        await before.approve(before.opening().certificate)
+        await before.approve(before.view(window).opening.certificate)
+        for mode in (Mode.POST_ONLY, Mode.FULL):
+            await before.do(c.SetMode(core.ADMIN, mode, "proved"))
+        assert before.venue.status().markets[SOL_USDC][0] is Mode.OFFLINE
+        await before.open(window)
+        assert before.venue.status().markets[SOL_USDC][0] is Mode.FULL
+
+
 async def test_a_canary_opens_first_and_alone(house: House) -> None:
     async with house.up() as running:
         window = await running.plan(canary=SOL_USDC)
@@ -298,3 +327,22 @@ async def test_a_window_called_off_in_the_middle_opens_by_hand_on_the_same_evide
         await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
         await running.approve(running.opening().certificate)
         await running.do(c.SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
+
+
+async def test_after_an_incident_a_market_needs_the_gates_and_another_persons_approval(house: House) -> None:
+    async with house.up() as running:
+        assert running.venue.maintenance().opening is None
+        await running.do(c.SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", SOL_USDC))
+        up = c.SetMode(core.ADMIN, Mode.FULL, "repaired", SOL_USDC)
+        assert running.opening().awaits is Awaited.OPERATORS
+        admin = running.venue.admin(core.public_key(2))
+        assert admin is not None
+        assert running.venue.run_gates(WindowId(0), admin, "the feed is back") is None
+        await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
+        opening = running.opening()
+        assert opening.approvals_needed == 1
+        alone = await running.venue.execute(up)
+        assert alone.refusal is not None
+        await running.do(c.ApproveOpening(house.second, opening.certificate, "I see it too"))
+        await running.do(up)
+        assert running.venue.maintenance().opening is None

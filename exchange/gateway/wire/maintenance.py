@@ -106,8 +106,8 @@ class Loss(Wire, frozen=True):
 class Maintenance(Wire, frozen=True):
     """`condition` tells a planned stop from an outage; so does each market's.
 
-    `windows` are those to come and under way, then the last that ended. `opening` is that of a venue
-    shut without a window.
+    `windows` are those to come and under way, then the last that ended. `opening` is that of what is
+    shut without a window; null where nothing is.
     """
 
     condition: Condition
