@@ -78,7 +78,7 @@ def _up_to_damage(reader: JournalReader, from_seq: int, to_seq: int, chain: byte
 
 def _before(reader: JournalReader, seq: int) -> int:
     """The last record before `seq`: not always `seq` - 1, where records were lost."""
-    loss = reader.loss_at(seq - 1) if seq > 1 else None
+    loss = (reader.loss_at(seq) or reader.loss_at(seq - 1)) if seq > 1 else None
     return seq - 1 if loss is None else loss.from_seq - 1
 
 
@@ -100,10 +100,9 @@ def _first_from(reader: JournalReader, time_us: int, last_seq: int) -> int:
     low, high = 1, last_seq + 1
     while low < high:
         middle = (low + high) // 2
-        loss = reader.loss_at(middle)
-        probe = middle if loss is None else loss.to_seq + 1
-        if next(reader.records(probe, probe)).time_us < time_us:
-            low = probe + 1
+        record = next(reader.records(_before(reader, middle) + 1))
+        if record.time_us < time_us:
+            low = record.seq + 1
         else:
             high = middle
     return low

@@ -1,12 +1,14 @@
 """The draft of a post-mortem has what the records say of a bad day, and its two forms say the same."""
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from exchange.journal.layout import journal_path
+from exchange.journal.store import open_writing
 from exchange.maintenance import incident, incident_text
 from exchange.maintenance.incident_report import Report
 from exchange.maintenance.reading import Span, span
@@ -16,7 +18,7 @@ from exchange.values.enums import CancelReason, Mode, Side
 from exchange.values.events import Faulted
 from exchange.values.ids import AccountId
 from exchange.values.maintenance import CertificateKind, Gate, GateResult
-from exchange.values.record import Record
+from exchange.values.record import Record, encode
 from tests import maintenance as m
 from tests.proofs.books import Books
 from tests.venue import ADMIN, SOL_USDC
@@ -169,3 +171,30 @@ def test_damaged_records_end_the_report_and_are_named(tmp_path: Path) -> None:
     assert f"{day.from_seq + 1}" in report.damage
     assert report.to_seq == day.from_seq
     assert report.damage in incident_text.text(report)
+
+
+def test_lost_records_are_named_and_the_span_is_told_on_both_sides_of_them(tmp_path: Path) -> None:
+    books = Books(tmp_path, trades=10)
+    venue = books.venue
+    before = len(venue.records)
+    lost_us = venue.time_us
+    venue.time_us += 10_000_000
+    venue.expect(c.AcceptLoss(ADMIN, books.second, venue.state.seq + 50, "00" * 32, "the disk is gone"))
+    venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 7, "again"))
+    journal = open_writing(tmp_path)
+    for part in (venue.records[:before], venue.records[before:]):
+        journal.append(part[0].seq, [encode(record) for record in part])
+    journal.close()
+
+    whole = span(tmp_path)
+    report = incident.investigate(tmp_path, whole)
+    assert report.losses == ((2, before + 1, before + 50),)
+    assert report.records == len(venue.records)
+    assert f"**records {before + 1} to {before + 50} are lost**" in incident_text.text(report)
+    assert next(h.actor for h in report.timeline if h.command == "AcceptLoss") == f"admins {ADMIN} and {books.second}"
+    for begin in range(before - 1, before + 53):
+        found = incident.investigate(tmp_path, Span(begin, whole.to_seq))
+        assert found.records == sum(record.seq >= begin for record in venue.records)
+    behind = datetime.fromtimestamp(lost_us / 10**6 + 1, UTC).isoformat()
+    assert span(tmp_path, behind).from_seq in range(before + 1, before + 52)
+    assert incident.investigate(tmp_path, span(tmp_path, behind)).records == 2
