@@ -166,19 +166,17 @@ class Drill:
 
 def _start(folder: Path, job: Job) -> subprocess.Popen[bytes]:
     """Start a stage with the source that lies in `folder`."""
+    written = folder / f"{job.task}.json"
+    written.write_bytes(msgspec.json.encode(job))
     with open(folder / f"{job.task}.log", "wb") as log:
-        stage = subprocess.Popen(
-            [sys.executable, "-m", "exchange.maintenance.drill.stage"],
+        return subprocess.Popen(
+            [sys.executable, "-m", "exchange.maintenance.drill.stage", written],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=folder,  # nowhere near another source: the current folder goes before all others
             env={**os.environ, "PYTHONPATH": str(folder / "source")},
         )
-    assert stage.stdin is not None
-    stage.stdin.write(msgspec.json.encode(job) + b"\n")
-    stage.stdin.flush()
-    return stage
 
 
 def _stage(folder: Path, job: Job) -> bytes:

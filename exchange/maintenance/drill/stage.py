@@ -1,6 +1,6 @@
 """A stage of the drill, `python -m exchange.maintenance.drill.stage`: an exchange's process, on the drill's clock.
 
-Takes a `Job` as JSON on standard input and answers with a `Scene` or a `Reopening` in the last line of
+Takes a `Job` from the JSON file it is given and answers with a `Scene` or a `Reopening` in the last line of
 standard output. It runs with whatever source lies on its path: that is how another build is tried.
 """
 
@@ -202,9 +202,7 @@ class Attempt:
         self._said.append(said)
 
 
-async def main() -> None:
-    # One line: a stage that holds the exchange reads on, to hear of its end.
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+async def main(job: Job) -> None:
     if job.task == "hold":
         await hold(job)
         return
@@ -217,4 +215,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)))
