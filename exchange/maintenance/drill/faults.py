@@ -51,6 +51,16 @@ FAULTS: Final = (
         "account $maker: USDC locked: .. after",
     ),
     _build(
+        "an open order changes its side at the restart",
+        patch(
+            "core/snapshot.py",
+            "            market,\n            image.side,\n",
+            "            market,\n            Side.BID if image.order_id == $resting_order else image.side,\n",
+        ),
+        "start: InvariantBroken",
+        "account $reserver order $resting_order side: Bid before, Ask after",
+    ),
+    _build(
         "an ended order is resurrected",
         patch(
             "core/evolve_orders.py",
