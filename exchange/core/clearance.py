@@ -35,6 +35,9 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
         return _not_yet(
             f"Certificate {certificate_id} is outdated: the books have changed since {certificate.as_of_seq}"
         )
+    failed = state.failed_gates
+    if failed is not None and failed.window == certificate.window:
+        return _not_yet(f"Since certificate {certificate_id} gates have failed: {failed.reason}")
     missing = [
         gate for gate in needed if not any(r.gate is gate and (r.passed or r.waived_by) for r in certificate.gates)
     ]

@@ -5,10 +5,10 @@ process goes on from there. Times are the earliest moments: what is not proved b
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -131,10 +131,9 @@ class Scheduler:
         problem = self._problem(window, now_us)
         if problem is None:
             await self._execute(StepWindow(window.window_id))
-        elif window.stage is not WindowStage.DELAYED or window.reason != problem:
-            failed = state.failed_gates
-            if window.stage is not WindowStage.DELAYED or failed is None or failed.window != window.window_id:
-                await self._execute(DelayWindow(window.window_id, problem))
+        elif window.stage is not WindowStage.DELAYED or (not self._unproved(window) and window.reason != problem):
+            # One that is delayed because it can't be proved goes on saying so.
+            await self._execute(DelayWindow(window.window_id, problem))
 
     def _problem(self, window: Window, now_us: int) -> str | None:
         """Why the window can't take its next step now."""
@@ -156,14 +155,23 @@ class Scheduler:
         shut = [window for window in self._state.windows.values() if window.under_way and window.closed]
         for window in shut:
             if not window.closing_id and self._retry_at.get(window.window_id, 0.0) <= loop.time():
-                return loop.create_task(self._close(window))
+                return loop.create_task(self._guarded(window.window_id, self._close(window)))
         if self._to_prove(NO_WINDOW, self._start_unproved()):
-            return loop.create_task(self._prove(NO_WINDOW, ()))
+            return loop.create_task(self._guarded(NO_WINDOW, self._prove(NO_WINDOW, ())))
         # After the venue's own, since what counts for a market is the newest certificate that covers it.
         for window in shut:
             if window.closing_id and self._to_prove(window.window_id, self._unproved(window)):
-                return loop.create_task(self._prove(window.window_id, window.plan.markets))
+                proof = self._prove(window.window_id, window.plan.markets)
+                return loop.create_task(self._guarded(window.window_id, proof))
         return None
+
+    async def _guarded(self, window: WindowId, work: Coroutine[Any, Any, None]) -> None:
+        """A bug of ours in here keeps the scope shut, and is tried again, not at once."""
+        try:
+            await work
+        except Exception:
+            _log.exception("maintenance_work_failed", window=window)
+            self._retry_later(window)
 
     def _unproved(self, window: Window) -> bool:
         return not in_post_only(self._state, window) and window_certificate(self._state, window) is None

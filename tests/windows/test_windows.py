@@ -14,9 +14,9 @@ from exchange.values.enums import Mode, Side
 from exchange.values.maintenance import CertificateKind, Gate, WindowId, WindowStage
 from exchange.values.maintenance_views import Awaited, Condition
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import AccountSettings
+from exchange.values.specs import AccountSettings, Limits
 from tests import venue as core
-from tests.windows.house import BTC_USDC, SOL_USDC, House, Running
+from tests.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
 
 
 @pytest.fixture
@@ -346,3 +346,39 @@ async def test_after_an_incident_a_market_needs_the_gates_and_another_persons_ap
         await running.do(c.ApproveOpening(house.second, opening.certificate, "I see it too"))
         await running.do(up)
         assert running.venue.maintenance().opening is None
+
+
+async def test_a_grace_period_that_is_not_over_delays_the_last_step_once(house: House) -> None:
+    async with house.up() as running:
+        await running.do(c.SetLimits(core.ADMIN, Limits(opening_grace_us=1_800 * SECOND_US), "test"))
+        window = await running.plan()
+        opening = await running.shut(window)
+        await running.approve(opening.certificate)
+        plan = running.view(window).plan
+        running.at(plan.post_only_at_us)
+        await running.reaches(window, WindowStage.PRE_OPEN)
+        running.at(plan.full_at_us)
+        await running.reaches(window, WindowStage.DELAYED)
+        assert "grace" in running.view(window).reason
+        seq = running.state.seq
+        await asyncio.sleep(0.6)
+        assert running.state.seq == seq
+        running.at(plan.post_only_at_us + 1_801 * SECOND_US)
+        await running.reaches(window, WindowStage.COMPLETED)
+
+
+async def test_gates_that_fail_after_a_certificate_take_it_back(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        opening = await running.shut(window)
+        await running.approve(opening.certificate)
+        with sqlite3.connect(house.data_dir / "read.sqlite") as models:
+            assert models.execute("DELETE FROM fills").rowcount
+        admin = running.venue.admin(core.public_key(2))
+        assert admin is not None
+        assert running.venue.run_gates(window, admin, "a doubt") is None
+        await running.awaits(window, Awaited.OPERATORS)
+        running.at(running.view(window).plan.full_at_us)
+        await asyncio.sleep(0.6)
+        assert running.venue.status().mode is Mode.OFFLINE
+        assert "history" in running.view(window).reason
