@@ -72,6 +72,15 @@ def current_certificate(state: State, market: str | None, before: Mode) -> tuple
     return None
 
 
+def outdated(state: State, certificate_id: CertificateId) -> bool:
+    """There is a newer opening certificate for the same scope."""
+    markets = state.certificates[certificate_id].markets
+    return any(
+        other.kind is CertificateKind.OPENING and other.markets == markets and other_id > certificate_id
+        for other_id, other in state.certificates.items()
+    )
+
+
 def waived_by(state: State, window: WindowId, gate: Gate) -> tuple[AdminId, ...]:
     """The admins who waived a gate, if they are enough to count."""
     said = tuple(state.waivers.get((window, gate), ()))

@@ -2,7 +2,7 @@
 
 from exchange.core import refuse
 from exchange.core.book import Order
-from exchange.core.clearance import clearance, untrue_gate
+from exchange.core.clearance import clearance, outdated, untrue_gate
 from exchange.core.decide_accounts import ed25519_key
 from exchange.core.decide_orders import cancelled
 from exchange.core.state import Market, State, Window
@@ -245,12 +245,7 @@ def approve_opening(state: State, time_us: int, command: ApproveOpening) -> Deci
     certificate = state.certificates.get(command.certificate)
     if certificate is None or certificate.kind is not CertificateKind.OPENING:
         return refuse.refused(refuse.NOT_FOUND)
-    newest = max(
-        certificate_id
-        for certificate_id, other in state.certificates.items()
-        if other.kind is CertificateKind.OPENING and other.markets == certificate.markets
-    )
-    if command.certificate != newest:
+    if outdated(state, command.certificate):
         return refuse.precondition("The certificate is outdated: there is a newer one")
     if command.admin in state.approvals.get(command.certificate, {}):
         return refuse.precondition("You have approved it already")
