@@ -14,9 +14,10 @@ from exchange.values import commands as c
 from exchange.values.enums import Side
 from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Refused, Traded
 from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at
+from exchange.values.numbers import format_decimal
 from exchange.values.record import Record
 from tests.proofs.books import Books
-from tests.venue import ADMIN, SOL_USDC
+from tests.venue import ADMIN, SOL, SOL_USDC
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +174,7 @@ def test_an_asset_is_told_with_what_came_in_who_holds_it_and_that_it_balances(bo
     credited = [change for change in changes(told) if change.account != CUSTODY]
     custody = books.venue.state.accounts[CUSTODY].balances["SOL"].available_atoms
     assert sum(change.atoms for change in credited) == -custody
+    assert f"deposit: {len(credited)} postings that moved {format_decimal(-custody, SOL.decimals)} SOL." in told.summary
     assert {entry.command for entry in told.entries} == {"Genesis", "CreditDeposit"}
     trades = sum(isinstance(event, Traded) for record in books.venue.records for event in record.events)
     assert f"SOL_USDC: {trades} trades." in told.summary

@@ -16,7 +16,7 @@ from exchange.rules.gates import GATES
 from exchange.values import commands as c
 from exchange.values.enums import CancelReason, Mode, Side
 from exchange.values.events import Faulted
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, OrderId, id_at
 from exchange.values.maintenance import CertificateKind, Gate, GateResult
 from exchange.values.record import Record, encode
 from tests import maintenance as m
@@ -34,6 +34,8 @@ class BadDay:
         self.from_seq = venue.state.seq + 1
         venue.expect(c.SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
         venue.expect(c.CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
+        venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
+        venue.expect(venue.cancel(self.ann, OrderId(id_at(venue.state.seq))))
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
         venue.time_us += 2_000_000
         venue.expect(c.CancelForAccount(self.ann, CancelReason.CANCEL_ALL_AFTER))
@@ -87,6 +89,8 @@ def test_the_timeline_tells_every_step_of_the_window_in_order_with_its_actor(day
         assert command in told
     waived = [happening.actor for happening in report.timeline if happening.command == "WaiveGate"]
     assert waived == [f"admin {ADMIN}", f"admin {day.books.second}"]
+    # What traders ask for, also in vain, is counted elsewhere; a command a bug stopped is told.
+    assert [happening.seq for happening in report.timeline if happening.command == "PlaceOrder"] == [day.fault_seq]
     assert not any(happening.command == "SetCancelAllAfter" for happening in report.timeline)
 
 
@@ -126,7 +130,7 @@ def test_faults_refusals_and_orders_ended_for_somebody_are_counted_by_account(da
     assert report.accounts[0].account == day.bob  # a fault weighs most
     assert accounts[day.bob].refused == {refused.code: 1}
     assert accounts[day.ann].ended_for_them == {"CancelAllAfter": 1}
-    assert accounts[day.ann].orders_placed == 1
+    assert accounts[day.ann].orders_placed == 2
     assert accounts[day.bob].orders_placed == 0
 
 
