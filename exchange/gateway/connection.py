@@ -1,10 +1,11 @@
 """One WebSocket connection: picows' frames on one side, a session's messages on the other.
 
 picows parses frames and leaves the rest of RFC 6455 to us: fragments, reserved bits, UTF-8, close
-codes, and what happens when a client doesn't read. Messages that go out in one turn of the event
-loop leave in one write.
+codes, and what happens when a client doesn't read. Messages that gather until a connection's turn
+to be written to leave in one write.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -46,7 +47,7 @@ class Owner(Protocol):
     def closed(self, connection: "Connection") -> None: ...
 
     def flush_soon(self, connection: "Connection") -> None:
-        """Call the connection's `flush` once, when this turn of the loop is over."""
+        """Call the connection's `flush` once, when its turn comes: after this turn of the loop, or soon after."""
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object: ...
 
@@ -68,6 +69,7 @@ class Connection(WSListener):
         self._closing = False
         self._session: Session
         self._transport: WSTransport
+        self._tcp: asyncio.Transport
         self.pong_at_s = self.ping_at_s = owner.now_s()
 
     # --- out ------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ class Connection(WSListener):
         out, self._out = self._out, []
         if not out or self._transport.is_close_frame_sent or self._transport.is_disconnected:
             return
-        tcp = self._transport.underlying_transport
+        tcp = self._tcp
         tcp.write(b"".join(out))
         if tcp.get_write_buffer_size() > self._limits.hard_backlog_bytes:
             self.close(CloseCode.POLICY_VIOLATION, "too much left unread")
@@ -100,13 +102,13 @@ class Connection(WSListener):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: take nothing more from it until it has caught up."""
         self._unwritable = True
-        self._transport.underlying_transport.pause_reading()
+        self._tcp.pause_reading()
 
     def resume_writing(self) -> None:
         self._unwritable = False
-        if self._transport.underlying_transport.is_closing():
+        if self._tcp.is_closing():
             return
-        self._transport.underlying_transport.resume_reading()
+        self._tcp.resume_reading()
         latest, self._latest = self._latest, {}
         for payload in latest.values():
             self.send(payload)
@@ -115,7 +117,8 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        transport.underlying_transport.set_write_buffer_limits(high=self._limits.soft_backlog_bytes)
+        self._tcp = transport.underlying_transport
+        self._tcp.set_write_buffer_limits(high=self._limits.soft_backlog_bytes)
         self._session = self._owner.opened(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

@@ -5,7 +5,7 @@ Both are the same picows protocol with the same session behind it. permessage-de
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +18,10 @@ from exchange.gateway.session import Session
 from exchange.gateway.wire.errors import error_body, http_status, invalid
 from exchange.gateway.ws_limits import CloseCode
 from exchange.values.refusals import Code, Refusal
+
+#: Connections written to in one turn of the event loop: orders are read and committed between the slices of a long
+#: fan-out, and what gathers for a connection until its turn comes leaves in one write.
+FLUSHES_PER_TURN: Final = 128
 
 _PATHS: Final = frozenset({b"/", b"/ws"})
 _VERSION: Final = invalid("WebSocket version 13 is spoken here")
@@ -38,7 +42,7 @@ class WsServer:
         self._loop = asyncio.get_running_loop()
         self.connections: dict[Connection, None] = {}
         self._sockets: Counter[str] = Counter()
-        self._to_flush: list[Connection] = []
+        self._to_flush: deque[Connection] = deque()
         self._sessions = 0
         self._none_left = asyncio.Event()
         self._closing = False
@@ -106,9 +110,11 @@ class WsServer:
         self._to_flush.append(connection)
 
     def _flush(self) -> None:
-        to_flush, self._to_flush = self._to_flush, []
-        for connection in to_flush:
-            connection.flush()
+        to_flush = self._to_flush
+        for _ in range(min(len(to_flush), FLUSHES_PER_TURN)):
+            to_flush.popleft().flush()
+        if to_flush:
+            self._loop.call_soon(self._flush)
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object:
         return self._loop.call_later(delay_s, callback)

@@ -15,6 +15,7 @@ import websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.gateway import ws_server
 from exchange.gateway.connection import Connection
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
@@ -352,6 +353,32 @@ async def test_a_slow_reader_gets_the_newest_frame_of_a_conflated_stream() -> No
         connection.send_latest("bookTicker.SOL_USDC", b"at once")
         assert (await client.receive()).payload == b"at once"
         await client.close()
+
+
+async def test_a_long_fan_out_is_written_in_slices_and_reaches_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_server, "FLUSHES_PER_TURN", 2)
+    async with Running() as running:
+        clients = [await RawClient.connect(running.port) for _ in range(5)]
+        connections = list(running.server.connections)
+        written: list[int] = []
+        flush = Connection.flush
+
+        def noted(connection: Connection) -> None:
+            written.append(connections.index(connection))
+            flush(connection)
+
+        monkeypatch.setattr(Connection, "flush", noted)
+        for connection in connections:
+            connection.send(b"first")
+        await asyncio.sleep(0)
+        assert written == [0, 1]  # others have their turn here
+        for connection in connections:
+            connection.send(b"second")
+        for client in clients:
+            assert [(await client.receive()).payload for _ in range(2)] == [b"first", b"second"]
+        assert written == [0, 1, 2, 3, 4, 0, 1]  # what gathered left in one write
+        for client in clients:
+            await client.close()
 
 
 async def test_a_socket_whose_other_end_is_gone_is_dropped() -> None:
