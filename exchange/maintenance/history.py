@@ -13,7 +13,7 @@ import msgspec
 from exchange.core import State
 from exchange.core.ledger import postings
 from exchange.values.commands import PlaceOrder
-from exchange.values.events import AnyEvent, Refused, Traded
+from exchange.values.events import Refused, Traded
 from exchange.values.ids import AccountId, id_at
 from exchange.values.record import Record
 
@@ -41,7 +41,7 @@ class AccountHistory(msgspec.Struct):
 
 def order_line(order_id: int, market: str, side: str, order_type: str, price_ticks: int, lots: int) -> str:
     """An order as it was placed; what became of it is in fills and statements."""
-    return f"{order_id} {market} {side} {order_type} {price_ticks} {lots}"
+    return " ".join((str(order_id), market, side, order_type, str(price_ticks), str(lots)))
 
 
 def fill_line(seq: int, market: str, trade_id: int, order_id: int, price_ticks: int, lots: int, fee_atoms: int) -> str:
@@ -51,7 +51,7 @@ def fill_line(seq: int, market: str, trade_id: int, order_id: int, price_ticks: 
 
 def posting_line(seq: int, asset: str, bucket: str, atoms: int) -> str:
     """One leg on one account."""
-    return f"{seq} {asset} {bucket} {atoms}"
+    return " ".join((str(seq), asset, bucket, str(atoms)))
 
 
 class Histories:
@@ -61,10 +61,10 @@ class Histories:
         self.of: dict[AccountId, AccountHistory] = {}
 
     def account(self, account: AccountId) -> AccountHistory:
-        history = self.of.get(account)
-        if history is None:
-            history = self.of[account] = AccountHistory()
-        return history
+        try:
+            return self.of[account]
+        except KeyError:
+            return self.of.setdefault(account, AccountHistory())
 
     def see(self, state: State, record: Record) -> None:
         """Take in a record that is about to be folded into `state`, which is only read."""
@@ -86,7 +86,9 @@ class Histories:
         for event in events:
             if type(event) is Traded:
                 self._trade(record.seq, event)
-            self._postings(state, record.seq, event)
+            for _, leg in postings(state, event):
+                line = posting_line(record.seq, leg.asset, leg.bucket, leg.atoms)
+                self.account(leg.account).postings.add(line)
 
     def _trade(self, seq: int, event: Traded) -> None:
         for account, order_id, fee_atoms in (
@@ -96,10 +98,6 @@ class Histories:
             self.account(account).fills.add(
                 fill_line(seq, event.market, event.trade_id, order_id, event.price_ticks, event.lots, fee_atoms)
             )
-
-    def _postings(self, state: State, seq: int, event: AnyEvent) -> None:
-        for _, leg in postings(state, event):
-            self.account(leg.account).postings.add(posting_line(seq, leg.asset, leg.bucket, leg.atoms))
 
 
 def dump(histories: Histories) -> bytes:
