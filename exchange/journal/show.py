@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class Units:
         """A command or an event in one line, with its fields in units."""
         words = [type(said).__name__]
         market = self._markets.get(getattr(said, "market", None) or "")
-        for field in msgspec.structs.fields(said):
+        for field in _fields(type(said)):
             value = getattr(said, field.name)
             if value == field.default:
                 continue
@@ -144,6 +145,8 @@ class Units:
         return f"[account={leg.account} {leg.bucket} {self.amount(leg.asset, leg.atoms)}]"
 
 
+#: Looking them up anew for each fact would take longer than saying it; there are as many as kinds of facts.
+_fields = cache(msgspec.structs.fields)
 _E9_DECIMALS = len(str(E9)) - 1
 
 

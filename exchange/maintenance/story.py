@@ -84,11 +84,14 @@ class Teller:
         self.units = Units()
         self.entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         self.count = 0
+        self._listed = 0
 
     def tell(self, state: State, record: Record, events: Iterable[AnyEvent], wants: Wants) -> None:
         """An entry of the record with these of its events, and the legs that are wanted."""
         self.count += 1
-        self.units.learn_state(state)
+        if (listed := len(state.assets) + len(state.markets)) != self._listed:
+            self._listed = listed
+            self.units.learn_state(state)
         self.units.learn(record)
         self.entries.append(
             Entry(
