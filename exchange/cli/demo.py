@@ -82,7 +82,12 @@ def demo(
 
 
 async def prepare(settings: Settings, venue: Venue) -> None:
-    """Before the ports open: funded accounts, and two admins, since no opening is one person's decision."""
+    """Before the ports open: funded accounts, and two admins, since no opening is one person's decision.
+
+    One restored from a backup has no keys, and goes on as it is.
+    """
+    if accounts_path(settings.data).exists() and not admin_key_path(settings.data).exists():
+        return
     admin = _admin(admin_key_path(settings.data), venue)
     await fund(settings, venue, admin)
     second = second_admin_key_path(settings.data)
@@ -170,6 +175,8 @@ async def company(settings: Settings, bots: bool, venue: Venue) -> AsyncIterator
 
 async def reopen(settings: Settings, venue: Venue) -> None:
     """Where a start left the venue shut, as another build's does: both admins approve what the gates find."""
+    if not admin_key_path(settings.data).exists():
+        return
     admins = [_admin(path(settings.data), venue).admin for path in (admin_key_path, second_admin_key_path)]
     while venue.status().mode is Mode.OFFLINE and (opening := venue.maintenance().opening) is not None:
         if opening.failed and not opening.certificate:

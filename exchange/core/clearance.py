@@ -59,13 +59,18 @@ def trading_seq(state: State, market: str | None) -> int:
 
 
 def current_certificate(state: State, market: str | None, before: Mode) -> tuple[CertificateId, Certificate] | None:
-    """The newest opening certificate for the scope, of this start (and so of its build), and of this closure."""
+    """The newest opening certificate for the scope, of this start (and so of its build), and of this closure.
+
+    What a revoked key has signed is as if it were not there.
+    """
+    revoked = [key.public_key for key in state.venue_keys if key.revoked]
     shut_seq = state.mode_seq if market is None else state.markets[market].mode_seq
     since_seq = max(shut_seq, state.started_seq) if before is Mode.CANCEL_ONLY else state.started_seq
     for certificate_id, certificate in reversed(state.certificates.items()):
         if (
             certificate.kind is CertificateKind.OPENING
             and seq_of(certificate_id) > since_seq
+            and certificate.public_key not in revoked
             and (not certificate.markets or (market is not None and market in certificate.markets))
         ):
             return certificate_id, certificate

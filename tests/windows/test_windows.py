@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.python.verify_proof import verify
+from exchange.cli.keys import KeyFile, write_private
 from exchange.core.invariants import violations
 from exchange.values import commands as c
 from exchange.values.enums import Mode, Side
@@ -382,3 +383,22 @@ async def test_gates_that_fail_after_a_certificate_take_it_back(house: House) ->
         await asyncio.sleep(0.6)
         assert running.venue.status().mode is Mode.OFFLINE
         assert "history" in running.view(window).reason
+
+
+async def test_what_a_revoked_key_has_signed_opens_nothing_and_is_signed_anew(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        old = await running.shut(window)
+        await running.approve(old.certificate)
+        key = KeyFile.generate("venue")
+        write_private(house.data_dir / "keys" / "venue-next.json", key)
+        running.at(running.view(window).plan.post_only_at_us - 1)
+        await running.do(c.RotateVenueKey(core.ADMIN, key.api_key, True, "stolen"))
+        running.at(running.view(window).plan.post_only_at_us)
+        await running.until(lambda: running.view(window).opening.certificate > old.certificate)
+        new = running.view(window).opening
+        assert new.approvals == 0
+        assert running.state.certificates[new.certificate].public_key == key.api_key
+        assert running.venue.status().mode is Mode.OFFLINE
+        await running.approve(new.certificate)
+        await running.open(window)
