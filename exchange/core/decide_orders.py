@@ -210,16 +210,21 @@ def _unfilled(command: PlaceOrder, order_id: OrderId) -> OrderDone:
 # --- cancelling ----------------------------------------------------------------------------------
 
 
-def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEvent]:
+def _may_cancel(state: State, command: CancelOrder | CancelAll) -> tuple[Account, Market] | Refusal:
     account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
-        return refuse.refused(account)
+        return account
     market = state.markets.get(command.market)
     if market is None:
-        return refuse.refused(refuse.UNKNOWN_MARKET)
-    refusal = refuse.mode(state, market, Action.CANCEL)
-    if refusal is not None:
-        return refuse.refused(refusal)
+        return refuse.UNKNOWN_MARKET
+    return refuse.mode(state, market, Action.CANCEL) or (account, market)
+
+
+def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEvent]:
+    found = _may_cancel(state, command)
+    if isinstance(found, Refusal):
+        return refuse.refused(found)
+    account, market = found
     if (command.order_id is None) == (command.client_id is None):
         return refuse.refused(_ONE_ID)
     if command.order_id is not None:
@@ -234,15 +239,10 @@ def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEv
 
 def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]:
     """Bounded by the limit on open orders; no order to cancel is no refusal, and no event."""
-    account = refuse.trader(state, command.account, command.key_id, _TRADE)
-    if isinstance(account, Refusal):
-        return refuse.refused(account)
-    market = state.markets.get(command.market)
-    if market is None:
-        return refuse.refused(refuse.UNKNOWN_MARKET)
-    refusal = refuse.mode(state, market, Action.CANCEL)
-    if refusal is not None:
-        return refuse.refused(refusal)
+    found = _may_cancel(state, command)
+    if isinstance(found, Refusal):
+        return refuse.refused(found)
+    account, market = found
     return [cancelled(order, CancelReason.USER) for order in account.orders.values() if order.market is market]
 
 
