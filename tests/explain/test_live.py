@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 from clients.python import ExchangeClient, ExchangeError, Keypair, limit
 from clients.python.verify_proof import verify
 from exchange.cli.exits import Exit
+from tests.checks.test_layers import ROOT
 from tests.server import Server
 
 
@@ -66,6 +68,7 @@ async def test_stories_history_reports_and_proofs_of_a_running_exchange(running:
         assert lines[-1] == "Nothing of your account differs between closing and opening."
         statement = json.loads(document["closing"]["statement"])
         assert statement["history"]["postings"]["count"] == len(postings)
+    as_the_page_says(running, tmp_path, document["venue_keys"][-1]["public_key"])
 
     assert exchange("explain", "order", "999999999990", "--data", str(running.data)).returncode == Exit.USAGE
     reported = exchange("incident", "report", "--from", "2", "--data", str(running.data), "--out", str(tmp_path))
@@ -75,6 +78,22 @@ async def test_stories_history_reports_and_proofs_of_a_running_exchange(running:
     assert [issued["certificate"]["kind"] for issued in report["certificates"]] == ["closing", "opening"]
     assert report["modes"][-1]["mode"] == "OFFLINE"
     assert "BeginWindow by venue" in markdown.read_text()
+
+
+def as_the_page_says(server: Server, folder: Path, venue_key: str) -> None:
+    """What users are told to run to fetch and check their proof works as it stands there."""
+    page = (ROOT / "docs" / "proof.md").read_text()
+    program = page.split("```python\n")[1].split("```")[0]
+    program = program.replace("http://127.0.0.1:8000", server.http_url)
+    program = program.replace("data/demo-accounts.json", str(server.data / "demo-accounts.json"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, timeout=60)
+    verifier = str(ROOT / "clients" / "python" / "verify_proof.py")
+    for key, code, said in ((venue_key, 0, "PROVED"), ("another", 1, "NOT PROVED")):
+        command = [sys.executable, verifier, "proof.json", "--venue-key", key]
+        checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+        assert checked.returncode == code, checked.stderr
+        assert (checked.stdout + checked.stderr).splitlines()[-1].startswith(said)
 
 
 async def certified(server: Server, client: ExchangeClient) -> Any:
