@@ -17,15 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from exchange.core import State, decide, fold
+from exchange.core import State, fold
 from exchange.core.digest import digest, partition_digest
+from exchange.core.rehearsal import decided_otherwise
 from exchange.journal import snapshots
 from exchange.journal.recovery import replay
 from exchange.journal.store import JournalReader
 from exchange.runtime.follower_messages import Check, Digest, FromFollower, Lines, Mismatch, ToFollower, encode
 from exchange.runtime.read_models import FILE_NAME, ReadModelWriter, Rows
 from exchange.runtime.snapshotter import Snapshotter
-from exchange.values.events import Faulted
 from exchange.values.record import Record
 
 #: Most records folded and written between two looks at the socket.
@@ -136,17 +136,11 @@ class Follower:
         return self._models.seq <= last_seq and self._reader.chain_at(self._models.seq) == self._models.chain
 
     def _rehearse(self, record: Record) -> None:
-        """Decide the command again, on the state before it. A faulted command is never decided again."""
-        recorded = record.events
-        if recorded and type(recorded[0]) is Faulted:
-            return
-        try:
-            decided = decide(self._state, record.time_us, record.command)
-        except Exception as error:
-            self._doubt(Check.REHEARSAL, record.seq, str(recorded), repr(error))
-            return
-        if decided != recorded:
-            self._doubt(Check.REHEARSAL, record.seq, str(recorded), str(decided))
+        """Decide the command again, on the state before it."""
+        otherwise = decided_otherwise(self._state, record)
+        if otherwise is not None:
+            found = repr(otherwise) if isinstance(otherwise, Exception) else str(otherwise)
+            self._doubt(Check.REHEARSAL, record.seq, str(record.events), found)
 
     def _compare(self) -> None:
         """Compare digests that are due, sent in the order of their seqs; one that came late is let go."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.core import State, fold
+from exchange.core import State, fold, rehearsal
 from exchange.core.digest import digest, partition_digest
 from exchange.journal import snapshots
 from exchange.journal.store import Journal, open_writing
@@ -256,14 +256,14 @@ def test_a_decision_that_fails_is_a_doubt_and_no_end(following: Following, monke
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(follower_module, "decide", fail)
+    monkeypatch.setattr(rehearsal, "decide", fail)
     following.to(5)
     assert [m.seq for m in following.mismatches] == [1, 2, 3, 4, 5]
     assert following.reached[-1] == 5
 
 
 def test_doubts_without_end_are_not_told_without_end(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower_module, "decide", lambda *_: [])
+    monkeypatch.setattr(rehearsal, "decide", lambda *_: [])
     following.to(MAX_MISMATCHES + 200)
     assert len(following.mismatches) == MAX_MISMATCHES
 
