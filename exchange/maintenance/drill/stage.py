@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from exchange.core import State
 from exchange.core.maintenance_view import window_certificate
@@ -203,6 +204,7 @@ class Attempt:
 
 
 async def main(job: Job) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     if job.task == "hold":
         await hold(job)
         return
