@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED := build/compiled
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture picture format clean
+.PHONY: help demo test compiled bench torture picture format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +22,16 @@ test: $(VENV)/.dev ## format, lint, types, and every test
 
 torture: $(VENV)/.dev ## the long form of the fault tests
 	$(BIN)/pytest -m torture --timeout 3600
+
+compiled: $(VENV)/bin/python ## build the core with mypyc, apart, and run its tests on that build
+	rm -rf $(COMPILED)/source $(COMPILED)/checks
+	mkdir -p $(COMPILED)/source $(COMPILED)/checks
+	cp -R exchange clients pyproject.toml README.md $(COMPILED)/source
+	cp -R tests pyproject.toml $(COMPILED)/checks
+	test -x $(COMPILED)/.venv/bin/python || $(BIN)/python -m venv $(COMPILED)/.venv
+	HATCH_BUILD_HOOKS_ENABLE=1 $(COMPILED)/.venv/bin/python -m pip --disable-pip-version-check install --quiet \
+		'./$(COMPILED)/source[dev,bench]'
+	cd $(COMPILED)/checks && ../.venv/bin/pytest -m 'not torture and not interpreted' tests/core tests/properties
 
 bench: $(VENV)/.bench ## the speed table, beside this machine's yardsticks
 	$(BIN)/python -m tests.bench

@@ -180,6 +180,7 @@ def test_partition_digests_tell_any_difference(choices: list[Choice]) -> None:
     assert digest(other) != digest(venue.state)
 
 
+@pytest.mark.interpreted
 @settings(max_examples=20)
 @given(FLOWS)
 def test_an_exception_anywhere_in_decide_leaves_everything_as_it_was(choices: list[Choice]) -> None:
