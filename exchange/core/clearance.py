@@ -27,7 +27,7 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
     needed = NEEDED.get(before)
     if needed is None or untouched(state, market):
         return None
-    found = current_certificate(state, market, before)
+    found = current_certificate(state, market)
     if found is None:
         return _not_yet(f"{market or 'The venue'} needs an opening certificate of this start before it leaves {before}")
     certificate_id, certificate = found
@@ -43,7 +43,7 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
     ]
     if missing:
         return _not_yet(f"Certificate {certificate_id} lacks the gate {missing[0]}")
-    others = [admin for admin in state.approvals.get(certificate_id, ()) if APPROVALS[before] > 1 or admin != actor]
+    others = [admin for admin in approvers(state, certificate_id) if APPROVALS[before] > 1 or admin != actor]
     if len(others) < APPROVALS[before]:
         return _not_yet(f"Certificate {certificate_id} has {len(others)} of {APPROVALS[before]} approvals")
     return None
@@ -58,14 +58,14 @@ def trading_seq(state: State, market: str | None) -> int:
     return state.trading_seq if market is None else state.markets[market].trading_seq
 
 
-def current_certificate(state: State, market: str | None, before: Mode) -> tuple[CertificateId, Certificate] | None:
+def current_certificate(state: State, market: str | None) -> tuple[CertificateId, Certificate] | None:
     """The newest opening certificate for the scope, of this start (and so of its build), and of this closure.
 
     What a revoked key has signed is as if it were not there.
     """
     revoked = [key.public_key for key in state.venue_keys if key.revoked]
     shut_seq = state.mode_seq if market is None else state.markets[market].mode_seq
-    since_seq = max(shut_seq, state.started_seq) if before is Mode.CANCEL_ONLY else state.started_seq
+    since_seq = max(shut_seq, state.started_seq)
     for certificate_id, certificate in reversed(state.certificates.items()):
         if (
             certificate.kind is CertificateKind.OPENING
@@ -86,9 +86,14 @@ def outdated(state: State, certificate_id: CertificateId) -> bool:
     )
 
 
+def approvers(state: State, certificate_id: CertificateId) -> tuple[AdminId, ...]:
+    """The admins who approved a certificate; the word of one who has been revoked no longer counts."""
+    return tuple(admin for admin in state.approvals.get(certificate_id, ()) if admin in state.admins)
+
+
 def waived_by(state: State, window: WindowId, gate: Gate) -> tuple[AdminId, ...]:
-    """The admins who waived a gate, if they are enough to count."""
-    said = tuple(state.waivers.get((window, gate), ()))
+    """The admins who waived a gate, if they are enough to count; nor does a waiver of one who has been revoked."""
+    said = tuple(admin for admin in state.waivers.get((window, gate), ()) if admin in state.admins)
     return said[:2] if len(said) >= 2 else ()
 
 
@@ -96,6 +101,9 @@ def untrue_gate(state: State, window: WindowId, results: tuple[GateResult, ...])
     """A gate that a certificate calls waived and two admins have not waived, or that failed without a waiver."""
     for result in results:
         said = state.waivers.get((window, result.gate), {})
-        if not result.passed and (len(result.waived_by) < 2 or any(admin not in said for admin in result.waived_by)):
+        if not result.passed and (
+            len(set(result.waived_by)) < 2
+            or any(admin not in said or admin not in state.admins for admin in result.waived_by)
+        ):
             return result.gate
     return None

@@ -1,7 +1,7 @@
 """Deciding on accounts, keys, admins and money. Nothing here changes state."""
 
 from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 
 from exchange.core import refuse
 from exchange.core.state import State
@@ -35,11 +35,12 @@ from exchange.values.refusals import Refusal
 
 
 def ed25519_key(text: str) -> bool:
-    """Whether this is the base64 of 32 bytes."""
+    """Whether this is the base64 of 32 bytes, in the one spelling that is canonical: a key has one name."""
     try:
-        return len(text) == 44 and len(a2b_base64(text, strict_mode=True)) == 32
+        key = a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError):
         return False
+    return len(key) == 32 and b2a_base64(key, newline=False).decode() == text
 
 
 def good_admin(spec: AdminSpec) -> bool:

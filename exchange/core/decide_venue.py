@@ -152,8 +152,9 @@ def report_fault(state: State, time_us: int, command: ReportFault) -> list[AnyEv
 
 
 def drop_to_cancel_only(state: State, time_us: int, command: DropToCancelOnly) -> list[AnyEvent]:
+    """Of a venue that is shut already all that is left is that it doesn't resume by itself, now or at a later start."""
     after = lower(state.venue_mode, Mode.CANCEL_ONLY)
-    if after is state.venue_mode:
+    if after is state.venue_mode and state.resume_mode is None:
         return []
     return [ModeChanged(after, state.venue_mode, command.reason)]
 

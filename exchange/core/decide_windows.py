@@ -324,6 +324,10 @@ def _step_to_full(state: State, time_us: int, window: Window) -> Decision:
     if time_us < window.plan.full_at_us:
         return refuse.precondition("It is not time for FULL yet")
     for target in targets(window):
+        # A brake since POST_ONLY is left only on evidence of its own.
+        refusal = clearance(state, target, mode_of(state, target))
+        if refusal is not None:
+            return refuse.refused(refusal)
         problem = opening_problem(state, time_us, target)
         if problem is not None:
             return refuse.precondition(problem)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from exchange.core.clearance import current_certificate, trading_seq, untouched
+from exchange.core.clearance import approvers, current_certificate, trading_seq, untouched
 from exchange.core.decide_windows import mode_of, targets
 from exchange.core.state import Market, State, Window
 from exchange.rules.gates import APPROVALS
@@ -51,7 +51,7 @@ def opens_us(state: State, window: Window) -> int:
 def window_certificate(state: State, window: Window) -> tuple[CertificateId, Certificate] | None:
     """The newest opening certificate held against the window's own closing, of this start and not outdated."""
     for target in targets(window):
-        found = current_certificate(state, target, Mode.OFFLINE)
+        found = current_certificate(state, target)
         if found is None or found[1].window != window.window_id or found[1].as_of_seq < trading_seq(state, target):
             return None
     return found
@@ -59,7 +59,7 @@ def window_certificate(state: State, window: Window) -> tuple[CertificateId, Cer
 
 def start_certificate(state: State) -> tuple[CertificateId, Certificate] | None:
     """The opening certificate with which the whole venue can leave OFFLINE, if there is one."""
-    found = current_certificate(state, None, Mode.OFFLINE)
+    found = current_certificate(state, None)
     return found if found is not None and found[1].as_of_seq >= state.trading_seq else None
 
 
@@ -103,7 +103,7 @@ def _unplanned(state: State) -> OpeningView | None:
         shut.append((state.venue_mode, state.mode_seq))
     if not shut:
         return None
-    found = current_certificate(state, None, Mode.OFFLINE)
+    found = current_certificate(state, None)
     if found is None or found[1].as_of_seq < max(mode_seq for _, mode_seq in shut):
         return OpeningView(Awaited.OPERATORS)
     return _evidence(state, WindowId(0), found, Awaited.OPERATORS, max(APPROVALS[mode] for mode, _ in shut))
@@ -127,7 +127,7 @@ def _evidence(
     if found is None:
         return OpeningView(Awaited.GATES, approvals_needed=needed)
     certificate_id, certificate = found
-    approvals = len(state.approvals.get(certificate_id, ()))
+    approvals = len(approvers(state, certificate_id))
     return OpeningView(
         then if approvals >= needed else Awaited.APPROVALS,
         certificate_id,

@@ -153,8 +153,11 @@ class Life:
             self._committer.commit(ReportFault(fault.market, fault.error_id))
         await run_all_due(self._committer)
         await self._load_market_data(follower)
-        # A fault that no market answers for, damaged snapshots and doubts are a person's to look at first.
-        if not recovered.skipped and not self._doubted and (fault is None or fault.market is not None):
+        # A fault that no market answers for, damaged snapshots and doubts are a person's to look at first; and that
+        # is on record, or the next start would know nothing of it.
+        if recovered.skipped or self._doubted or (fault is not None and fault.market is None):
+            self._committer.commit(DropToCancelOnly("what was found at the start is to be looked at first"))
+        else:
             self._committer.commit(ResumeModes())
         await self._outbox.durable(self.state.seq)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)

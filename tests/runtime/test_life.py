@@ -177,6 +177,18 @@ async def test_another_build_stays_offline(tmp_path: Path, traders: Traders, mon
         assert life.venue.status().build == "another build"
 
 
+async def test_a_start_with_something_to_look_at_stays_offline_and_so_does_the_next(
+    tmp_path: Path, traders: Traders
+) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        assert life.venue.status().mode is Mode.FULL
+    newest = max(snapshots_dir(tmp_path).iterdir())
+    newest.write_bytes(newest.read_bytes()[:-50])
+    for _ in range(2):  # by then there is a newer snapshot, and nothing to see of the damaged one
+        async with running(tmp_path, HandClock()) as life:
+            assert life.venue.status().mode is Mode.OFFLINE
+
+
 async def test_two_processes_cannot_have_one_journal(tmp_path: Path, traders: Traders) -> None:
     async with trading(tmp_path, traders, HandClock()):
         with pytest.raises(JournalLocked):
