@@ -205,7 +205,8 @@ class Committer:
         self._metrics.faults += 1
         refusal = Refusal(Code.SERVER_ERROR, f"Internal error {error_id}")
         account = getattr(command, "account", None)
-        if account is not None and not self._refusals.allow(account, time_us):
+        # What is due comes from nobody, and would come again at once for ever if it weren't suspended below.
+        if account is not None and type(command) not in _DUE and not self._refusals.allow(account, time_us):
             return Outcome(0, time_us, command, (), refusal)
         record = Record(seq, time_us, command, [Faulted(error_id, market)])
         try:

@@ -1,6 +1,7 @@
 """What a commit promises: nothing is shown before it is durable, and a bug of ours hurts one market at most."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -311,6 +312,24 @@ async def test_due_work_that_meets_a_bug_brakes_the_venue_and_is_not_tried_for_e
     commands = [type(record.command) for record in records(tmp_path)]
     assert commands.count(CancelForAccount) == 1
     assert commands.count(DropToCancelOnly) == 1
+
+
+async def test_due_work_that_meets_a_bug_is_suspended_whatever_its_account_has_been_refused(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisonous(monkeypatch)
+    clock = HandClock()
+    async with trading(tmp_path, traders, clock) as life:
+        await done(life.venue, traders.buy(traders.ann, 9_000))
+        await done(life.venue, SetCancelAllAfter(traders.ann, traders.core.key(traders.ann), 1_000_000))
+        monkeypatch.setattr(refusal_limit, "_FULL_US", 0)
+        # The loop would not turn again: only a signal ends it.
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.alarm(10)
+        clock.pass_s(2)
+        await life.venue.execute(traders.buy(traders.bob, 9_000))
+        signal.alarm(0)
+        assert life.venue.status().mode is Mode.CANCEL_ONLY
 
 
 async def test_a_fold_that_fails_ends_the_process_and_the_next_start_has_only_what_was_right(
