@@ -52,13 +52,17 @@ def options(
 ) -> None:
     settings = load(config, data=data)
     file = key or admin_key_path(settings.data)
-    try:
-        pair = read_key(file)
-    except OSError as error:
-        stop(Exit.USAGE, f"can't read the admin's key: {error}", "name it with --key, or the data folder with --data")
-    except msgspec.MsgspecError as error:
-        stop(Exit.USAGE, f"{file} is no key file: {error}")
-    context.obj = Session(AdminClient(url or settings.http_url, pair), as_json, settings.data)
+
+    def connect() -> AdminClient:
+        try:
+            return AdminClient(url or settings.http_url, read_key(file))
+        except OSError as error:
+            hint = "name it with --key, or the data folder with --data"
+            stop(Exit.USAGE, f"can't read the admin's key: {error}", hint)
+        except msgspec.MsgspecError as error:
+            stop(Exit.USAGE, f"{file} is no key file: {error}")
+
+    context.obj = Session(connect, as_json, settings.data)
 
 
 @app.command()

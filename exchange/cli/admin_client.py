@@ -1,6 +1,8 @@
 """Signed admin requests: any admin command out, its record's events back."""
 
 import time
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,12 +69,17 @@ class AdminClient:
         stop(Exit.REFUSED, f"{refusal.code}: {refusal.message}")
 
 
-class Session(msgspec.Struct):
-    """What the options of `exchange admin` say, for its commands."""
+class Session:
+    """What the options of `exchange admin` say, for its commands; help needs neither key nor exchange."""
 
-    client: AdminClient
-    as_json: bool
-    data: Path
+    def __init__(self, connect: Callable[[], AdminClient], as_json: bool, data: Path) -> None:
+        self._connect = connect
+        self.as_json = as_json
+        self.data = data
+
+    @cached_property
+    def client(self) -> AdminClient:
+        return self._connect()
 
 
 def send(context: typer.Context, command: AdminCommand) -> Recorded:

@@ -65,13 +65,18 @@ def of_window(shown: Any, window: int) -> Any:
     return next(each for each in shown["windows"] if each["id"] == window)
 
 
-async def test_a_window_from_plan_to_full_with_a_restart_in_between(fresh_server: Callable[..., Server]) -> None:
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_window_from_plan_to_full_with_a_restart_in_between(
+    fresh_server: Callable[..., Server], end: str
+) -> None:
     server = fresh_server()
     alice = server.accounts["alice"]
     async with ExchangeClient(server.http_url, Keypair(alice.api_secret)) as client:
         stays = await client.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
         window = plan(server)
         until(server, lambda shown: of_window(shown, window)["opening"]["awaits"] == "approvals")
+    if end == "kill":
+        server.kill()
     server.restart()
     shown = until(server, lambda shown: of_window(shown, window)["opening"]["awaits"] == "approvals")
     assert shown["condition"] == "planned"
@@ -161,3 +166,8 @@ def test_the_venue_signs_with_its_new_key(fresh_server: Callable[..., Server]) -
     assert len(keys) == 3
     assert keys[1] == rotated["public_key"]
     assert {each["certificate"]["public_key"] for each in listed["certificates"]} == {keys[2]}
+
+
+def test_help_needs_no_exchange(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "exchange.cli", "admin", "--data", str(tmp_path), "window", "plan", "--help"]
+    assert subprocess.run(command, capture_output=True, timeout=30).returncode == Exit.OK
