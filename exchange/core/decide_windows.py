@@ -1,50 +1,32 @@
-"""Deciding on maintenance: windows, certificates, approvals and waivers, keys and lost records. Changes nothing."""
+"""Deciding on maintenance windows: planned, shut, opened step by step. Changes nothing."""
 
 from exchange.core import refuse
 from exchange.core.book import Order
-from exchange.core.clearance import clearance, outdated, untrue_gate
-from exchange.core.decide_accounts import ed25519_key
+from exchange.core.clearance import clearance
 from exchange.core.decide_orders import cancelled
 from exchange.core.state import Market, State, Window
-from exchange.rules.gates import GATES
 from exchange.rules.limits import (
     MAX_CANCELS_PER_COMMAND,
-    MAX_MATCHES_PER_ORDER,
     MAX_OPEN_WINDOWS,
-    MAX_TEXT,
     MAX_WINDOW_AHEAD_US,
 )
 from exchange.rules.modes import transition
 from exchange.values.commands import (
-    AcceptLoss,
-    ApproveOpening,
-    BeginVerifying,
     BeginWindow,
     CancelAtClose,
     CancelWindow,
-    Certify,
     ChangeWindow,
     DelayWindow,
     PlanWindow,
-    ReportGates,
-    RotateVenueKey,
     StepWindow,
-    WaiveGate,
 )
 from exchange.values.enums import CancelReason, Mode, Role
 from exchange.values.events import (
     AnyEvent,
     CanaryOpened,
-    CertificateIssued,
-    EpochStarted,
-    GatesFailed,
-    GateWaived,
-    MarketCounters,
     ModeChanged,
-    OpeningApproved,
     TimersFrozen,
     TimersThawed,
-    VenueKeyRotated,
     WindowBegun,
     WindowClosed,
     WindowPlanned,
@@ -53,13 +35,10 @@ from exchange.values.events import (
 from exchange.values.ids import id_at
 from exchange.values.maintenance import (
     ENDED_STAGES,
-    CertificateId,
-    CertificateKind,
     WindowId,
     WindowPlan,
     WindowStage,
 )
-from exchange.values.specs import MAX_OPEN_ORDERS_PER_MARKET
 
 Decision = list[AnyEvent]
 
@@ -192,82 +171,6 @@ def cancel_at_close(state: State, time_us: int, command: CancelAtClose) -> Decis
     return events
 
 
-# --- evidence ----------------------------------------------------------------------------------------------
-
-
-def begin_verifying(state: State, time_us: int, command: BeginVerifying) -> Decision:
-    window = state.windows.get(command.window)
-    if window is None:
-        return refuse.refused(refuse.NOT_FOUND)
-    if window.stage not in (WindowStage.ONGOING, WindowStage.DELAYED) or not window.closing_id:
-        return refuse.precondition("The window is not shut and certified")
-    return [WindowStageChanged(command.window, WindowStage.VERIFYING)]
-
-
-def certify(state: State, time_us: int, command: Certify) -> Decision:
-    certificate = command.certificate
-    if certificate.public_key != state.venue_public_key or certificate.venue != state.venue:
-        return refuse.precondition("The certificate is not signed by the venue's key in force")
-    if certificate.as_of_seq > state.seq or certificate.build != state.build:
-        return refuse.precondition("The certificate is not of this timeline and build")
-    if any(market not in state.markets for market in certificate.markets):
-        return refuse.refused(refuse.UNKNOWN_MARKET)
-    window = state.windows.get(certificate.window)
-    if certificate.window and (window is None or not window.under_way):
-        return refuse.precondition("The window is not under way")
-    if window is not None and certificate.markets != window.plan.markets:
-        return refuse.precondition("The certificate does not cover the window's scope")
-    if certificate.kind is CertificateKind.CLOSING:
-        if window is None or not window.closed or window.closing_id:
-            return refuse.precondition("A closing certificate is for a window that has closed and has none")
-    else:
-        if window is not None and certificate.closing_id != window.closing_id:
-            return refuse.precondition("The certificate was not held against the window's closing certificate")
-        untrue = untrue_gate(state, certificate.window, certificate.gates)
-        if untrue is not None:
-            return refuse.precondition(f"Gate {untrue} failed and has not been waived by two approvers")
-    certificate_id = CertificateId(id_at(state.seq + 1))
-    return [CertificateIssued(certificate_id, certificate, command.signature)]
-
-
-def report_gates(state: State, time_us: int, command: ReportGates) -> Decision:
-    events: Decision = [GatesFailed(command.window, command.results, command.reason, command.report)]
-    window = state.windows.get(command.window)
-    if window is not None and window.under_way:
-        events.append(WindowStageChanged(command.window, WindowStage.DELAYED, command.reason))
-    return events
-
-
-def approve_opening(state: State, time_us: int, command: ApproveOpening) -> Decision:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
-    certificate = state.certificates.get(command.certificate)
-    if certificate is None or certificate.kind is not CertificateKind.OPENING:
-        return refuse.refused(refuse.NOT_FOUND)
-    if outdated(state, command.certificate):
-        return refuse.precondition("The certificate is outdated: there is a newer one")
-    if command.admin in state.approvals.get(command.certificate, {}):
-        return refuse.precondition("You have approved it already")
-    return [OpeningApproved(command.certificate, command.admin)]
-
-
-def waive_gate(state: State, time_us: int, command: WaiveGate) -> Decision:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
-    if not GATES[command.gate].waivable:
-        return refuse.precondition(f"The gate {command.gate} can't be waived")
-    failed = state.failed_gates
-    if failed is None or failed.window != command.window:
-        return refuse.precondition("No gate of that window, or start, has failed")
-    if not any(result.gate is command.gate and not result.passed for result in failed.results):
-        return refuse.precondition(f"The gate {command.gate} has not failed")
-    if command.admin in state.waivers.get((command.window, command.gate), {}):
-        return refuse.precondition("You have waived it already")
-    return [GateWaived(command.window, command.gate, command.admin)]
-
-
 # --- opening -----------------------------------------------------------------------------------------------
 
 
@@ -362,40 +265,3 @@ def delay_window(state: State, time_us: int, command: DelayWindow) -> Decision:
     if window.stage is WindowStage.DELAYED and window.reason == command.reason:
         return refuse.precondition("The window is delayed already")
     return [WindowStageChanged(command.window, WindowStage.DELAYED, command.reason)]
-
-
-# --- keys and lost records -----------------------------------------------------------------------------------
-
-
-def rotate_venue_key(state: State, time_us: int, command: RotateVenueKey) -> Decision:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
-    if not ed25519_key(command.public_key) or any(key.public_key == command.public_key for key in state.venue_keys):
-        return refuse.invalid("A new public key is needed: the base64 of 32 bytes")
-    return [VenueKeyRotated(command.public_key, command.revoke)]
-
-
-def accept_loss(state: State, time_us: int, command: AcceptLoss) -> Decision:
-    """The new epoch's counters lie beyond anything the lost records can have given away."""
-    for admin in (command.first_admin, command.second_admin):
-        refusal = refuse.admin(state, admin, Role.APPROVER) or refuse.reason(command.reason)
-        if refusal is not None:
-            return refuse.refused(refusal)
-    if command.first_admin == command.second_admin:
-        return refuse.refused(refuse.NOT_TWO_PEOPLE)
-    lost = command.lost_to_seq - state.seq
-    if lost <= 0 or len(command.witness_chain) > MAX_TEXT:
-        return refuse.precondition("Nothing is lost")
-    counters = tuple(
-        MarketCounters(
-            market.symbol,
-            market.trade_id + lost * MAX_MATCHES_PER_ORDER,
-            market.update_id + lost * (MAX_OPEN_ORDERS_PER_MARKET + MAX_MATCHES_PER_ORDER),
-        )
-        for market in state.markets.values()
-    )
-    events: Decision = [EpochStarted(state.epoch + 1, state.seq + 1, command.lost_to_seq, counters)]
-    if state.venue_mode is not Mode.OFFLINE:
-        events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, f"records were lost: {command.reason}"))
-    return events

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from exchange.core import (
     decide_accounts,
+    decide_evidence,
     decide_orders,
     decide_venue,
     decide_windows,
@@ -53,15 +54,15 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.CancelWindow: decide_windows.cancel_window,
     commands.BeginWindow: decide_windows.begin_window,
     commands.CancelAtClose: decide_windows.cancel_at_close,
-    commands.BeginVerifying: decide_windows.begin_verifying,
-    commands.Certify: decide_windows.certify,
-    commands.ReportGates: decide_windows.report_gates,
-    commands.ApproveOpening: decide_windows.approve_opening,
-    commands.WaiveGate: decide_windows.waive_gate,
+    commands.BeginVerifying: decide_evidence.begin_verifying,
+    commands.Certify: decide_evidence.certify,
+    commands.ReportGates: decide_evidence.report_gates,
+    commands.ApproveOpening: decide_evidence.approve_opening,
+    commands.WaiveGate: decide_evidence.waive_gate,
     commands.StepWindow: decide_windows.step_window,
     commands.DelayWindow: decide_windows.delay_window,
-    commands.RotateVenueKey: decide_windows.rotate_venue_key,
-    commands.AcceptLoss: decide_windows.accept_loss,
+    commands.RotateVenueKey: decide_evidence.rotate_venue_key,
+    commands.AcceptLoss: decide_evidence.accept_loss,
 }
 
 _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
