@@ -1,4 +1,4 @@
-"""Deciding on evidence: certificates, gates, approvals and waivers; the venue's keys and lost records. Changes nothing."""
+"""Deciding on evidence: certificates, gates, approvals, waivers; the venue's keys, lost records. Changes nothing."""
 
 from exchange.core import refuse
 from exchange.core.clearance import outdated, untrue_gate
