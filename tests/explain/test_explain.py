@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from exchange.journal.recovery import replay
+from exchange.journal.store import JournalReader, open_writing
 from exchange.maintenance import explain, story
 from exchange.maintenance.reading import Span, SpanError, span
 from exchange.maintenance.story import Change, Story, UnknownSubject
 from exchange.values import commands as c
 from exchange.values.enums import Side
 from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Refused, Traded
-from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at
+from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at, user_of
 from exchange.values.numbers import format_decimal
-from exchange.values.record import Record
+from exchange.values.record import Record, encode
 from tests.proofs.books import Books
 from tests.venue import ADMIN, SOL, SOL_USDC
 
@@ -201,6 +203,32 @@ def test_a_span_is_given_by_seq_or_by_time(books: Books) -> None:
     for begin, end in (("soon", None), ("5", "4"), (None, "0"), ((third + timedelta(days=9)).isoformat(), None)):
         with pytest.raises(SpanError):
             span(books.data_dir, begin, end)
+
+
+class Meanwhile(JournalReader):
+    """Each time it is asked where the journal ends, the exchange goes on, and a snapshot is made."""
+
+    def __init__(self, books: Books) -> None:
+        super().__init__(books.data_dir)
+        self._books = books
+
+    def last(self) -> tuple[int, bytes]:
+        found = super().last()
+        venue = self._books.venue
+        venue.expect(c.SetUserTier(ADMIN, user_of(self._books.accounts[0]), found[0] % 2, "to and fro"))
+        journal = open_writing(self._books.data_dir)
+        journal.append(venue.state.seq, [encode(venue.records[-1])])
+        journal.close()
+        self._books.snapshot()
+        return found
+
+
+def test_a_snapshot_made_while_somebody_reads_is_no_sign_of_damage(tmp_path: Path) -> None:
+    again = Books(tmp_path / "data", trades=0)
+    again.write()
+    with Meanwhile(again) as reader:
+        end_seq = len(again.venue.records)
+        assert replay(again.data_dir, reader).seq == end_seq
 
 
 def test_each_fact_of_an_order_stands_in_its_story(books: Books, known: OrderId) -> None:
