@@ -42,10 +42,18 @@ from exchange.values.refusals import Code, Refusal
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID
+_ASK: Final = Side.ASK
 _LIMIT: Final = OrderType.LIMIT
 _MARKET: Final = OrderType.MARKET
 _GTC: Final = TimeInForce.GTC
 _TRADE: Final = Scope.TRADE
+_FOK: Final = TimeInForce.FOK
+_REST: Final = Action.REST
+_TAKE_LIMIT: Final = Action.TAKE_LIMIT
+_CANCEL: Final = Action.CANCEL
+_FILLED: Final = OrderStatus.FILLED
+_CANCELLED: Final = OrderStatus.CANCELLED
+_BY_USER: Final = CancelReason.USER
 
 _DUPLICATE_CLIENT_ID = Refusal(Code.INVALID_CLIENT_REQUEST, "Duplicate clientId among the open orders")
 _ORDER_LIMIT = Refusal(Code.ORDER_LIMIT, "Too many open orders on this market")
@@ -88,8 +96,8 @@ def _action(command: PlaceOrder, taking: bool) -> Action:
         return Action.TAKE_MARKET
     # A post-only order never takes; one that would is refused for that, whatever the mode.
     if command.post_only or (not taking and command.time_in_force is _GTC):
-        return Action.REST
-    return Action.TAKE_LIMIT
+        return _REST
+    return _TAKE_LIMIT
 
 
 def _rests(command: PlaceOrder) -> bool:
@@ -106,7 +114,7 @@ def _account_limits(state: State, account: Account, market: Market, command: Pla
 
 def _most_paid(market: Market, command: PlaceOrder) -> int:
     """The most the order can cost, in atoms of what it pays; for a sized market bid only matching tells (0 here)."""
-    if command.side is Side.ASK:
+    if command.side is _ASK:
         return command.lots * market.spec.base_atoms_per_lot
     if command.order_type is _LIMIT:
         return command.price_ticks * command.lots * market.spec.quote_atoms_per_tick_lot
@@ -129,8 +137,8 @@ def _take(state: State, account: Account, market: Market, command: PlaceOrder, o
         if not found.left_lots and found.filled_lots < market.filters.min_lots:
             return refuse.refused(_BELOW_MINIMUM)
     if not found.left_lots:
-        return [*found.events, _done(command, order_id, found, OrderStatus.FILLED, None)]
-    if command.time_in_force is TimeInForce.FOK:
+        return [*found.events, _done(command, order_id, found, _FILLED, None)]
+    if command.time_in_force is _FOK:
         return [_unfilled(command, order_id)]
     if found.stopped is None and _rests(command):
         return [*found.events, _rested(command, market, order_id, found)]
@@ -202,7 +210,7 @@ def _done(
 
 def _unfilled(command: PlaceOrder, order_id: OrderId) -> OrderDone:
     """An IOC or FOK that traded nothing."""
-    fok = command.time_in_force is TimeInForce.FOK
+    fok = command.time_in_force is _FOK
     reason = ExpiryReason.FILL_OR_KILL if fok else ExpiryReason.IMMEDIATE_OR_CANCEL
     return _done(command, order_id, Match(command.lots, 0), OrderStatus.EXPIRED, reason)
 
@@ -217,7 +225,7 @@ def _may_cancel(state: State, command: CancelOrder | CancelAll) -> tuple[Account
     market = state.markets.get(command.market)
     if market is None:
         return refuse.UNKNOWN_MARKET
-    return refuse.mode(state, market, Action.CANCEL) or (account, market)
+    return refuse.mode(state, market, _CANCEL) or (account, market)
 
 
 def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEvent]:
@@ -234,7 +242,7 @@ def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEv
         order = account.client_ids.get((command.market, command.client_id))
     if order is None or order.market is not market:
         return refuse.refused(refuse.NOT_FOUND)
-    return [cancelled(order, CancelReason.USER)]
+    return [cancelled(order, _BY_USER)]
 
 
 def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]:
@@ -243,7 +251,7 @@ def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]
     if isinstance(found, Refusal):
         return refuse.refused(found)
     account, market = found
-    return [cancelled(order, CancelReason.USER) for order in account.orders.values() if order.market is market]
+    return [cancelled(order, _BY_USER) for order in account.orders.values() if order.market is market]
 
 
 def cancel_for_account(state: State, time_us: int, command: CancelForAccount) -> list[AnyEvent]:
@@ -274,7 +282,7 @@ def cancelled(order: Order, reason: CancelReason) -> OrderDone:
         account=order.account.account_id,
         market=order.market.symbol,
         side=order.side,
-        status=OrderStatus.CANCELLED,
+        status=_CANCELLED,
         price_ticks=order.price_ticks,
         left_lots=order.left_lots,
         released_atoms=order.reserved_atoms,

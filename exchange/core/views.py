@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import Final
 
 from exchange.core.book import BookSide, Order
 from exchange.core.maintenance_view import maintenance_view
@@ -24,6 +25,12 @@ from exchange.values.views import (
     StatusView,
 )
 
+# On the path of every order: reading a member off its enum class costs several times a global.
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
+_NEW: Final = OrderStatus.NEW
+_PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
+
 
 def order_view(order: Order, done: OrderDone | None = None) -> OrderView:
     """A resting order as it stands; or, with the event that ended it, as it ended.
@@ -36,20 +43,20 @@ def order_view(order: Order, done: OrderDone | None = None) -> OrderView:
     elif not order.left_lots:
         status = OrderStatus.FILLED
     else:
-        status = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW
+        status = _PARTIALLY_FILLED if filled else _NEW
     return OrderView(
         order.order_id,
         order.account.account_id,
         order.market.symbol,
         order.side,
-        OrderType.LIMIT,
+        _LIMIT,
         order.price_ticks,
         order.lots,
         0,
         filled,
         order.filled_quote_atoms,
         status,
-        TimeInForce.GTC,
+        _GTC,
         order.post_only,
         order.self_trade_prevention,
         order.client_id,
@@ -63,13 +70,13 @@ def placed_view(seq: int, time_us: int, command: PlaceOrder, events: Iterable[An
     """The order a `PlaceOrder` made, after matching, from its record alone. `events` hold no `Refused`."""
     order_id = OrderId(id_at(seq))
     filled_lots = filled_quote_atoms = 0
-    status = OrderStatus.NEW
+    status = _NEW
     expiry_reason: ExpiryReason | None = None
     for event in events:
         if type(event) is Traded:
             filled_lots += event.lots
             filled_quote_atoms += event.quote_atoms
-            status = OrderStatus.PARTIALLY_FILLED
+            status = _PARTIALLY_FILLED
         elif type(event) is OrderDone and event.order_id == order_id:
             status, expiry_reason = event.status, event.expiry_reason
     return OrderView(

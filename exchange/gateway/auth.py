@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import product
+from operator import itemgetter
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -51,6 +52,7 @@ _UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown API key")
 
 #: A signed field: its name and its text; None is a JSON null.
 Field = tuple[str, str | None]
+_NAME: Final = itemgetter(0)
 
 
 class Credentials(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +84,8 @@ _list_decoder: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 def query_fields(query: str) -> list[Field]:
     """The pairs of a query string; `True` and `False` as their lower-case words, which is what is signed."""
+    if not query:
+        return []
     return [
         (name, value.lower() if value in ("True", "False") else value)
         for name, value in parse_qsl(query, keep_blank_values=True)
@@ -120,7 +124,7 @@ def _raw_text(raw: msgspec.Raw) -> str | None:
 
 def signing_text(signed: Signed, timestamp: str, window: str) -> str:
     """The text our own clients sign: values percent-encoded, nulls left out."""
-    segments = [_segment(signed.instruction, sorted(fields, key=_name), True, None) for fields in signed.usual]
+    segments = [_segment(signed.instruction, sorted(fields, key=_NAME), True, None) for fields in signed.usual]
     return "&".join(segments) + f"&timestamp={timestamp}&window={window}"
 
 
@@ -144,15 +148,11 @@ def candidates(signed: Signed, credentials: Credentials) -> Iterator[bytes]:
 
 def _layouts(signed: Signed) -> Iterator[list[list[Field]]]:
     """The usual place; query then body; both merged. Sorting is by name alone: it keeps the order of equal ones."""
-    yield [sorted(fields, key=_name) for fields in signed.usual]
+    yield [sorted(fields, key=_NAME) for fields in signed.usual]
     if signed.query and len(signed.usual) == 1:
         body = signed.usual[0]
-        yield [sorted(signed.query, key=_name) + sorted(body, key=_name)]
-        yield [sorted([*signed.query, *body], key=_name)]
-
-
-def _name(field: Field) -> str:
-    return field[0]
+        yield [sorted(signed.query, key=_NAME) + sorted(body, key=_NAME)]
+        yield [sorted([*signed.query, *body], key=_NAME)]
 
 
 def _segment(instruction: str, fields: Sequence[Field], encoded: bool, null: str | None) -> str:

@@ -21,6 +21,9 @@ from exchange.values.views import BookTicker, CandleView, DepthDelta, TickerView
 #: Paces of the aggregated depth streams, in ms.
 DEPTH_PACES_MS: Final = (200, 600, 1000)
 
+# On the path of every record: reading a member off its enum class costs several times a global.
+_BID: Final = Side.BID
+
 Watcher = Callable[[Update], None]
 #: Stages an update for a watcher under the seq of the live state.
 Stage = Callable[[Watcher, Update], None]
@@ -167,16 +170,16 @@ class MarketFeed:
 
     def rested(self, event: OrderRested) -> None:
         if self._book_watched:
-            (self._bids if event.side is Side.BID else self._asks).add(event.price_ticks)
+            (self._bids if event.side is _BID else self._asks).add(event.price_ticks)
 
     def done(self, event: OrderDone) -> None:
         """A resting order has ended."""
         if self._book_watched:
-            (self._bids if event.side is Side.BID else self._asks).add(event.price_ticks)
+            (self._bids if event.side is _BID else self._asks).add(event.price_ticks)
 
     def traded(self, event: Traded, time_us: int) -> None:
         if self._book_watched:
-            (self._asks if event.taker_side is Side.BID else self._bids).add(event.price_ticks)
+            (self._asks if event.taker_side is _BID else self._bids).add(event.price_ticks)
         self.candles.trade(event.price_ticks, event.lots, event.quote_atoms, time_us)
         if self._trades is not None:
             self._stage(self._trades, trade_view(event, time_us))
@@ -221,7 +224,7 @@ class MarketFeed:
 
 
 def trade_view(event: Traded, time_us: int) -> TradeView:
-    taker_buys = event.taker_side is Side.BID
+    taker_buys = event.taker_side is _BID
     return TradeView(
         market=event.market,
         trade_id=event.trade_id,

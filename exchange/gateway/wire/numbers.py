@@ -27,6 +27,10 @@ WireDecimal = Annotated[
 ]
 _NULL: Final = msgspec.Raw(b"null")
 
+# On the path of every order: reading a member off its enum class costs several times a global.
+_INVALID_PRICE: Final = Code.INVALID_PRICE
+_INVALID_QUANTITY: Final = Code.INVALID_QUANTITY
+
 _text = lru_cache(maxsize=TEXTS_KEPT)(format_decimal)
 
 
@@ -85,17 +89,17 @@ _recent_count = lru_cache(maxsize=TEXTS_KEPT)(_new_count)
 
 def price_ticks(text: str, spec: MarketSpec) -> int | Refusal:
     """A price above zero, in ticks."""
-    return _count(text, spec.tick_e9, "Price", Code.INVALID_PRICE)
+    return _count(text, spec.tick_e9, "Price", _INVALID_PRICE)
 
 
 def quantity_lots(text: str, spec: MarketSpec) -> int | Refusal:
     """A quantity above zero, in lots."""
-    return _count(text, spec.step_e9, "Quantity", Code.INVALID_QUANTITY)
+    return _count(text, spec.step_e9, "Quantity", _INVALID_QUANTITY)
 
 
 def quote_quantity_atoms(text: str, spec: MarketSpec) -> int | Refusal:
     """An amount above zero of a market's quote asset, in atoms."""
-    return _count(text, 10 ** (MAX_DECIMALS - spec.quote_decimals), "Quote quantity", Code.INVALID_QUANTITY)
+    return _count(text, 10 ** (MAX_DECIMALS - spec.quote_decimals), "Quote quantity", _INVALID_QUANTITY)
 
 
 def price_text(ticks: int, spec: MarketSpec) -> str:

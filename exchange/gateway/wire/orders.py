@@ -32,6 +32,11 @@ from exchange.values.views import KeyView, MarketView, OrderView
 
 MAX_CLIENT_ID: Final = 2**32 - 1
 
+# On the path of every order: reading a member off its enum class costs several times a global.
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
+_REJECT_TAKER: Final = SelfTradePrevention.REJECT_TAKER
+
 _NO_TRIGGERS: Final = Refusal(Code.NOT_IMPLEMENTED, "Trigger, stop-loss and take-profit orders are not available")
 _HALF_A_TRIGGER: Final = invalid("Must specify both `triggerPrice` and `triggerQuantity` or neither")
 _NO_REDUCE_ONLY: Final = Refusal(Code.INVALID_ORDER, "`reduceOnly` is for futures markets")
@@ -137,9 +142,9 @@ def place_order(payload: OrderExecutePayload, key: KeyView, market: MarketView) 
         price_ticks=price,
         lots=lots,
         quote_atoms=quote_atoms,
-        time_in_force=payload.time_in_force or TimeInForce.GTC,
+        time_in_force=payload.time_in_force or _GTC,
         post_only=payload.post_only or False,
-        self_trade_prevention=payload.self_trade_prevention or SelfTradePrevention.REJECT_TAKER,
+        self_trade_prevention=payload.self_trade_prevention or _REJECT_TAKER,
         client_id=client_id,
         slippage_ticks=slippage[0],
         slippage_ppm=slippage[1],
@@ -302,7 +307,7 @@ class BatchError(msgspec.Struct, frozen=True, gc=False):
 
 def order_to_wire(order: OrderView, spec: MarketSpec, operation: str | msgspec.UnsetType = msgspec.UNSET) -> AnyOrder:
     """An order as `/order` and `/orders` show it; `operation` is for an item of a batch answer."""
-    if order.order_type is OrderType.LIMIT:
+    if order.order_type is _LIMIT:
         return LimitOrder(
             order_type=order.order_type,
             id=str(order.order_id),
