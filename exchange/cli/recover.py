@@ -24,6 +24,9 @@ def recover(
     accept: Annotated[
         bool, typer.Option("--accept-loss", help="Give the missing records up for good. Look for every copy first.")
     ] = False,
+    without_witness: Annotated[
+        bool, typer.Option("--accept-missing-witness", help="Go on with a new witness. Look for the old one first.")
+    ] = False,
     key: Annotated[list[Path] | None, typer.Option(help="Key file of an approver; give two, of two people.")] = None,
     reason: Annotated[str, typer.Option(help="Why the records can't be had back. Public, and for ever.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print what was lost as JSON.")] = False,
@@ -31,9 +34,14 @@ def recover(
     """Say which records are missing; with --accept-loss, go on without them in a new epoch.
 
     The lost range is recorded with both approvers and the reason, the accounts known to be touched are listed,
-    and no id of the range is given again. The next start needs all gates and two approvals.
+    and no id of the range is given again. The next start needs all gates and two approvals. With
+    --accept-missing-witness, go on where the witness itself is gone: the venue then opens no further than CANCEL_ONLY
+    without evidence.
     """
     settings = load(config, data=data)
+    if without_witness:
+        _new_witness(settings.data, settings.witness, key or [], reason)
+        return
     try:
         found = loss.missing(settings.data, settings.witness)
     except JournalError as error:
@@ -56,6 +64,17 @@ def recover(
     except JournalError as error:
         stop(exit_of(error), str(error))
     typer.echo(msgspec.json.encode(lost) if as_json else lost.text())
+
+
+def _new_witness(data: Path, witness: Path | None, key: list[Path], reason: str) -> None:
+    keys = _two_keys(key)
+    try:
+        seq = loss.accept_missing_witness(data, (keys[0].api_key, keys[1].api_key), reason, witness)
+    except loss.LossRefused as error:
+        stop(Exit.REFUSED, str(error))
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    typer.echo(f"A new witness begins at record {seq}, which says who accepted that and why.")
 
 
 def _two_keys(paths: list[Path]) -> tuple[KeyFile, KeyFile]:

@@ -19,8 +19,10 @@ from exchange.journal.layout import checkpoints_dir, snapshots_dir, whole_file, 
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
+from exchange.rules.limits import MAX_TEXT
 from exchange.runtime.read_models import FILE_NAME
-from exchange.values.commands import AcceptLoss
+from exchange.values.commands import AcceptLoss, AnyCommand, DropToCancelOnly
+from exchange.values.enums import Role
 from exchange.values.events import Refused
 from exchange.values.ids import AdminId
 from exchange.values.record import Record, encode
@@ -113,27 +115,70 @@ def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witnes
     return lost
 
 
+def accept_missing_witness(
+    data_dir: Path, admin_keys: tuple[str, str], reason: str, witness_dir: Path | None = None
+) -> int:
+    """Go on with a new witness where there is none any more; returns the seq of the record that says so.
+
+    Whether the journal lost records meanwhile nobody can tell, so the venue goes to CANCEL_ONLY at most, on
+    record with both approvers: leaving it takes evidence.
+
+    Raises:
+        LossRefused: nothing has changed.
+        JournalError: the journal can't be read or written, or the exchange is running.
+    """
+    with locked(data_dir):
+        if witness.read(witness_path(data_dir, witness_dir)) is not None:
+            raise LossRefused("the witness is there")
+        state = _all_that_is_left(data_dir)
+        one, other = _approvers(state, admin_keys)
+        said = f"the witness was lost; admins {one} and {other} go on without it: {reason}"
+        record = _recorded(state, DropToCancelOnly(said[:MAX_TEXT]))
+        if not reason.strip():
+            raise LossRefused("a reason is needed")
+        _write(data_dir, record, witness_dir)
+    return record.seq
+
+
+def _approvers(state: State, admin_keys: tuple[str, str]) -> tuple[AdminId, AdminId]:
+    """Two different people who may approve. Raises LossRefused."""
+    one, other = (state.admin_ids.get(key) for key in admin_keys)
+    if one is None or other is None or one == other:
+        raise LossRefused("two different admins must sign")
+    if any(Role.APPROVER not in state.admins[admin].roles for admin in (one, other)):
+        raise LossRefused("both must have the role approver")
+    return one, other
+
+
+def _all_that_is_left(data_dir: Path) -> State:
+    """The fold of the journal from genesis; no snapshot is believed. Raises JournalError."""
+    state = State()
+    with JournalReader(data_dir) as reader:
+        for record in reader.records():
+            fold(state, record)
+    return state
+
+
+def _recorded(state: State, command: AnyCommand) -> Record:
+    """The record a command becomes, folded. Raises LossRefused: the core refuses it."""
+    time_us = max(time.time_ns() // 1000, state.time_us)
+    events = decide(state, time_us, command)
+    if events and isinstance(events[0], Refused):
+        raise LossRefused(events[0].message)
+    record = Record(next_seq(state, command), time_us, command, events)
+    fold(state, record)
+    return record
+
+
 def _decided(data_dir: Path, admin_keys: tuple[str, str], reason: str, to_seq: int, chain: str) -> tuple[State, Record]:
     """The record that accepts the loss, and the state after it: the fold of all that is left, from genesis.
 
     Raises:
         LossRefused, JournalError
     """
-    state = State()
-    with JournalReader(data_dir) as reader:
-        for record in reader.records():
-            fold(state, record)
-    one, other = (state.admin_ids.get(key) for key in admin_keys)
-    if one is None or other is None:
-        raise LossRefused("one of the keys is no admin's")
-    command = AcceptLoss(one, other, to_seq, chain, reason)
-    time_us = max(time.time_ns() // 1000, state.time_us)
-    events = decide(state, time_us, command)
-    if isinstance(events[0], Refused):
-        raise LossRefused(events[0].message)
-    record = Record(next_seq(state, command), time_us, command, events)
-    fold(state, record)
-    return state, record
+    state = _all_that_is_left(data_dir)
+    one, other = _approvers(state, admin_keys)
+    return state, _recorded(state, AcceptLoss(one, other, to_seq, chain, reason))
 
 
 def _write(data_dir: Path, record: Record, witness_dir: Path | None) -> None:

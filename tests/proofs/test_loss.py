@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from exchange.core.digest import digest
-from exchange.journal.errors import BehindWitness, JournalDamaged
+from exchange.journal.errors import BehindWitness, JournalDamaged, WitnessMissing
 from exchange.journal.layout import journal_path, witness_path
 from exchange.journal.recovery import recover
 from exchange.journal.sealing import seal
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.verify import verify
-from exchange.maintenance.loss import LossRefused, Lost, accept_loss, missing
+from exchange.maintenance.loss import LossRefused, Lost, accept_loss, accept_missing_witness, missing
 from exchange.runtime.follower import Follower
 from exchange.runtime.follower_messages import FromFollower, ToFollower
+from exchange.values.enums import Mode
 from exchange.values.record import encode
 from tests.proofs.books import Books
 from tests.venue import public_key
@@ -134,6 +135,25 @@ def test_a_crash_between_record_and_witness_is_no_second_loss(books: Books) -> N
     witness_path(books.data_dir).write_bytes(saved)
     assert missing(books.data_dir) is None
     recover(books.data_dir)
+
+
+def test_a_lost_witness_is_accepted_by_two_people_on_record_and_brakes_the_venue(tmp_path: Path) -> None:
+    books = Books(tmp_path / "data")
+    books.write()
+    one, other = keys(books)
+    with pytest.raises(LossRefused):
+        accept_missing_witness(books.data_dir, (one, other), "it is there")
+    witness_path(books.data_dir).unlink()
+    with pytest.raises(WitnessMissing):
+        recover(books.data_dir)
+    for pair, reason in (((one, one), "x"), ((one, public_key(12345)), "x"), ((one, other), " ")):
+        with pytest.raises(LossRefused):
+            accept_missing_witness(books.data_dir, pair, reason)
+    seq = accept_missing_witness(books.data_dir, (one, other), "the disk of the witness is gone")
+    recovered = recover(books.data_dir)
+    assert recovered.seq == seq == len(books.venue.records) + 1
+    assert recovered.state.venue_mode is Mode.CANCEL_ONLY
+    assert "the disk of the witness is gone" in recovered.state.mode_reason
 
 
 def test_a_gap_that_nobody_accepted_is_damage(tmp_path: Path) -> None:
