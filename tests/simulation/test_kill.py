@@ -73,6 +73,7 @@ async def torment(server: Server, chosen: int, kills: int) -> None:
     verify(server)
 
 
+@pytest.mark.timeout(600)  # twenty restarts, each of them proved; a busy machine takes minutes
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
