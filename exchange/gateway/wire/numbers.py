@@ -43,10 +43,10 @@ def decimal_text(raw: msgspec.Raw) -> str | None:
     """The text of a `WireDecimal`; None when it is absent. What is neither text nor number is no decimal later on."""
     if raw is _NULL:
         return None
-    data = bytes(raw)
-    if data[:1] == b'"' and b"\\" not in data:
-        return data[1:-1].decode("utf-8", "replace")
-    return None if data == b"null" else data.decode("utf-8", "replace")
+    text = bytes(raw).decode("utf-8", "replace")
+    if text[:1] == '"' and "\\" not in text:
+        return text[1:-1]
+    return None if text == "null" else text
 
 
 @lru_cache(maxsize=1_024)
