@@ -193,6 +193,7 @@ async def _gateway(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # an address is who is connected, not what a header says: limits count by it
             timeout_graceful_shutdown=HTTP_GRACE_S,
         )
     )

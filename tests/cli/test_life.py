@@ -111,6 +111,19 @@ def test_an_exchange_that_runs_keeps_a_second_one_out(fresh_server: ServerMaker)
     assert server.answers()
 
 
+def test_a_header_does_not_lend_a_client_another_address(fresh_server: ServerMaker) -> None:
+    server = fresh_server(settings={"EXCHANGE_LIMITS": '{"history_requests_per_minute": 3}'})
+    statuses = [
+        httpx.get(
+            f"{server.http_url}/api/v1/trades",
+            params={"symbol": "SOL_USDC"},
+            headers={"X-Forwarded-For": f"10.0.0.{last}"},
+        ).status_code
+        for last in range(5)
+    ]
+    assert statuses == [200, 200, 200, 429, 429]
+
+
 def test_without_its_writer_the_exchange_ends_and_says_why(fresh_server: ServerMaker) -> None:
     server = fresh_server()
     assert server.process is not None
