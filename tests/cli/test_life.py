@@ -115,7 +115,7 @@ def test_a_header_does_not_lend_a_client_another_address(fresh_server: ServerMak
     server = fresh_server(settings={"EXCHANGE_LIMITS": '{"history_requests_per_minute": 3}'})
     statuses = [
         httpx.get(
-            f"{server.http_url}/api/v1/trades",
+            f"{server.http_url}/api/v1/trades/history",
             params={"symbol": "SOL_USDC"},
             headers={"X-Forwarded-For": f"10.0.0.{last}"},
         ).status_code
