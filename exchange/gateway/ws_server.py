@@ -21,7 +21,7 @@ from exchange.values.refusals import Code, Refusal
 
 #: Connections written to in one turn of the event loop: orders are read and committed between the slices of a long
 #: fan-out, and what gathers for a connection until its turn comes leaves in one write.
-FLUSHES_PER_TURN: Final = 128
+FLUSHES_PER_TURN: Final = 64
 
 _PATHS: Final = frozenset({b"/", b"/ws"})
 _VERSION: Final = invalid("WebSocket version 13 is spoken here")
