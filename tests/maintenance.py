@@ -33,6 +33,13 @@ def second_approver(venue: Venue) -> AdminId:
     return added.admin
 
 
+def third_approver(venue: Venue, second: AdminId) -> None:
+    """A third one, whom two agree on: then one of them can go."""
+    spec = c.AdminSpec("third", public_key(750 + venue.state.seq), (Role.APPROVER,))
+    venue.expect(c.AddAdmin(ADMIN, spec, "test"))
+    venue.expect(c.AddAdmin(second, spec, "test"))
+
+
 def times(
     venue: Venue, ahead_us: int = MINUTE, markets: tuple[str, ...] = (), canary: str | None = None, freeze: bool = True
 ) -> WindowPlan:

@@ -22,6 +22,7 @@ from exchange.values.events import (
     AccountOpened,
     AccountSettingsChanged,
     AdminAdded,
+    AdminProposed,
     AdminRevoked,
     AnyEvent,
     KeyAdded,
@@ -110,7 +111,18 @@ def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
         return refuse.invalid("A name, a public key and a role are needed")
     if command.added.public_key in state.admin_ids:
         return refuse.precondition("The public key is in use")
+    # Else one approver could make a second of their own, and be two people. The first two are the founders' affair.
+    if Role.APPROVER in command.added.roles and len(_approvers(state)) >= 2:
+        proposed_by = state.proposals.get(command.added)
+        if proposed_by not in _approvers(state):
+            return [AdminProposed(command.admin, command.added)]
+        if proposed_by == command.admin:
+            return refuse.precondition("You have proposed this admin: another approver must agree")
     return [AdminAdded(AdminId(id_at(state.seq + 1)), command.added)]
+
+
+def _approvers(state: State) -> list[AdminId]:
+    return [admin for admin, spec in state.admins.items() if Role.APPROVER in spec.roles]
 
 
 def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEvent]:
@@ -121,6 +133,9 @@ def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEv
         return refuse.refused(refuse.NOT_FOUND)
     if len(state.admins) == 1:
         return refuse.precondition("The last admin can't be revoked")
+    approvers = _approvers(state)
+    if len(approvers) == 2 and command.revoked in approvers:
+        return refuse.precondition("Two approvers must stay: add another one first")
     return [AdminRevoked(command.revoked)]
 
 

@@ -264,8 +264,11 @@ def cancel_for_account(state: State, time_us: int, command: CancelForAccount) ->
         return refuse.refused(Refusal(Code.TOO_EARLY, "The switch has been set again, or is off"))
     if not by_timer and command.session not in account.armed_sessions:
         return refuse.refused(refuse.NOT_FOUND)
+    # Announced by the account beforehand: or who arms a switch could void the evidence of a shut venue again and again.
     orders = list(account.orders.values())
-    events: list[AnyEvent] = [cancelled(order, command.reason) for order in orders[:MAX_CANCELS_PER_COMMAND]]
+    events: list[AnyEvent] = [
+        cancelled(order, command.reason, declared=True) for order in orders[:MAX_CANCELS_PER_COMMAND]
+    ]
     if len(orders) <= MAX_CANCELS_PER_COMMAND:
         if by_timer:
             events.append(CancelAllAfterSet(command.account, 0))
@@ -275,7 +278,7 @@ def cancel_for_account(state: State, time_us: int, command: CancelForAccount) ->
     return events
 
 
-def cancelled(order: Order, reason: CancelReason) -> OrderDone:
+def cancelled(order: Order, reason: CancelReason, declared: bool = False) -> OrderDone:
     """The end of a resting order that somebody, or the venue, asked for."""
     return OrderDone(
         order_id=order.order_id,
@@ -287,6 +290,7 @@ def cancelled(order: Order, reason: CancelReason) -> OrderDone:
         left_lots=order.left_lots,
         released_atoms=order.reserved_atoms,
         cancel_reason=reason,
+        declared=declared,
     )
 
 

@@ -77,6 +77,7 @@ _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
     events.KeyAdded: evolve_venue.key_added,
     events.KeyRevoked: evolve_venue.key_revoked,
     events.AdminAdded: evolve_venue.admin_added,
+    events.AdminProposed: evolve_venue.admin_proposed,
     events.AdminRevoked: evolve_venue.admin_revoked,
     events.UserTierChanged: evolve_venue.user_tier_changed,
     events.VenueFounded: evolve_venue.venue_founded,

@@ -95,7 +95,9 @@ def order_done(state: State, event: OrderDone) -> None:
     order.reserved_atoms -= event.released_atoms
     _leave_book(state, order)
     order.market.update_id += 1
-    order.market.trading_seq = state.trading_seq = order.account.changed_seq = state.seq
+    order.account.changed_seq = state.seq
+    if not event.declared:
+        order.market.trading_seq = state.trading_seq = state.seq
 
 
 def _leave_book(state: State, order: Order) -> None:

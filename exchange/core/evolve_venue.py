@@ -6,6 +6,7 @@ from exchange.values.events import (
     AccountOpened,
     AccountSettingsChanged,
     AdminAdded,
+    AdminProposed,
     AdminRevoked,
     AssetListed,
     AutoResumeChanged,
@@ -67,6 +68,11 @@ def key_revoked(state: State, event: KeyRevoked) -> None:
 def admin_added(state: State, event: AdminAdded) -> None:
     state.admins[event.admin] = event.added
     state.admin_ids[event.added.public_key] = event.admin
+    state.proposals.pop(event.added, None)
+
+
+def admin_proposed(state: State, event: AdminProposed) -> None:
+    state.proposals[event.proposed] = event.admin
 
 
 def admin_revoked(state: State, event: AdminRevoked) -> None:

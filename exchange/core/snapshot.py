@@ -12,122 +12,16 @@ from typing import Final
 import msgspec
 
 from exchange.core.book import Order
+from exchange.core.images import AccountImage, KeyImage, MarketImage, OrderImage, VenueImage, WindowImage
 from exchange.core.state import Account, Balance, Key, Market, State, Window
-from exchange.values.commands import AdminSpec
-from exchange.values.enums import Mode, Pause, Scope, SelfTradePrevention, Side
-from exchange.values.events import GatesFailed
-from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId
-from exchange.values.maintenance import Certificate, CertificateId, Gate, VenueKey, WindowId, WindowPlan, WindowStage
-from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+from exchange.values.enums import Side
+from exchange.values.ids import VENUE_ACCOUNTS
 
 FORMAT: Final = 1
 
 
 class SnapshotError(ValueError):
     """Bytes that are not a snapshot this build reads."""
-
-
-class MarketImage(msgspec.Struct, frozen=True, gc=False):
-    spec: MarketSpec
-    filters: MarketFilters
-    listed_us: int
-    mode: Mode
-    mode_reason: str
-    last_price_ticks: int
-    trade_id: int
-    update_id: int
-    mode_changed_us: int
-    mode_seq: int
-    trading_seq: int
-
-
-class WindowImage(msgspec.Struct, frozen=True, gc=False):
-    window: WindowId
-    plan: WindowPlan
-    stage: WindowStage
-    reason: str
-    stage_us: int
-    begun: bool
-    closed: bool
-    closing_id: CertificateId
-    waiting: tuple[str, ...]
-    canary_open: bool
-
-
-class VenueImage(msgspec.Struct, frozen=True, gc=False):
-    format: int
-    seq: int
-    time_us: int
-    epoch: int
-    venue: str
-    venue_public_key: str
-    assets: tuple[AssetSpec, ...]
-    markets: tuple[MarketImage, ...]
-    fee_tiers: tuple[FeeTier, ...]
-    limits: Limits
-    auto_resume: bool
-    rules: tuple[str, ...]
-    tiers: tuple[tuple[UserId, int], ...]
-    admins: tuple[tuple[AdminId, AdminSpec], ...]
-    references: tuple[tuple[str, int], ...]
-    mode: Mode
-    mode_reason: str
-    mode_changed_us: int
-    pauses: tuple[tuple[Pause, str, str], ...]
-    build: str
-    stopped: bool
-    resume_mode: Mode | None
-    orphaned: tuple[tuple[AccountId, str], ...]
-    mode_seq: int
-    trading_seq: int
-    posted_seq: int
-    started_seq: int
-    frozen_since_us: int
-    frozen_us: int
-    venue_keys: tuple[VenueKey, ...]
-    windows: tuple[WindowImage, ...]
-    certificates: tuple[tuple[CertificateId, Certificate], ...]
-    approvals: tuple[tuple[CertificateId, tuple[AdminId, ...]], ...]
-    waivers: tuple[tuple[WindowId, Gate, tuple[AdminId, ...]], ...]
-    failed_gates: GatesFailed | None
-    losses: tuple[tuple[int, int, int], ...]
-
-
-class KeyImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    key_id: KeyId
-    public_key: str
-    scopes: tuple[Scope, ...]
-    label: str
-
-
-class OrderImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    order_id: OrderId
-    market: str
-    side: Side
-    price_ticks: int
-    lots: int
-    left_lots: int
-    reserved_atoms: int
-    filled_quote_atoms: int
-    post_only: bool
-    self_trade_prevention: SelfTradePrevention
-    client_id: int | None
-    created_us: int
-    cancel_at_close: bool
-
-
-class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id."""
-
-    account: AccountId
-    label: str
-    balances: tuple[tuple[str, int, int], ...] = ()
-    orders: tuple[OrderImage, ...] = ()
-    keys: tuple[KeyImage, ...] = ()
-    settings: AccountSettings = AccountSettings()
-    cancel_all_after_us: int = 0
-    armed_sessions: tuple[str, ...] = ()
-    changed_seq: int = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -176,6 +70,7 @@ def venue_line(state: State) -> bytes:
             waivers=tuple((of, gate, tuple(admins)) for (of, gate), admins in state.waivers.items()),
             failed_gates=state.failed_gates,
             losses=state.losses,
+            proposals=tuple(state.proposals.items()),
         )
     )
 
@@ -345,6 +240,7 @@ def _restore_maintenance(state: State, venue: VenueImage) -> None:
     state.waivers = {(of, gate): dict.fromkeys(admins) for of, gate, admins in venue.waivers}
     state.failed_gates = venue.failed_gates
     state.losses = venue.losses
+    state.proposals = dict(venue.proposals)
 
 
 def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderImage, Account]]:

@@ -208,6 +208,8 @@ class State:
         self.key_ids: dict[str, KeyId] = {}
         self.admins: dict[AdminId, AdminSpec] = {}
         self.admin_ids: dict[str, AdminId] = {}
+        #: Approvers to be, by who proposed them.
+        self.proposals: dict[AdminSpec, AdminId] = {}
         self.orders: dict[OrderId, Order] = {}
         #: References of postings that must happen once, with the seq that posted them.
         self.references: dict[str, int] = {}

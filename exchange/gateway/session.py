@@ -72,7 +72,7 @@ class Session:
         if handler is not None:
             trading = self._trading
             if trading is None:
-                self._refuse(frame.id, _NOT_LOGGED_IN)
+                self._refuse(frame.id, too_many(wait_s) if (wait_s := self._wait_s()) else _NOT_LOGGED_IN)
             elif (refusal := trading.refuse(frame)) is not None:
                 self._refuse(frame.id, refusal)
             else:

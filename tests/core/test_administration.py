@@ -4,10 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.core import decide
+from exchange.core.snapshot import dump, load
 from exchange.rules.versions import BAND_BY_SIDE
 from exchange.values import commands as c
 from exchange.values.enums import Mode, Pause, Role, Scope, Side
-from exchange.values.events import AdminAdded, KeyAdded, Refused
+from exchange.values.events import AdminAdded, AdminProposed, KeyAdded, Refused
 from exchange.values.ids import AccountId, AdminId, KeyId, SubaccountId, UserId, user_of
 from exchange.values.refusals import Code
 from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
@@ -134,6 +135,32 @@ def test_reasons_are_needed_and_bounded() -> None:
     venue = Venue()
     for reason in ("", "  ", "x" * 501):
         assert refused(venue, c.SetMode(ADMIN, Mode.CANCEL_ONLY, reason)) is Code.INVALID_CLIENT_REQUEST
+
+
+def approver(number: int) -> c.AdminSpec:
+    return c.AdminSpec(f"approver {number}", public_key(600 + number), (Role.APPROVER,))
+
+
+def test_nobody_makes_a_second_approver_of_their_own_once_there_are_two() -> None:
+    venue = Venue()
+    [made] = venue.expect(c.AddAdmin(ADMIN, approver(1), "the founders are two"))
+    assert isinstance(made, AdminAdded)
+    wanted = approver(2)
+    assert venue.expect(c.AddAdmin(ADMIN, wanted, "mine")) == [AdminProposed(ADMIN, wanted)]
+    assert refused(venue, c.AddAdmin(ADMIN, wanted, "mine again")) is Code.PRECONDITION_FAILED
+    assert len(venue.state.admins) == 2
+    assert dump(load(dump(venue.state))) == dump(venue.state)
+    [added] = venue.expect(c.AddAdmin(made.admin, wanted, "agreed"))
+    assert isinstance(added, AdminAdded)
+    assert not venue.state.proposals
+    venue.expect(c.AddAdmin(ADMIN, c.AdminSpec("auditor", public_key(699), (Role.AUDITOR,)), "no approver"))
+
+
+def test_two_approvers_stay() -> None:
+    venue = Venue()
+    [made] = venue.expect(c.AddAdmin(ADMIN, approver(1), "the founders are two"))
+    assert isinstance(made, AdminAdded)
+    assert refused(venue, c.RevokeAdmin(ADMIN, made.admin, "alone again")) is Code.PRECONDITION_FAILED
 
 
 def test_the_last_admin_stays() -> None:

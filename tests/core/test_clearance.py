@@ -95,6 +95,7 @@ def test_what_was_shut_since_the_certificate_is_not_opened_on_it(venue: Venue) -
 def test_the_approval_of_a_revoked_admin_does_not_count(venue: Venue) -> None:
     _, _, second = approved(venue)
     assert clearance(venue.state, None, Mode.OFFLINE) is None
+    m.third_approver(venue, second)
     venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
     refusal = clearance(venue.state, None, Mode.OFFLINE)
     assert refusal is not None
@@ -109,6 +110,7 @@ def test_the_waiver_of_a_revoked_admin_does_not_count(venue: Venue) -> None:
     for admin in (ADMIN, second):
         venue.expect(c.WaiveGate(admin, window, Gate.ORACLE, "test"))
     certificate = m.certificate(venue, window, failed={Gate.ORACLE: (ADMIN, second)})
+    m.third_approver(venue, second)
     venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
     assert refused(venue, c.Certify(certificate, "test"))
 

@@ -58,14 +58,15 @@ def every_kind() -> list[Record]:
     venue, accounts = open_venue()
     venue.expect(c.StartProcess("golden build", True))
     venue.expect(c.SetAutoResume(ADMIN, True, "golden"))
-    maintenance.approve(venue, maintenance.certify(venue), ADMIN, maintenance.second_approver(venue))
+    second = maintenance.second_approver(venue)
+    maintenance.approve(venue, maintenance.certify(venue), ADMIN, second)
     venue.open()
     for choice in random_choices(3, 150):
         venue.do(command(venue, accounts, choice))
     _administer(venue, accounts[0])
     for choice in random_choices(4, 100):
         venue.do(command(venue, accounts, choice))
-    _maintain(venue)
+    _maintain(venue, second)
     venue.expect(c.StopProcess("golden"))
     venue.expect(c.StartProcess("golden build", True))
     venue.do(c.ResumeModes())
@@ -104,9 +105,8 @@ def _administer(venue: Venue, account: AccountId) -> None:
     venue.do(c.SetMode(ADMIN, Mode.FULL, "golden"))
 
 
-def _maintain(venue: Venue) -> None:
+def _maintain(venue: Venue, second: AdminId) -> None:
     """A window from its plan to its end, with a gate that fails and is waived; then records are lost."""
-    second = maintenance.second_approver(venue)
     spare = maintenance.plan(venue, ahead_us=10**9)
     for wanted in (
         c.ChangeWindow(ADMIN, spare, maintenance.times(venue, 2 * 10**9)),

@@ -150,7 +150,22 @@ def test_a_waiver_is_for_a_gate_that_failed_in_that_window() -> None:
     assert refusal(venue, c.WaiveGate(ADMIN, WindowId(0), Gate.FLOORS, "other")).code is Code.PRECONDITION_FAILED
 
 
-def test_a_certificate_is_void_once_a_book_has_changed() -> None:
+def test_a_certificate_from_before_a_book_changed_is_outdated() -> None:
+    venue, _ = traded_venue()
+    second = m.second_approver(venue)
+    window = m.plan(venue)
+    m.shut(venue, window)
+    old = m.certificate(venue, window, as_of_seq=venue.state.trading_seq - 1)
+    venue.expect(c.Certify(old, "test"))
+    m.approve(venue, max(venue.state.certificates), ADMIN, second)
+    venue.time_us = venue.state.windows[window].plan.full_at_us
+    assert "outdated" in refusal(venue, c.StepWindow(window)).message
+    m.approve(venue, m.certify(venue, window), ADMIN, second)
+    venue.expect(c.StepWindow(window))
+
+
+def test_a_switch_that_fires_meanwhile_does_not_void_it() -> None:
+    """Or any client could keep the venue shut: each cancel that is due would ask for new gates and approvals."""
     venue, account = traded_venue()
     second = m.second_approver(venue)
     venue.expect(c.SetCancelAllAfter(account, venue.key(account), 1_000_000))
@@ -161,9 +176,8 @@ def test_a_certificate_is_void_once_a_book_has_changed() -> None:
     due = next_due(venue.state, venue.time_us)
     assert due is not None
     venue.expect(due)
-    assert "outdated" in refusal(venue, c.StepWindow(window)).message
-    m.approve(venue, m.certify(venue, window), ADMIN, second)
-    venue.expect(c.StepWindow(window))
+    assert not venue.state.orders
+    m.open_window(venue, window)
 
 
 def test_a_deposit_does_not_void_it() -> None:

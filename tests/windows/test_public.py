@@ -44,7 +44,7 @@ async def public(tmp_path: Path) -> AsyncIterator[tuple[Running, HttpVenue]]:
         http = HttpVenue(running.life, house.clock, GatewayLimits(requests_per_minute=1_000_000))
         scopes = (Scope.READ, Scope.TRADE)
         await running.do(c.AddKey(core.ADMIN, house.ann, http.ann.public_key, scopes))
-        for signer, name, roles in ((http.founder, "op", core.ALL_ROLES), (http.auditor, "auditor", (Role.AUDITOR,))):
+        for signer, name, roles in ((http.founder, "op", (Role.OPERATOR,)), (http.auditor, "auditor", (Role.AUDITOR,))):
             await running.do(c.AddAdmin(core.ADMIN, c.AdminSpec(name, signer.public_key, roles), "test"))
         async with http.http:
             yield running, http
