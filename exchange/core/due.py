@@ -15,8 +15,3 @@ def next_due(state: State, time_us: int) -> CancelForAccount | CancelAtClose | N
     if state.deadlines and state.deadlines[0][0] <= state.timer_us(time_us):
         return CancelForAccount(state.deadlines[0][1], CancelReason.CANCEL_ALL_AFTER)
     return None
-
-
-def next_deadline_us(state: State) -> int | None:
-    """When the next timer runs out (µs since 1970), or None: there is none, or they stand still."""
-    return state.deadlines[0][0] + state.frozen_us if state.deadlines and not state.frozen_since_us else None

@@ -19,12 +19,12 @@ from exchange.journal.errors import CheckpointRefused, JournalDamaged, JournalEr
 from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
-from exchange.maintenance import certificates, history
-from exchange.maintenance.certificates import Body, CertificateError
+from exchange.maintenance import certificates, history, statements
+from exchange.maintenance.certificates import Body, CertificateError, Signed, check_signature
 from exchange.maintenance.comparison import AccountDifference, compare
 from exchange.maintenance.history import Histories
 from exchange.maintenance.rehearsal import Rehearsal
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, seq_of
 from exchange.values.maintenance import Certificate, CertificateId
 from exchange.values.record import GENESIS_CHAIN, Record
 
@@ -168,6 +168,9 @@ class Evidence:
     def _hold_against_closing(self, closing: Closing) -> None:
         """The statements as this build makes them, against those that were signed."""
         try:
+            # The record could have been forged with its whole chain; the venue's signature can't.
+            stated = Signed(closing.certificate, closing.signature)
+            check_signature(stated, self.state.venue_keys, seq_of(closing.certificate_id))
             signed = certificates.read(self._data_dir, closing.certificate, closing.signature)
         except CertificateError as error:
             self.broken_folds.append(str(error))
@@ -177,9 +180,23 @@ class Evidence:
                 f"record {closing.certificate.as_of_seq} is not the one the closing certificate was signed at"
             )
         version = closing.certificate.statement_version
-        self.closing_differences = compare(signed, certificates.body(self.state, self.histories, version, bytes(32)))
+        differences = compare(signed, certificates.body(self.state, self.histories, version, bytes(32)))
+        self.closing_differences = (*differences, *self._unexplained(version))
         self.closing_balances = balances(signed)
         self._since_closing = True
+
+    def _unexplained(self, version: int) -> list[AccountDifference]:
+        """Accounts for whom this build states something in fields that are newer than the closing statements."""
+        newest = statements.STATEMENT_VERSION
+        if version == newest:
+            return []
+        found = []
+        for account, line in statements.statements(self.state, self.histories, newest):
+            names = statements.unexplained_new_fields(msgspec.json.decode(line), version)
+            if names:
+                lines = tuple(f"{name}: not stated at closing, and not at its initial value" for name in names)
+                found.append(AccountDifference(account, lines))
+        return found
 
 
 def balances(body: Body) -> Moves:

@@ -1,6 +1,6 @@
 """The dead-man's switch and cancel-on-disconnect, as due work held in state."""
 
-from exchange.core.due import next_deadline_us, next_due
+from exchange.core.due import next_due
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
 from exchange.values.commands import CancelForAccount, SetCancelAllAfter, SetMode
 from exchange.values.enums import CancelReason, Mode, Side
@@ -17,7 +17,7 @@ def test_the_switch_fires_once_its_time_has_come_and_not_before() -> None:
     account = venue.account(START)
     venue.expect(venue.limit(account, Side.BID, 9_000, 1))
     venue.expect(SetCancelAllAfter(account, venue.key(account), 10 * SECOND))
-    deadline = next_deadline_us(venue.state)
+    [(deadline, _)] = venue.state.deadlines
     assert deadline == venue.time_us + 10 * SECOND
     assert next_due(venue.state, deadline - 1) is None
     due = next_due(venue.state, deadline)
@@ -31,7 +31,7 @@ def test_the_switch_fires_once_its_time_has_come_and_not_before() -> None:
     assert done.cancel_reason is CancelReason.CANCEL_ALL_AFTER
     assert off == CancelAllAfterSet(account, 0)
     assert next_due(venue.state, venue.time_us) is None
-    assert next_deadline_us(venue.state) is None
+    assert not venue.state.deadlines
 
 
 def test_setting_it_again_moves_it_and_zero_turns_it_off() -> None:

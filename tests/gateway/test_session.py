@@ -58,6 +58,13 @@ async def test_nothing_is_done_before_the_login(venue: LiveVenue, method: str, p
     assert code(await Client(venue).call(method, params)) == (401, "UNAUTHORIZED")
 
 
+async def test_requests_before_the_login_count_for_their_address(venue: LiveVenue) -> None:
+    client = Client(venue, requests=GatewayLimits(public_requests_per_minute=2))
+    for _ in range(2):
+        assert code(await client.call("order.place", ORDER)) == (401, "UNAUTHORIZED")
+    assert code(await client.call("order.place", ORDER)) == (429, "TOO_MANY_REQUESTS")
+
+
 async def test_a_login_is_taken_once(venue: LiveVenue) -> None:
     trader, client = venue.trader(), Client(venue)
     now_ms = venue.exchange.now_us() // 1_000

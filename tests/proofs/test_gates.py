@@ -8,10 +8,11 @@ import pytest
 
 from exchange.core import dispatch, evolve_orders
 from exchange.core.digest import digest
-from exchange.core.state import State
+from exchange.core.state import Account, State
 from exchange.journal import snapshots
-from exchange.maintenance import certificates
+from exchange.maintenance import certificates, statements
 from exchange.maintenance.gates import Outcome
+from exchange.maintenance.history import AccountHistory
 from exchange.rules import fees
 from exchange.rules.gates import GATES
 from exchange.rules.versions import BAND_BY_SIDE
@@ -189,6 +190,42 @@ def test_closing_statements_that_were_altered_on_disk_are_not_believed(tmp_path:
     outcome = books.prove(window)
     assert not outcome.passed
     assert Gate.STATEMENTS in failed(outcome)
+
+
+def test_a_closing_certificate_the_venue_did_not_sign_is_not_believed(tmp_path: Path) -> None:
+    """Its record, its chain and what is kept beside it may all have been made anew."""
+    books = Books(tmp_path)
+    window = m.plan(books.venue)
+    m.begin(books.venue, window)
+    books.certify_closing(window, forged=True)
+    books.write()
+    outcome = books.prove(window)
+    assert not outcome.passed
+    assert "the signature is not the venue's" in books.report(outcome)
+
+
+@pytest.mark.parametrize("debt", [0, 80_000])
+def test_a_build_with_newer_statements_must_find_their_new_fields_unused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debt: int
+) -> None:
+    """A made-up version 2 that knows debts, after a closing stated in version 1."""
+    books = Books(tmp_path)
+    window = books.close()
+    books.write()
+    hurt = books.accounts[0]
+
+    def version_2(account: Account, past: AccountHistory, places: statements.Places) -> statements.Statement:
+        owed = {"USDC": debt} if debt and account.account_id == hurt else {}
+        return {**statements.version_1(account, past, places), "version": 2, "debts": owed}
+
+    monkeypatch.setitem(statements.VERSIONS, 2, version_2)
+    monkeypatch.setitem(statements.INITIAL, 2, {"debts": {}})
+    monkeypatch.setattr(statements, "STATEMENT_VERSION", 2)
+    outcome = books.prove(window)
+    assert outcome.passed is not bool(debt), books.report(outcome)
+    if debt:
+        assert failed(outcome) == [Gate.STATEMENTS]
+        assert f"account {hurt}: debts" in books.report(outcome)
 
 
 def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_path: Path) -> None:
