@@ -67,7 +67,7 @@ def order_view(order: Order, done: OrderDone | None = None) -> OrderView:
 
 
 def placed_view(seq: int, time_us: int, command: PlaceOrder, events: Iterable[AnyEvent]) -> OrderView:
-    """The order a `PlaceOrder` made, after matching, from its record alone. `events` hold no `Refused`."""
+    """An order that came in (`record.placed_order`), after matching, from its record alone."""
     order_id = OrderId(id_at(seq))
     filled_lots = filled_quote_atoms = 0
     status = _NEW

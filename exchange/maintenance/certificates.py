@@ -35,6 +35,7 @@ from exchange.values.maintenance import (
 )
 
 FOLDER: Final = "certificates"
+_SECRET_BYTES: Final = 32
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,7 +67,7 @@ class Body(msgspec.Struct, frozen=True):
 
 def body(state: State, histories: Histories, version: int = STATEMENT_VERSION, secret: bytes | None = None) -> Body:
     """State every account and hash the statements up to one root."""
-    secret = secrets.token_bytes(32) if secret is None else secret
+    secret = secrets.token_bytes(_SECRET_BYTES) if secret is None else secret
     stated = list(statements(state, histories, version))
     leaves = tuple(merkle.leaf(salt(secret, account), line) for account, line in stated)
     accounts = tuple(account for account, _ in stated)
@@ -193,11 +194,13 @@ def read(data_dir: Path, certificate: Certificate, signature: str) -> Body:
         kept = msgspec.json.decode((place / "secret.json").read_bytes(), type=_Kept)
         lines = tuple((place / "statements.jsonl").read_bytes().splitlines())
         histories = history.load((place / "histories.jsonl").read_bytes().splitlines())
+        secret = bytes.fromhex(kept.secret)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise CertificateError(f"{place.name}: {error}") from error
     if signed != Signed(certificate, signature):
         raise CertificateError(f"{place.name} is not the certificate on record")
-    secret = bytes.fromhex(kept.secret)
+    if len(secret) != _SECRET_BYTES:
+        raise CertificateError(f"{place.name}: the secret has {len(secret)} bytes instead of {_SECRET_BYTES}")
     if len(lines) != len(kept.accounts):
         raise CertificateError(f"{place.name}: {len(lines)} statements for {len(kept.accounts)} accounts")
     leaves = tuple(merkle.leaf(salt(secret, account), line) for account, line in zip(kept.accounts, lines, strict=True))

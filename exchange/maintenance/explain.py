@@ -18,9 +18,9 @@ from exchange.maintenance.story import Story, Teller, UnknownSubject
 from exchange.values.actors import actor
 from exchange.values.commands import AnyCommand, PlaceOrder
 from exchange.values.enums import Side
-from exchange.values.events import AnyEvent, OrderDone, Posted, Refused, Traded
+from exchange.values.events import AnyEvent, Faulted, OrderDone, Posted, Refused, Traded
 from exchange.values.ids import CUSTODY, AccountId, OrderId, id_at, seq_of, user_of
-from exchange.values.record import Record
+from exchange.values.record import Record, carried_out, placed_order
 
 #: Accounts named as the holders of an asset.
 MAX_HOLDERS: Final = 20
@@ -44,7 +44,7 @@ def explain_order(data_dir: Path, order_id: OrderId, span: Span, progress: Progr
         about = [event for event in record.events if _names_order(event, order_id)]
         if record.seq == placed_seq and type(command) is PlaceOrder and id_at(placed_seq) == order_id:
             facts.placed = command
-            about = [event for event in record.events if type(event) is Refused] or about
+            about = about if carried_out(record.events) else list(record.events)
         elif getattr(command, "order_id", None) == order_id:
             about = about or list(record.events)
         elif not about:
@@ -79,7 +79,7 @@ class _OrderFacts:
     def __init__(self, order_id: OrderId) -> None:
         self._order_id = order_id
         self.placed: PlaceOrder | None = None
-        self._refused: Refused | None = None
+        self._never_came_in = ""
         self._trades = self._lots = self._quote_atoms = 0
         self._fees: Counter[str] = Counter()
         self._market = ""
@@ -93,7 +93,9 @@ class _OrderFacts:
                 reason = event.cancel_reason or event.expiry_reason
                 self._ended = f"{event.status}{f' ({reason})' if reason else ''} in record {seq}"
             elif type(event) is Refused and seq == seq_of(self._order_id):
-                self._refused = event
+                self._never_came_in = f"Refused: {event.code}, {event.message}"
+            elif type(event) is Faulted and seq == seq_of(self._order_id):
+                self._never_came_in = f"Met a fault of the exchange's, {event.error_id}"
 
     def _traded(self, seq: int, event: Traded) -> None:
         self._market = event.market
@@ -110,8 +112,8 @@ class _OrderFacts:
         lines = []
         if (command := self.placed) is not None:
             lines.append(f"Placed in record {seq_of(self._order_id)} by account {command.account}, {actor(command)}.")
-        if self._refused is not None:
-            return [*lines, f"Refused: {self._refused.code}, {self._refused.message}. There never was such an order."]
+        if self._never_came_in:
+            return [*lines, f"{self._never_came_in}. There never was such an order."]
         if self._trades:
             spec = state.markets[self._market].spec
             fees = [units.amount(getattr(spec, which), atoms) for which, atoms in self._fees.items()]
@@ -150,10 +152,10 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
         asked = getattr(record.command, "account", None) == account
         if not about and not asked:
             return
-        about = about or [event for event in record.events if type(event) is Refused]
+        about = about or ([] if carried_out(record.events) else list(record.events))
         for event in about:
             counted["refused" if type(event) is Refused else type(event).__name__] += 1
-        counted["orders"] += asked and type(record.command) is PlaceOrder
+        counted["orders"] += asked and placed_order(record.command, record.events) is not None
         teller.tell(state, record, about, lambda _, leg: leg.account == account)
 
     def summary(state: State, units: Units) -> list[str]:

@@ -12,10 +12,9 @@ import msgspec
 
 from exchange.core import State
 from exchange.core.ledger import postings
-from exchange.values.commands import PlaceOrder
-from exchange.values.events import Refused, Traded
+from exchange.values.events import Traded
 from exchange.values.ids import AccountId, id_at
-from exchange.values.record import Record
+from exchange.values.record import Record, carried_out, placed_order
 
 _START: Final = bytes(32)
 
@@ -69,18 +68,13 @@ class Histories:
     def see(self, state: State, record: Record) -> None:
         """Take in a record that is about to be folded into `state`, which is only read."""
         events = record.events
-        if not events or type(events[0]) is Refused:
+        if not carried_out(events):
             return
-        command = record.command
-        if type(command) is PlaceOrder:
-            self.account(command.account).orders.add(
+        placed = placed_order(record.command, events)
+        if placed is not None:
+            self.account(placed.account).orders.add(
                 order_line(
-                    id_at(record.seq),
-                    command.market,
-                    command.side,
-                    command.order_type,
-                    command.price_ticks,
-                    command.lots,
+                    id_at(record.seq), placed.market, placed.side, placed.order_type, placed.price_ticks, placed.lots
                 )
             )
         for event in events:

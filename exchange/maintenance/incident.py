@@ -32,13 +32,12 @@ from exchange.maintenance.incident_report import (
 from exchange.maintenance.reading import Span, read
 from exchange.maintenance.statements import totals
 from exchange.maintenance.words import ROUTINE, say
-from exchange.values import commands as c
 from exchange.values import events as e
 from exchange.values.actors import account_of, actor
 from exchange.values.enums import CancelReason
 from exchange.values.ids import AccountId
 from exchange.values.maintenance import AssetTotal
-from exchange.values.record import Record
+from exchange.values.record import Record, placed_order
 
 #: Lines of the timeline, faults and gate runs kept of each; the latest, the rest is counted.
 MAX_LINES: Final = 10_000
@@ -120,11 +119,9 @@ class _Investigation:
             if not isinstance(event, ROUTINE):
                 self._note(state, record, event)
             self._count(state, record, event)
-        command = record.command
-        if type(command) is c.PlaceOrder and not any(
-            isinstance(event, e.Refused | e.Faulted) for event in record.events
-        ):
-            self._account(command.account).placed += 1
+        placed = placed_order(record.command, record.events)
+        if placed is not None:
+            self._account(placed.account).placed += 1
 
     # --- the venue ---
 

@@ -34,7 +34,7 @@ from exchange.values.commands import (
     ReportFault,
 )
 from exchange.values.events import Faulted, OrderDone, Refused
-from exchange.values.record import Record, encode
+from exchange.values.record import Record, encode, placed_order
 from exchange.values.refusals import Code, Refusal
 from exchange.values.views import OrderView, Outcome
 
@@ -163,9 +163,10 @@ class Committer:
             self._metrics.faults += 1
             _log.exception("stream_failed", seq=seq)
         orders: tuple[OrderView, ...] = ()
-        if type(command) is PlaceOrder:
+        placed = placed_order(command, events)
+        if placed is not None:
             self._metrics.orders += 1
-            orders = (placed_view(seq, time_us, command, events),)
+            orders = (placed_view(seq, time_us, placed, events),)
         elif ended:
             ends = [event for event in events if type(event) is OrderDone]
             orders = tuple(order_view(order, event) for order, event in zip(ended, ends, strict=True))

@@ -15,9 +15,9 @@ from exchange.runtime.market_data import Stage, Watcher
 from exchange.runtime.port import Channel, Topic
 from exchange.values.commands import PlaceOrder
 from exchange.values.enums import OrderStatus, Side
-from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Refused, Traded
+from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Traded
 from exchange.values.ids import AccountId, OrderId
-from exchange.values.record import Record
+from exchange.values.record import Record, carried_out, placed_order
 from exchange.values.views import BalanceUpdate, FillView, OrderUpdate, OrderUpdateKind, OrderView
 
 
@@ -58,11 +58,12 @@ class PrivateData:
         A maker is in at most one of its events, so its order stands as that event left it.
         """
         events = record.events
-        if events and type(events[0]) is Refused:
+        if not carried_out(events):
             return
         taker: _Incoming | None = None
-        if type(record.command) is PlaceOrder and record.command.account in self._orders:
-            taker = _Incoming(record, record.command)
+        placed = placed_order(record.command, events)
+        if placed is not None and placed.account in self._orders:
+            taker = _Incoming(record, placed)
             self._order_update(record, OrderUpdateKind.ACCEPTED, taker.view)
         for index, event in enumerate(events):
             if type(event) is Traded:

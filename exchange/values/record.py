@@ -5,13 +5,14 @@ On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain"
 without, `,"chain":`; so a missing, changed or reordered record is found.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
-from exchange.values.commands import AnyCommand
-from exchange.values.events import AnyEvent
+from exchange.values.commands import AnyCommand, PlaceOrder
+from exchange.values.events import AnyEvent, Faulted, Refused
 
 #: The chain value before the first record.
 GENESIS_CHAIN: Final = bytes(32)
@@ -38,6 +39,19 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     seq: int
     time_us: int
+
+
+_NOTHING_HAPPENED: Final = (Refused, Faulted)
+
+
+def carried_out(events: Sequence[AnyEvent]) -> bool:
+    """Whether a command that caused `events` changed anything: it was neither refused nor met a bug of ours."""
+    return bool(events) and type(events[0]) not in _NOTHING_HAPPENED
+
+
+def placed_order(command: AnyCommand, events: Sequence[AnyEvent]) -> PlaceOrder | None:
+    """The order that came in by a command that caused `events`, if one did. The one place that says so."""
+    return command if type(command) is PlaceOrder and carried_out(events) else None
 
 
 _encoder = msgspec.json.Encoder()

@@ -15,13 +15,12 @@ from exchange.maintenance.reading import Span, span
 from exchange.rules.gates import GATES
 from exchange.values import commands as c
 from exchange.values.enums import CancelReason, Mode, Side
-from exchange.values.events import Faulted
 from exchange.values.ids import AccountId, OrderId, id_at
 from exchange.values.maintenance import CertificateKind, Gate, GateResult
-from exchange.values.record import Record, encode
+from exchange.values.record import encode
 from tests import maintenance as m
 from tests.proofs.books import Books
-from tests.venue import ADMIN, SOL_USDC
+from tests.venue import ADMIN
 
 
 class BadDay:
@@ -39,7 +38,8 @@ class BadDay:
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
         venue.time_us += 2_000_000
         venue.expect(c.CancelForAccount(self.ann, CancelReason.CANCEL_ALL_AFTER))
-        self._fault(venue.limit(self.bob, Side.ASK, 10_500, 5))
+        books.fault(venue.limit(self.bob, Side.ASK, 10_500, 5))
+        self.fault_seq = venue.state.seq
         self.window = books.close()
         venue.time_us += 60_000_000
         venue.expect(c.StartProcess("another build", False))
@@ -57,15 +57,6 @@ class BadDay:
         m.approve(venue, m.certify(venue, self.window, waived=waived), ADMIN, books.second)
         m.open_window(venue, self.window)
         books.write()
-
-    def _fault(self, command: c.PlaceOrder) -> None:
-        """A bug stopped this command: it stands on record, and has done nothing."""
-        venue = self.books.venue
-        venue.time_us += 1_000
-        faulted = Record(venue.state.seq + 1, venue.time_us, command, [Faulted("e-1", SOL_USDC.symbol)])
-        venue.state.seq, venue.state.time_us = faulted.seq, faulted.time_us
-        venue.records.append(faulted)
-        self.fault_seq = faulted.seq
 
     def report(self) -> Report:
         return incident.investigate(self.books.data_dir, span(self.books.data_dir, str(self.from_seq)))

@@ -19,7 +19,7 @@ from exchange.runtime.build import build_id
 from exchange.runtime.read_models import FILE_NAME, ReadModelWriter, Rows
 from exchange.values import commands as c
 from exchange.values.enums import Mode
-from exchange.values.events import CertificateIssued
+from exchange.values.events import CertificateIssued, Faulted
 from exchange.values.ids import AccountId
 from exchange.values.maintenance import CertificateId, CertificateKind, WindowId
 from exchange.values.record import GENESIS_CHAIN, Record, encode, link
@@ -113,6 +113,14 @@ class Books:
 
     def report(self, outcome: Outcome) -> str:
         return (self.data_dir / "reports" / f"{outcome.report}.md").read_text()
+
+    def fault(self, command: c.PlaceOrder) -> None:
+        """A bug stopped this command: it stands on record, and has done nothing."""
+        venue = self.venue
+        venue.time_us += 1_000
+        faulted = Record(venue.state.seq + 1, venue.time_us, command, [Faulted("e-1", command.market)])
+        venue.state.seq, venue.state.time_us = faulted.seq, faulted.time_us
+        venue.records.append(faulted)
 
     def shut(self) -> None:
         """OFFLINE by hand, without a window."""

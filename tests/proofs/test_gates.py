@@ -148,6 +148,14 @@ def test_deleted_history_is_caught_by_account(tmp_path: Path, table: str) -> Non
     assert f"account {account}: " in books.report(outcome)
 
 
+def test_an_order_that_met_a_fault_is_in_no_history(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    books.fault(books.venue.limit(books.accounts[0], Side.BID, 10_000, 5))
+    window = books.close()
+    books.write()
+    assert not failed(books.prove(window))
+
+
 def test_a_changed_row_of_history_is_caught(tmp_path: Path) -> None:
     books = Books(tmp_path)
     books.shut()

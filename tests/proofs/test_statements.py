@@ -134,6 +134,16 @@ def test_what_is_kept_reads_back_and_is_checked_to_the_last_byte(tmp_path: Path)
         certificates.read(tmp_path, signed.certificate, "other")
 
 
+@pytest.mark.parametrize("secret", ["no hexadecimal", "00" * 31, "00" * 65, ""])
+def test_a_damaged_secret_is_named(tmp_path: Path, secret: str) -> None:
+    signed, made = certificate(Books(tmp_path))
+    certificates.keep(tmp_path, signed, made)
+    path = certificates.folder(tmp_path, signed.certificate) / "secret.json"
+    path.write_bytes(msgspec.json.encode({**msgspec.json.decode(path.read_bytes()), "secret": secret}))
+    with pytest.raises(CertificateError, match="closing-"):
+        certificates.read(tmp_path, signed.certificate, signed.signature)
+
+
 def test_signatures_count_only_under_the_venues_keys_of_the_time(tmp_path: Path) -> None:
     books = Books(tmp_path)
     signed, _ = certificate(books)

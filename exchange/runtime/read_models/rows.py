@@ -4,7 +4,7 @@
 one row and a candle one row however many trades it holds.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from exchange.core import State
 from exchange.core.ledger import postings
@@ -14,9 +14,9 @@ from exchange.values.actors import Origin
 from exchange.values.commands import PlaceOrder
 from exchange.values.enums import Bucket as Place
 from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, Side
-from exchange.values.events import AnyEvent, Faulted, OrderDone, OrderRested, Posted, Refused, Traded
+from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Traded
 from exchange.values.ids import AccountId, OrderId, id_at
-from exchange.values.record import Record
+from exchange.values.record import Record, carried_out, placed_order
 
 Row = tuple[Any, ...]
 
@@ -71,17 +71,17 @@ class Rows:
     def add(self, state: State, record: Record) -> None:
         """Take in one record; `state` is that before it, and is only read."""
         events = record.events
-        if not events or type(events[0]) in _NOTHING_HAPPENED:
+        if not carried_out(events):
             return
-        command = record.command
-        origin = Origin(command)
-        if type(command) is PlaceOrder:
-            self._place(record.seq, record.time_us, command)
+        origin = Origin(record.command)
+        placed = placed_order(record.command, events)
+        if placed is not None:
+            self._place(record.seq, record.time_us, placed)
         balances: dict[tuple[AccountId, str, Place], int] = {}
         first_line = len(self.ledger)
         for index, event in enumerate(events):
             if type(event) is Traded:
-                self._traded(state, record, origin, index, event)
+                self._traded(state, record, origin, index, event, placed)
             elif type(event) is OrderDone:
                 self._done(record, origin, event)
             self._post(state, record, origin, event, first_line, balances)
@@ -132,7 +132,9 @@ class Rows:
         order.cancel_reason = event.cancel_reason
         order.end(record, origin)
 
-    def _traded(self, state: State, record: Record, origin: Origin, index: int, event: Traded) -> None:
+    def _traded(
+        self, state: State, record: Record, origin: Origin, index: int, event: Traded, placed: PlaceOrder | None
+    ) -> None:
         time_us = record.time_us
         taker = self._change(event.taker_order_id, event.taker_account)
         maker = self._change(event.maker_order_id, event.maker_account)
@@ -143,7 +145,7 @@ class Rows:
         if not event.maker_left_lots:
             maker.status = OrderStatus.FILLED
             maker.end(record, origin)
-        self._fills(state, record, index, event)
+        self._fills(state, record, index, event, placed)
         bought = event.taker_side is Side.BID
         self.trades.append(
             (
@@ -164,9 +166,7 @@ class Rows:
             second = self._seconds[event.market, start_us] = Bucket(start_us, end_us)
         second.trade(event.price_ticks, event.lots, event.quote_atoms)
 
-    def _fills(self, state: State, record: Record, index: int, event: Traded) -> None:
-        command = record.command
-        assert type(command) is PlaceOrder
+    def _fills(self, state: State, record: Record, index: int, event: Traded, placed: PlaceOrder | None) -> None:
         spec = state.markets[event.market].spec
         if event.taker_side is Side.BID:
             maker_side, taker_gets, maker_gets = Side.ASK, spec.base, spec.quote
@@ -174,9 +174,10 @@ class Rows:
             maker_side, taker_gets, maker_gets = Side.BID, spec.quote, spec.base
         about = (event.price_ticks, event.lots, event.quote_atoms)
         where = (record.seq, index, record.time_us, event.market, event.trade_id)
+        taker_client_id = placed.client_id if placed is not None else None
         maker_client_id = state.orders[event.maker_order_id].client_id
         self.fills.append(
-            (event.taker_account, *where, event.taker_order_id, command.client_id, event.taker_side, *about,
+            (event.taker_account, *where, event.taker_order_id, taker_client_id, event.taker_side, *about,
              event.taker_fee_atoms, taker_gets, False)
         )  # fmt: skip
         self.fills.append(
@@ -232,6 +233,3 @@ def _cause(event: AnyEvent) -> tuple[dict[AccountId, OrderId], int | None, str |
         return {}, None, None, event.reference
     assert isinstance(event, OrderRested | OrderDone)
     return {event.account: event.order_id}, None, event.market, ""
-
-
-_NOTHING_HAPPENED: Final = (Refused, Faulted)
