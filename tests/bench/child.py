@@ -1,6 +1,7 @@
 """A yardstick server in a process of its own, which ends when its parent goes away."""
 
 import asyncio
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -15,14 +16,19 @@ START_TIMEOUT_S = 10.0
 
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[int]:
-    """Run `python -m module` and give the port it prints; it is stopped on leaving."""
+    """Run `python -m module` and give the port it prints; it is stopped on leaving. Raises RuntimeError if it prints
+    none.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        said = process.stdout.readline() if select.select([process.stdout], [], [], START_TIMEOUT_S)[0] else ""
+        if not said.strip().isdigit():
+            raise RuntimeError(f"{module} did not start: {said!r}")
+        yield int(said)
     finally:
         process.stdin.close()
         process.stdout.close()

@@ -121,9 +121,9 @@ class Crowd:
         for script in scripts:
             connection = Connection(script, window)
             await ws_connect(lambda connection=connection: connection, script.url)
-            await connection.opened.wait()
-            self.check(connection)
             self.connections.append(connection)
+            await asyncio.wait_for(connection.opened.wait(), DRAIN_S)
+            self.check(connection)
 
     async def close(self) -> None:
         for connection in self.connections:

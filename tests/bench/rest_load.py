@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
 
-from tests.bench.load import Measured
+from tests.bench.load import DRAIN_S, Measured
 
 
 class RestConnection(asyncio.Protocol):
@@ -19,6 +19,7 @@ class RestConnection(asyncio.Protocol):
         self.done = 0
         self.reply_bytes = 0
         self.waits: list[float] = []
+        self.asked_at = time.perf_counter()
         self.finished = asyncio.Event()
         self.failure: str | None = None
 
@@ -66,6 +67,20 @@ def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+async def _answered(connections: Sequence[RestConnection], count: int) -> int:
+    """How many answers have come once they are `count`, or once no more can come; an overdue one has been lost."""
+    while True:
+        overdue = time.perf_counter() - DRAIN_S
+        for connection in connections:
+            if not connection.finished.is_set() and connection.asked_at < overdue:
+                connection.failure = f"no answer within {DRAIN_S:g} s"
+                connection.finished.set()
+        done = sum(connection.done for connection in connections)
+        if done >= count or all(connection.finished.is_set() for connection in connections):
+            return done
+        await asyncio.sleep(0.01)
+
+
 async def run(port: int, requests: Sequence[Sequence[bytes]]) -> Measured:
     """One connection per list of requests; over when all are answered. The first tenth only warms up."""
     loop = asyncio.get_running_loop()
@@ -76,14 +91,10 @@ async def run(port: int, requests: Sequence[Sequence[bytes]]) -> Measured:
     total = sum(len(own) for own in requests)
     for connection in connections:
         connection.ask()
-    while (before := sum(c.done for c in connections)) < total // 10:
-        if all(c.finished.is_set() for c in connections):
-            break
-        await asyncio.sleep(0.01)
+    before = await _answered(connections, total // 10)
     begun, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(connection.finished.wait() for connection in connections))
+    done = await _answered(connections, total)
     elapsed_s = time.perf_counter() - begun
-    done = sum(c.done for c in connections)
     failures = [c.failure for c in connections if c.failure]
     for connection in connections:
         connection.transport.close()
