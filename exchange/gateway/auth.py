@@ -40,12 +40,12 @@ _MAX_DIGITS: Final = 16
 
 _INVALID_SIGNATURE: Final = invalid("Invalid signature")
 _EXPIRED: Final = invalid("Request has expired")
-_BEFORE_START: Final = invalid("Request has expired: it was signed before the exchange started")
+BEFORE_START: Final = invalid("Request has expired: it was signed before the exchange started")
 _CLOCK_OFF: Final = invalid("Invalid timestamp: must be within 10 minutes of current time")
 _AHEAD: Final = invalid("Invalid timestamp: ahead of current time")
 _NOT_A_TIME: Final = invalid("Invalid timestamp: must be ms since 1970")
 _WINDOW: Final = invalid(f"Invalid window: must be at most {MAX_WINDOW_MS} ms")
-_REPLAYED: Final = invalid("Request was already received: sign each one with a new timestamp")
+REPLAYED: Final = invalid("Request was already received: sign each one with a new timestamp")
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many signed requests at once")
 _NO_CREDENTIALS: Final = Refusal(Code.UNAUTHORIZED, "Missing API key, signature or timestamp")
 _UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown API key")
@@ -196,21 +196,24 @@ class Replays:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, set[bytes]] = {}
+        self._buckets: dict[int, dict[bytes, str]] = {}
         self._count = 0
         self._swept_second = 0
 
-    def refuse(self, public_key: bytes, text: bytes, ends_ms: int, now_ms: int) -> Refusal | None:
-        """Remember a change, or refuse it because it was here before or there is no room left."""
+    def refuse(self, public_key: bytes, text: bytes, ends_ms: int, now_ms: int, connection: str = "") -> Refusal | None:
+        """Remember a change, or refuse it because it was here before or there is no room left.
+
+        What is for one `connection` may come again on that one.
+        """
         if now_ms // 1_000 > self._swept_second:
             self._sweep(now_ms // 1_000)
-        bucket = self._buckets.setdefault(ends_ms // 1_000, set())
+        bucket = self._buckets.setdefault(ends_ms // 1_000, {})
         digest = blake2b(public_key + text, digest_size=16).digest()
         if digest in bucket:
-            return _REPLAYED
+            return None if connection and bucket[digest] == connection else REPLAYED
         if self._count >= MAX_REMEMBERED:
             return _FULL
-        bucket.add(digest)
+        bucket[digest] = connection
         self._count += 1
         return None
 
@@ -230,15 +233,17 @@ class Authenticator:
         self._exchange = exchange
         self._replays = Replays()
 
-    def trader(self, credentials: Credentials | None, signed: Signed, *, changes: bool) -> KeyView | Refusal:
+    def trader(
+        self, credentials: Credentials | None, signed: Signed, *, changes: bool, connection: str = ""
+    ) -> KeyView | Refusal:
         """The API key behind a request. `changes` says that doing it twice would matter: no replay, none from
-        before this process started."""
+        before this process started; with a `connection`, that doing it twice matters on another one only."""
         if credentials is None:
             return _NO_CREDENTIALS
         key = self._exchange.key(credentials.api_key)
         if key is None:
             return _UNKNOWN_KEY
-        return self._refuse(credentials, signed, changes) or key
+        return self._refuse(credentials, signed, changes, connection) or key
 
     def admin(self, credentials: Credentials | None, signed: Signed, *, changes: bool) -> AdminView | Refusal:
         """The admin behind a request, on the same terms."""
@@ -249,21 +254,22 @@ class Authenticator:
             return _UNKNOWN_KEY
         return self._refuse(credentials, signed, changes) or admin
 
-    def _refuse(self, credentials: Credentials, signed: Signed, changes: bool) -> Refusal | None:
+    def _refuse(self, credentials: Credentials, signed: Signed, changes: bool, connection: str = "") -> Refusal | None:
         now_us = self._exchange.now_us()
         refusal = check_time(credentials, now_us)
         if refusal is not None:
             return refusal
         timestamp_ms = int(credentials.timestamp)
         if changes and timestamp_ms < self._exchange.started_us() // 1_000:
-            return _BEFORE_START
+            return BEFORE_START
         public_key, signature = _decode(credentials.api_key), _decode(credentials.signature)
         text = _verified(public_key, signature, candidates(signed, credentials))
         if text is None:
             return _INVALID_SIGNATURE
         if not changes:
             return None
-        return self._replays.refuse(public_key, text, timestamp_ms + int(credentials.window), now_us // 1_000)
+        ends_ms = timestamp_ms + int(credentials.window)
+        return self._replays.refuse(public_key, text, ends_ms, now_us // 1_000, connection)
 
 
 def _decode(text: str) -> bytes:

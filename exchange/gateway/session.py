@@ -6,12 +6,12 @@ are signed for one by one and belong to the key that signed.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from exchange.gateway.admission import too_many
-from exchange.gateway.auth import DEFAULT_WINDOW_MS, Credentials, Signed
+from exchange.gateway.auth import BEFORE_START, DEFAULT_WINDOW_MS, REPLAYED, Credentials, Signed
 from exchange.gateway.hub import Feed, Reader
 from exchange.gateway.services import Services
 from exchange.gateway.trading import Trading
@@ -26,6 +26,7 @@ from exchange.gateway.wire.stream_names import (
     StreamName,
     parse_stream_name,
 )
+from exchange.gateway.ws_limits import CloseCode
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
@@ -49,12 +50,19 @@ _HANDLERS: Final[dict[type, Callable[[Trading, Any], None]]] = {
 }
 
 
+class Outlet(Reader, Protocol):
+    """The session's connection."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection, behind what has been sent."""
+
+
 class Session:
     """`name` tells this session from every other one, also from those before a restart; `address` is the client's."""
 
     __slots__ = ("_address", "_feeds", "_name", "_outlet", "_services", "_trading")
 
-    def __init__(self, services: Services, name: str, address: str, outlet: Reader) -> None:
+    def __init__(self, services: Services, name: str, address: str, outlet: Outlet) -> None:
         self._services = services
         self._name = name
         self._address = address
@@ -119,7 +127,7 @@ class Session:
         params = request.params
         window = DEFAULT_WINDOW_MS if params.window is None else params.window
         credentials = Credentials(params.api_key, params.signature, str(params.timestamp), str(window))
-        key = self._proved(credentials, _LOGIN, changes=True)
+        key = self._proved(credentials, _LOGIN)
         if isinstance(key, Refusal):
             return self._refuse(request.id, key)
         self._trading = Trading(self._services, key, self._name, self._outlet.send)
@@ -130,13 +138,13 @@ class Session:
 
     # --- who and how often ----------------------------------------------------------------------------
 
-    def _proved(self, credentials: Credentials, signed: Signed, *, changes: bool) -> KeyView | Refusal:
+    def _proved(self, credentials: Credentials, signed: Signed, connection: str = "") -> KeyView | Refusal:
         """The key that signed; who signs in vain too often isn't listened to for a while."""
         admission, now_us = self._services.admission, self._services.exchange.now_us()
         wait_s = admission.vain_s(self._address, credentials.api_key, now_us)
         if wait_s:
             return too_many(wait_s)
-        key = self._services.authenticator.trader(credentials, signed, changes=changes)
+        key = self._services.authenticator.trader(credentials, signed, changes=True, connection=connection)
         if isinstance(key, Refusal):
             wait_s = admission.failed(self._address, credentials.api_key, key, now_us)
         return too_many(wait_s) if wait_s else key
@@ -149,33 +157,44 @@ class Session:
     # --- streams ------------------------------------------------------------------------------------
 
     def _subscribe(self, frame: frames.Subscribe) -> None:
-        """Each name stands or falls alone; at most one error is sent, the first, since clients take it hard."""
+        """Each name stands or falls alone, in their order. One error is sent, that of the first name that fell: some
+        clients give up all they wait for at each error."""
         names = [parse_stream_name(text) for text in frame.params]
-        signer: KeyView | None = None
+        signer: KeyView | StreamError = INVALID_SIGNATURE
         if any(isinstance(name, StreamName) and name.private for name in names):
             signer = self._signer(frame.signature)
         failures = [error for name in names if (error := self._subscribe_one(name, signer)) is not None]
         if failures:
             self._stream_failure(failures[0])
 
-    def _subscribe_one(self, name: StreamName | StreamError, signer: KeyView | None) -> StreamError | None:
+    def _subscribe_one(self, name: StreamName | StreamError, signer: KeyView | StreamError) -> StreamError | None:
         if isinstance(name, StreamError):
             return name
-        key = signer if name.private else None
-        if name.private and key is None:
-            return INVALID_SIGNATURE
+        key = None
+        if name.private:
+            if isinstance(signer, StreamError):
+                return signer
+            key = signer
         held = (name.text, AccountId(0) if key is None else key.account)
         if held not in self._feeds and len(self._feeds) >= self._services.limits.subscriptions:
             return TOO_MANY_SUBSCRIPTIONS
         self._feeds[held] = self._services.hub.subscribe(name, self._outlet, key)
         return None
 
-    def _signer(self, signature: tuple[str, str, str, str] | None) -> KeyView | None:
-        """The key behind a signed frame; it must be allowed to read."""
+    def _signer(self, signature: tuple[str, str, str, str] | None) -> KeyView | StreamError:
+        """The key behind a signed frame; it must be allowed to read.
+
+        A signature that is good, but not here, ends the connection: clients sign anew on their next one, while after
+        an error some would wait for ever for the stream.
+        """
         if signature is None:
-            return None
-        key = self._proved(Credentials(*signature), _SUBSCRIBE, changes=False)
-        return None if isinstance(key, Refusal) or Scope.READ not in key.scopes else key
+            return INVALID_SIGNATURE
+        key = self._proved(Credentials(*signature), _SUBSCRIBE, connection=self._name)
+        if not isinstance(key, Refusal):
+            return key if Scope.READ in key.scopes else INVALID_SIGNATURE
+        if key is REPLAYED or key is BEFORE_START:
+            self._outlet.close(CloseCode.TRY_AGAIN_LATER, "sign again")
+        return TOO_MANY_FRAMES if key.code is Code.TOO_MANY_REQUESTS else INVALID_SIGNATURE
 
     def _unsubscribe(self, frame: frames.Unsubscribe) -> None:
         """A name goes for every key that holds it here; names not held, and a signature, don't matter."""

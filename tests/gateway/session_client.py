@@ -25,6 +25,7 @@ class Client:
     ) -> None:
         self.venue = venue
         self.payloads: list[bytes] = []
+        self.closed_with: int | None = None
         self.name = f"session {id(self)}"
         self.services = services or venue.services(limits, requests)
         self.session = Session(self.services, self.name, "192.0.2.1", self)
@@ -34,6 +35,9 @@ class Client:
 
     def send_latest(self, stream: str, payload: bytes) -> None:
         self.send(payload)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed_with = code
 
     async def settle(self) -> list[Any]:
         """What has been sent since, once everything under way has landed."""

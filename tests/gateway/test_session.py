@@ -362,6 +362,43 @@ async def test_what_is_no_frame_is_a_parse_error(venue: LiveVenue, frame: bytes)
     assert await Client(venue).frame(frame) == [{"id": None, "error": {"code": 4002, "message": "Parse error"}}]
 
 
+async def test_a_signature_is_taken_on_one_connection(venue: LiveVenue) -> None:
+    """Who has overheard it can do nothing with it; the client itself may send it again there, as clients that keep it
+    do."""
+    trader, client = venue.trader(), Client(venue)
+    signature = trader.signature("subscribe", venue.exchange.now_us() // 1_000)
+    frame = {"method": "SUBSCRIBE", "params": ["account.orderUpdate"], "signature": signature}
+    assert await client.frame(frame) == []
+    assert await client.frame(frame | {"params": ["account.balanceUpdate"]}) == []
+    thief = Client(venue, services=client.services)
+    await thief.frame(frame)
+    assert thief.closed_with == 1013
+    client.session.close()
+    thief = Client(venue, services=client.services)
+    await thief.frame(frame)
+    assert thief.closed_with == 1013, "nor when the first connection is gone"
+    assert client.closed_with is None
+    assert not any(thief.session._feeds.values())
+
+
+async def test_a_signature_from_before_the_start_is_not_taken(venue: LiveVenue) -> None:
+    client = Client(venue)
+    before_ms = venue.exchange.started_us() // 1_000 - 1
+    signature = venue.trader().signature("subscribe", before_ms)
+    await client.frame({"method": "SUBSCRIBE", "params": ["account.orderUpdate"], "signature": signature})
+    assert client.closed_with == 1013
+    assert not any(client.session._feeds.values())
+
+
+async def test_the_error_is_that_of_the_first_name_that_fell(venue: LiveVenue) -> None:
+    client = Client(venue)
+    [answer] = await client.subscribe("trade.SOL_USDC", "depth.500ms.SOL_USDC", "nothing.at.all", "ticker.SOL_USDC")
+    assert answer["error"]["code"] == 4008
+    [answer] = await client.subscribe("account.orderUpdate", "depth.500ms.SOL_USDC")
+    assert answer["error"]["code"] == 4005
+    assert [name for name, _ in client.session._feeds] == ["trade.SOL_USDC", "ticker.SOL_USDC"]
+
+
 async def test_subscriptions_are_limited(venue: LiveVenue) -> None:
     client = Client(venue, WsLimits(subscriptions=2))
     [answer] = await client.subscribe("trade.SOL_USDC", "depth.SOL_USDC", "ticker.SOL_USDC", "trade.SOL_USDC")
