@@ -70,9 +70,10 @@ def update_account(state: State, time_us: int, command: UpdateAccount) -> list[A
     account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
-    if not E9 <= command.settings.leverage_limit_e9 <= 100 * E9:
+    settings = command.change.applied_to(account.settings)
+    if not E9 <= settings.leverage_limit_e9 <= 100 * E9:
         return refuse.invalid("`leverageLimit` must be 1 to 100")
-    return [AccountSettingsChanged(command.account, command.settings)]
+    return [AccountSettingsChanged(command.account, settings)]
 
 
 def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:

@@ -159,3 +159,25 @@ class AccountSettings(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fiel
     leverage_limit_e9: int = 10 * E9
     #: Cancel the account's orders when their market closes for maintenance.
     cancel_at_close: bool = False
+
+
+class SettingsChange(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Which of an account's settings change, by the names of `AccountSettings`; None: this one stays."""
+
+    auto_borrow_settlements: bool | None = None
+    auto_lend: bool | None = None
+    auto_repay_borrows: bool | None = None
+    leverage_limit_e9: int | None = None
+    cancel_at_close: bool | None = None
+
+    def applied_to(self, settings: AccountSettings) -> AccountSettings:
+        """`settings` with this changed."""
+        return AccountSettings(
+            settings.auto_borrow_settlements if self.auto_borrow_settlements is None else self.auto_borrow_settlements,
+            settings.auto_lend if self.auto_lend is None else self.auto_lend,
+            settings.auto_repay_borrows if self.auto_repay_borrows is None else self.auto_repay_borrows,
+            settings.leverage_limit_e9 if self.leverage_limit_e9 is None else self.leverage_limit_e9,
+            settings.cancel_at_close if self.cancel_at_close is None else self.cancel_at_close,
+        )

@@ -18,7 +18,7 @@ from exchange.values.events import Faulted
 from exchange.values.ids import AccountId, AdminId, id_at
 from exchange.values.maintenance import Gate
 from exchange.values.record import GENESIS_CHAIN, Record, decode, encode, link, seal, split
-from exchange.values.specs import AccountSettings, AssetSpec, Limits, spot_market
+from exchange.values.specs import AssetSpec, Limits, SettingsChange, spot_market
 from tests import maintenance
 from tests.properties.flow import command, open_venue, random_choices
 from tests.venue import ADMIN, FILTERS, TIERS, USDC, Venue, public_key
@@ -88,7 +88,7 @@ def _administer(venue: Venue, account: AccountId) -> None:
         c.SetLimits(ADMIN, Limits(500), "golden"),
         c.SetPause(ADMIN, Pause.DEPOSITS, True, "golden", "BTC"),
         c.ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
-        c.UpdateAccount(account, key, AccountSettings(auto_lend=True)),
+        c.UpdateAccount(account, key, SettingsChange(auto_lend=True)),
         c.SetCancelOnDisconnect(account, key, "session", True),
         c.SetCancelAllAfter(account, key, 1_000),
     ):

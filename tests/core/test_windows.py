@@ -13,7 +13,7 @@ from exchange.values.events import ModeChanged, Refused
 from exchange.values.ids import AccountId
 from exchange.values.maintenance import CertificateId, CertificateKind, Gate, WindowId, WindowPlan, WindowStage
 from exchange.values.refusals import Code
-from exchange.values.specs import AccountSettings, AssetSpec, Limits, spot_market
+from exchange.values.specs import SettingsChange, AssetSpec, Limits, spot_market
 from tests import maintenance as m
 from tests.venue import ADMIN, FILTERS, USDC, Venue, public_key
 
@@ -293,8 +293,8 @@ def test_a_market_that_was_shut_before_stays_shut_behind_a_canary() -> None:
 def test_orders_that_asked_for_it_are_cancelled_at_close_and_the_others_keep_their_place() -> None:
     venue, account = traded_venue()
     leaver = venue.account(START)
-    settings = AccountSettings(cancel_at_close=True)
-    venue.expect(c.UpdateAccount(leaver, venue.key(leaver), settings))
+    change = SettingsChange(cancel_at_close=True)
+    venue.expect(c.UpdateAccount(leaver, venue.key(leaver), change))
     for _ in range(MAX_CANCELS_PER_COMMAND + 10):
         venue.expect(venue.limit(leaver, Side.BID, 9_900, 1))
     one = c.PlaceOrder(

@@ -1,5 +1,6 @@
 """Balances, settings, limits and history over REST, and what each key may see."""
 
+import asyncio
 import csv
 import io
 from collections import defaultdict
@@ -12,6 +13,7 @@ import pytest_asyncio
 
 from exchange.gateway.api import absent
 from tests.gateway.http_venue import SYMBOL, HttpVenue
+from tests.runtime.running import writer_held
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,6 +56,18 @@ async def test_the_account_and_its_settings(traded: HttpVenue) -> None:
     for wrong in ({"leverageLimit": "x"}, {"leverageLimit": "-1"}, {"autoLend": "perhaps"}):
         assert (await traded.ask(traded.ann, "PATCH", "/api/v1/account", wrong)).status == 400
     assert (await traded.ask(traded.reader, "PATCH", "/api/v1/account", body)).refusal[:2] == (403, "FORBIDDEN")
+
+
+async def test_two_clients_that_change_different_settings_at_once_lose_neither(traded: HttpVenue) -> None:
+    ann = traded.ann
+    await traded.ask(ann, "PATCH", "/api/v1/account", {"autoRepayBorrows": False, "cancelAtClose": True})
+    changes = ({"autoRepayBorrows": True}, {"leverageLimit": "7"}, {"cancelAtClose": False})
+    with writer_held(traded.life):  # all three are asked before any has its answer
+        asked = [asyncio.create_task(traded.ask(ann, "PATCH", "/api/v1/account", change)) for change in changes]
+        await asyncio.sleep(0.1)
+    assert [(await answer).status for answer in asked] == [200, 200, 200]
+    shown = (await traded.ask(ann, "GET", "/api/v1/account")).json
+    assert (shown["autoRepayBorrows"], shown["leverageLimit"], shown["cancelAtClose"]) == (True, "7", False)
 
 
 async def test_the_limit_on_orders_is_the_limit(traded: HttpVenue) -> None:

@@ -15,7 +15,7 @@ from exchange.values.enums import Mode, Side
 from exchange.values.maintenance import CertificateKind, Gate, WindowId, WindowStage
 from exchange.values.maintenance_views import Awaited, Condition
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import AccountSettings, Limits
+from exchange.values.specs import SettingsChange, Limits
 from tests import venue as core
 from tests.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
 
@@ -246,8 +246,8 @@ async def test_a_start_of_another_build_is_proved_without_a_window(tmp_path: Pat
 
 async def test_what_asked_to_be_cancelled_at_close_is_and_nothing_else(house: House) -> None:
     async with house.up() as running:
-        settings = AccountSettings(cancel_at_close=True)
-        await running.do(c.UpdateAccount(house.bob, house.core.key(house.bob), settings))
+        change = SettingsChange(cancel_at_close=True)
+        await running.do(c.UpdateAccount(house.bob, house.core.key(house.bob), change))
         await running.do(house.order(house.bob, Side.BID, 9_500))
         window = await running.plan()
         await running.shut(window)

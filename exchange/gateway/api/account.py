@@ -53,10 +53,10 @@ async def account(exchange: Exchange, key: KeyView) -> wire.AccountSummary:
 @routes.signed("PATCH", "/api/v1/account", "accountUpdate", request={"autoLend": False}, example=None, changes=True)
 async def update_account(exchange: Exchange, key: KeyView, params: wire.UpdateAccountSettings) -> Answer | Refusal:
     """Change settings; what is left out stays. Those that steer margin, a spot account only keeps."""
-    settings = wire.changed_settings(params, (await exchange.account(key.account)).settings)
-    if isinstance(settings, Refusal):
-        return settings
-    outcome = await exchange.execute(UpdateAccount(key.account, key.key_id, settings))
+    change = wire.settings_change(params)
+    if isinstance(change, Refusal):
+        return change
+    outcome = await exchange.execute(UpdateAccount(key.account, key.key_id, change))
     return outcome.refusal or DONE
 
 

@@ -20,7 +20,7 @@ from exchange.values.numbers import (
     parse_decimal,
 )
 from exchange.values.refusals import Refusal
-from exchange.values.specs import AccountSettings, AssetSpec
+from exchange.values.specs import AssetSpec, SettingsChange
 from exchange.values.views import AccountView, BalanceView, MarketView
 
 #: A fee of 100 ppm is one basis point.
@@ -138,26 +138,21 @@ def account_to_wire(account: AccountView) -> AccountSummary:
     )
 
 
-def changed_settings(payload: UpdateAccountSettings, settings: AccountSettings) -> AccountSettings | Refusal:
-    """`settings` with what the payload names changed."""
-    leverage_e9 = settings.leverage_limit_e9
+def settings_change(payload: UpdateAccountSettings) -> SettingsChange | Refusal:
+    leverage_e9 = None
     text = decimal_text(payload.leverage_limit)
     if text is not None:
         try:
             leverage_e9 = parse_decimal(text, MAX_DECIMALS)
         except (NotADecimal, TooManyDecimals, TooLarge):
             return _LEVERAGE
-    return AccountSettings(
-        _either(payload.auto_borrow_settlements, settings.auto_borrow_settlements),
-        _either(payload.auto_lend, settings.auto_lend),
-        _either(payload.auto_repay_borrows, settings.auto_repay_borrows),
-        leverage_e9,
-        _either(payload.cancel_at_close, settings.cancel_at_close),
+    return SettingsChange(
+        auto_borrow_settlements=payload.auto_borrow_settlements,
+        auto_lend=payload.auto_lend,
+        auto_repay_borrows=payload.auto_repay_borrows,
+        leverage_limit_e9=leverage_e9,
+        cancel_at_close=payload.cancel_at_close,
     )
-
-
-def _either(new: bool | None, old: bool) -> bool:
-    return old if new is None else new
 
 
 def balances_to_wire(balances: Sequence[BalanceView], decimals: dict[str, int]) -> dict[str, Balance]:

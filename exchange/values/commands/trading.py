@@ -8,7 +8,7 @@ from exchange.values.enums import (
     TimeInForce,
 )
 from exchange.values.ids import AccountId, KeyId, OrderId
-from exchange.values.specs import AccountSettings
+from exchange.values.specs import SettingsChange
 
 
 class PlaceOrder(Command, frozen=True):
@@ -75,8 +75,8 @@ class SetCancelOnDisconnect(Command, frozen=True):
 
 
 class UpdateAccount(Command, frozen=True):
-    """Replace a sub-account's settings."""
+    """Change some of a sub-account's settings: only what was asked, so that two clients never undo each other."""
 
     account: AccountId
     key_id: KeyId
-    settings: AccountSettings
+    change: SettingsChange
