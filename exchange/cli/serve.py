@@ -18,6 +18,7 @@ from exchange.cli import logs
 from exchange.cli.books import exit_of
 from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.http_server import HttpServer
@@ -180,7 +181,8 @@ async def _gateway(
     """Both ports, open."""
     admission = Admission(GatewayLimits(**settings.limits))
     authenticator = Authenticator(venue)
-    services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits))
+    proxies = TrustedProxies(settings.trusted_proxies)
+    services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits), proxies)
     trading = WsServer(services)
     ws_socket.close()
     await trading.listen(settings.host, settings.ws_port)

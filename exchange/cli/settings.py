@@ -10,11 +10,18 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import GenesisTable
+from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ws_limits import WsLimits
 
@@ -40,6 +47,16 @@ def _names_of(limits: type[msgspec.Struct]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _listed(given: object) -> object:
+    """A variable's text is a list with commas; the file has a list of its own."""
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+
+def _networks(given: list[str]) -> list[str]:
+    TrustedProxies(given)
+    return given
+
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", envvar="EXCHANGE_CONFIG", help="Settings file; by default exchange.toml if it is here."),
@@ -61,6 +78,11 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address both ports listen on")
     http_port: Port = Field(default=8000, description="REST, docs, metrics and `/ws`")
     ws_port: Port = Field(default=8001, description="trading WebSocket")
+    trusted_proxies: Annotated[list[str], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)] = Field(
+        default=[],
+        description="addresses or networks of proxies of your own, with commas: limits count the client that the last "
+        "entry of their `X-Forwarded-For` names",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level that is logged"
     )

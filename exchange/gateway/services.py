@@ -2,6 +2,7 @@
 
 import msgspec
 
+from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.hub import Hub
@@ -17,3 +18,5 @@ class Services(msgspec.Struct, frozen=True, eq=False):
     authenticator: Authenticator
     admission: Admission
     limits: WsLimits
+    #: Whose connections are for the clients they name.
+    proxies: TrustedProxies = TrustedProxies()

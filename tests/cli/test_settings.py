@@ -49,6 +49,7 @@ def test_a_named_file_is_read_in_place_of_the_one_here(empty_folder: Path) -> No
         ("http_port = ", "not TOML"),
         ('[genesis]\nvenue = "x"\nassets = []\nmarkets = []', "genesis.fee_tiers"),
         ("[ws_limits]\nconections = 1", "ws_limits"),
+        ('trusted_proxies = ["neighbour"]', "trusted_proxies: Value error, 'neighbour'"),
     ],
 )
 def test_a_wrong_setting_is_named_and_ends_with_code_2(
@@ -59,6 +60,13 @@ def test_a_wrong_setting_is_named_and_ends_with_code_2(
         load()
     assert ended.value.exit_code == Exit.USAGE
     assert named in capsys.readouterr().err
+
+
+def test_trusted_proxies_are_a_list_also_in_a_variable(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "exchange.toml").write_text('trusted_proxies = ["10.0.0.7"]')
+    assert load().trusted_proxies == ["10.0.0.7"]
+    monkeypatch.setenv("EXCHANGE_TRUSTED_PROXIES", "10.0.0.8, 10.1.0.0/16")
+    assert load().trusted_proxies == ["10.0.0.8", "10.1.0.0/16"]
 
 
 def test_a_missing_file_is_said(capsys: pytest.CaptureFixture[str]) -> None:
