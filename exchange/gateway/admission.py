@@ -20,6 +20,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
 
     #: Signed requests of one account; each order of a batch counts as one.
     requests_per_minute: Positive = 2_000
+    #: Cancels of one account beyond that: whoever may send nothing else can still take orders back.
+    reserved_cancels_per_minute: Positive = 1_000
     #: Unsigned requests from one address.
     public_requests_per_minute: Positive = 2_000
     #: Requests for klines and past trades from one address, within the rate above.
@@ -28,6 +30,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     failed_signatures_per_minute: Positive = 120
     #: Requests of one account that wait for their answer.
     in_flight_per_account: Positive = 256
+    #: Cancels of one account that wait for their answer, beyond that.
+    reserved_cancels_in_flight: Positive = 64
     #: Bytes of a request's body.
     body_bytes: Positive = 65_536
     #: Orders in one batch.
@@ -77,11 +81,17 @@ class Admission:
 
     def __init__(self, limits: GatewayLimits) -> None:
         self.limits = limits
-        self.accounts = Rate(limits.requests_per_minute)
+        self._accounts = Rate(limits.requests_per_minute)
+        self._reserved_cancels = Rate(limits.reserved_cancels_per_minute)
         self.addresses = Rate(limits.public_requests_per_minute)
         self.history = Rate(limits.history_requests_per_minute)
         self._failures = Rate(limits.failed_signatures_per_minute)
         self._in_flight: dict[AccountId, int] = {}
+
+    def account_wait_s(self, account: AccountId, now_us: int, cost: int = 1, *, cancels: bool = False) -> int:
+        """As `Rate.wait_s`, for a request of an account; one that `cancels` falls back on the account's reserve."""
+        wait_s = self._accounts.wait_s(account, now_us, cost)
+        return self._reserved_cancels.wait_s(account, now_us) if wait_s and cancels else wait_s
 
     def vain_s(self, address: str, api_key: str, now_us: int) -> int:
         """For how long requests under this key from this address aren't verified: too many have failed.
@@ -100,10 +110,11 @@ class Admission:
         self._failures.wait_s(f"{address} {api_key}", now_us)
         return 0
 
-    def enter(self, account: AccountId) -> bool:
+    def enter(self, account: AccountId, *, cancels: bool = False) -> bool:
         """Count a request in, unless the account has too many waiting. Whoever got in must `leave`."""
         waiting = self._in_flight.get(account, 0)
-        if waiting >= self.limits.in_flight_per_account:
+        reserve = self.limits.reserved_cancels_in_flight if cancels else 0
+        if waiting >= self.limits.in_flight_per_account + reserve:
             return False
         self._in_flight[account] = waiting + 1
         return True

@@ -133,12 +133,13 @@ class Dispatcher(Collector):
     async def _for_account(
         self, operation: Operation, query: list[Field], body: bytes, key: KeyView, cost: int
     ) -> object:
-        wait_s = self._admission.accounts.wait_s(key.account, self._exchange.now_us(), cost)
+        now_us, cancels = self._exchange.now_us(), operation.cancels
+        wait_s = self._admission.account_wait_s(key.account, now_us, cost, cancels=cancels)
         if wait_s:
             return self.wait(wait_s)
         if not operation.changes and Scope.READ not in key.scopes:
             return _NO_READ
-        if not self._admission.enter(key.account):
+        if not self._admission.enter(key.account, cancels=cancels):
             return self.wait(1, _IN_FLIGHT)
         try:
             return await self._handle(operation, query, body, key)

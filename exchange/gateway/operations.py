@@ -59,7 +59,8 @@ Shown = Any
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path. `instruction` is what its caller signs ("" for a public one).
 
-    `changes`: doing it twice would matter. `hot`: answered ahead of the framework.
+    `changes`: doing it twice would matter. `cancels`: it takes orders back, and may draw on the reserve for that.
+    `hot`: answered ahead of the framework.
     `history`: counts as a request for history. `example` is an answer.
     `also`: other ways it may end well.
     """
@@ -77,6 +78,7 @@ class Operation(msgspec.Struct, frozen=True):
     params: Shown
     returns: Shown
     changes: bool
+    cancels: bool
     hot: bool
     history: bool
     also: tuple[Also, ...]
@@ -111,12 +113,22 @@ class Routes:
         example: Any,
         request: Any = None,
         changes: bool = False,
+        cancels: bool = False,
         hot: bool = False,
         also: tuple[Also, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """An operation for an API key."""
         return self._enter(
-            Authority.TRADER, method, path, instruction, example, request=request, changes=changes, hot=hot, also=also
+            Authority.TRADER,
+            method,
+            path,
+            instruction,
+            example,
+            request=request,
+            changes=changes,
+            cancels=cancels,
+            hot=hot,
+            also=also,
         )
 
     def admin(
@@ -135,6 +147,7 @@ class Routes:
         example: Any,
         request: Any = None,
         changes: bool = False,
+        cancels: bool = False,
         hot: bool = False,
         history: bool = False,
         also: tuple[Also, ...] = (),
@@ -157,6 +170,7 @@ class Routes:
                     params=hints.get("params") if "params" in signature(handler).parameters else None,
                     returns=_shown(hints["return"]),
                     changes=changes,
+                    cancels=cancels,
                     hot=hot,
                     history=history,
                     also=also,

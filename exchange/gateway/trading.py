@@ -33,6 +33,8 @@ from exchange.values.specs import MarketSpec
 from exchange.values.views import KeyView, OrderView, Outcome
 
 _SERVER_ERROR: Final = Refusal(Code.SERVER_ERROR, "Internal error")
+#: They take orders back, or see to it that they will be: never behind anything else of the account.
+_CANCELS: Final = (frames.Cancel, frames.CancelAllOrders, frames.CancelAllAfter, frames.CancelOnDisconnect)
 _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 
 _log: Final = structlog.get_logger(__name__)
@@ -42,11 +44,11 @@ class Trading:
     """What a session does for its key. `send` takes the bytes of one answer."""
 
     __slots__ = (
+        "_admission",
         "_armed",
         "_exchange",
         "_in_flight",
         "_max_in_flight",
-        "_rate",
         "_send",
         "_session",
         "_tasks",
@@ -56,7 +58,7 @@ class Trading:
     def __init__(self, services: Services, key: KeyView, session: str, send: Callable[[bytes], None]) -> None:
         self.key = key
         self._exchange = services.exchange
-        self._rate = services.admission.accounts
+        self._admission = services.admission
         self._max_in_flight = services.limits.in_flight
         self._session = session
         self._send = send
@@ -66,10 +68,12 @@ class Trading:
 
     def refuse(self, request: frames.Request) -> Refusal | None:
         """Whether this request is one too many; if not, it is counted."""
-        if self._in_flight >= self._max_in_flight:
+        cancels = isinstance(request, _CANCELS)
+        reserve = self._admission.limits.reserved_cancels_in_flight if cancels else 0
+        if self._in_flight >= self._max_in_flight + reserve:
             return Refusal(Code.TOO_MANY_REQUESTS, f"More than {self._max_in_flight} requests in flight")
         cost = len(request.params) if isinstance(request, frames.Batch) else 1
-        wait_s = self._rate.wait_s(self.key.account, self._exchange.now_us(), cost)
+        wait_s = self._admission.account_wait_s(self.key.account, self._exchange.now_us(), cost, cancels=cancels)
         return too_many(wait_s) if wait_s else None
 
     def end(self) -> None:

@@ -10,13 +10,23 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from exchange.values.commands import AnyCommand, CancelAll, CancelForAccount, CancelOrder
+from exchange.values.commands import (
+    AnyCommand,
+    CancelAll,
+    CancelForAccount,
+    CancelOrder,
+    SetCancelAllAfter,
+    SetCancelOnDisconnect,
+)
 from exchange.values.ids import AccountId
 from exchange.values.views import Outcome
 
 #: An inbox refuses (TOO_MANY_REQUESTS) beyond this many commands.
 MAX_INBOX_COMMANDS: Final = 10_000
+#: Cancels, and switches that will cancel, for which there is room beyond that.
+RESERVED_FOR_CANCELS: Final = 1_000
 
+_CANCELS: Final = (CancelOrder, CancelAll, SetCancelAllAfter, SetCancelOnDisconnect)
 #: Whose commands of no account count as.
 _NOBODY: Final = AccountId(0)
 
@@ -56,10 +66,10 @@ class Inbox:
 
         There is always room for the end of a session: it comes once per session, and would leave orders behind.
         """
-        if self._commands + len(commands) > MAX_INBOX_COMMANDS and not isinstance(commands[0], CancelForAccount):
+        first = commands[0]
+        if self._commands + len(commands) > MAX_INBOX_COMMANDS and not self._has_room_beyond(first):
             return False
         self._commands += len(commands)
-        first = commands[0]
         if (
             len(commands) == 1
             and isinstance(first, (CancelOrder, CancelAll))
@@ -75,6 +85,11 @@ class Inbox:
         self._filled.set()
         self._empty.clear()
         return True
+
+    def _has_room_beyond(self, command: AnyCommand) -> bool:
+        if isinstance(command, _CANCELS):
+            return self._commands < MAX_INBOX_COMMANDS + RESERVED_FOR_CANCELS
+        return isinstance(command, CancelForAccount)
 
     def take(self, max_commands: int) -> list[Entry]:
         """Entries in the order to run them, up to `max_commands` commands (a batch is never split)."""

@@ -211,6 +211,43 @@ async def test_requests_per_account_are_limited_batches_by_their_orders(venue: L
     assert code(await client.call("order.place", ORDER)) == (429, "TOO_MANY_REQUESTS")
 
 
+CANCELS = [
+    ("order.cancel", {"symbol": "SOL_USDC", "clientId": 9}),
+    ("order.cancelAll", {"symbol": "SOL_USDC"}),
+    ("order.cancelAllAfter", {"timeout": 0}),
+    ("session.cancelOnDisconnect", {"armed": True}),
+]
+
+
+async def test_cancels_have_a_reserve_of_their_own(venue: LiveVenue) -> None:
+    client = Client(venue, requests=GatewayLimits(requests_per_minute=2, reserved_cancels_per_minute=8))
+    await client.login(venue.trader())
+    for _ in range(2):
+        assert (await client.call("order.place", ORDER))["status"] == 200
+    for method, params in CANCELS * 2:
+        assert code(await client.call("order.place", ORDER)) == (429, "TOO_MANY_REQUESTS")
+        assert (await client.call(method, params))["status"] in (200, 404)
+    assert not venue.core.state.orders
+    for method, params in CANCELS:
+        assert code(await client.call(method, params)) == (429, "TOO_MANY_REQUESTS")
+
+
+async def test_a_cancel_comes_in_where_nothing_else_may_wait(venue: LiveVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many requests in flight as may be, in a market whose inbox is full."""
+    client = Client(venue, WsLimits(in_flight=2))
+    await client.login(venue.trader())
+    for number in range(3):
+        request = {"id": number, "method": "order.place", "params": ORDER}
+        client.session.receive(json.dumps(request).encode())
+    client.session.receive(b'{"id":3,"method":"order.cancelAll","params":{"symbol":"SOL_USDC"}}')
+    answers = {answer["id"]: answer["status"] for answer in await client.settle()}
+    assert answers == {0: 200, 1: 200, 2: 429, 3: 200}
+    monkeypatch.setattr(inbox, "MAX_INBOX_COMMANDS", 0)
+    assert code(await client.call("order.place", ORDER)) == (429, "TOO_MANY_REQUESTS")
+    for method, params in CANCELS:
+        assert (await client.call(method, params))["status"] in (200, 404)
+
+
 async def test_frames_without_an_account_are_limited_by_address(venue: LiveVenue) -> None:
     client = Client(venue, requests=GatewayLimits(public_requests_per_minute=2))
     assert await client.subscribe("trade.SOL_USDC") == []

@@ -135,10 +135,12 @@ async def test_an_admins_key_is_no_traders_and_the_other_way_round(venue: HttpVe
 async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpVenue]:
     limits = GatewayLimits(
         requests_per_minute=20,
+        reserved_cancels_per_minute=6,
         public_requests_per_minute=10,
         history_requests_per_minute=3,
         failed_signatures_per_minute=5,
         in_flight_per_account=2,
+        reserved_cancels_in_flight=1,
         body_bytes=1_000,
         batch_orders=3,
     )
@@ -166,6 +168,37 @@ async def test_an_account_has_a_rate(later: HttpVenue) -> None:
     assert (await later.ask(later.bob, "GET", CAPITAL)).status == 200
     later.clock.pass_s(wait_s)
     assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+
+
+CANCELS = (
+    ("/api/v1/order", "DELETE", {"symbol": SYMBOL, "clientId": 9}),
+    ("/api/v1/orders", "DELETE", {"symbol": SYMBOL}),
+    ("/api/v1/order/cancelAllAfter", "POST", {"timeout": 0}),
+)
+
+
+async def test_cancels_have_a_reserve_of_their_own(later: HttpVenue) -> None:
+    """Whoever has used up the rate takes their orders back all the same, with every way there is; not without end."""
+    for _ in range(20):
+        assert (await later.ask(later.ann, "GET", CAPITAL)).status == 200
+    assert_wait(await later.ask(later.ann, "POST", ORDER, BODY))
+    for path, method, params in CANCELS * 2:
+        assert (await later.ask(later.ann, method, path, params)).status in (200, 404)
+        later.clock.pass_s(0.001)
+    for path, method, params in CANCELS:
+        assert_wait(await later.ask(later.ann, method, path, params))
+        later.clock.pass_s(0.001)
+
+
+async def test_a_cancel_comes_in_where_nothing_else_may_wait(later: HttpVenue) -> None:
+    with writer_held(later.life):
+        waiting = [asyncio.create_task(later.ask(later.ann, "POST", ORDER, BODY)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        assert_wait(await later.ask(later.ann, "POST", ORDER, BODY))
+        cancelling = asyncio.create_task(later.ask(later.ann, "DELETE", "/api/v1/orders", {"symbol": SYMBOL}))
+        await asyncio.sleep(0.1)
+        assert_wait(await later.ask(later.ann, "DELETE", ORDER, {"symbol": SYMBOL, "clientId": 9}))
+    assert [(await task).status for task in (*waiting, cancelling)] == [200, 200, 200]
 
 
 async def test_each_order_of_a_batch_counts(later: HttpVenue) -> None:

@@ -83,7 +83,7 @@ def test_a_full_inbox_takes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> Non
     assert inbox.put([place(ANN)] * 2, nobody)
     assert not inbox.put([place(ANN)] * 2, nobody)
     assert inbox.put([cancel(BOB)], nobody)
-    assert not inbox.put([cancel(BOB)], nobody)
+    assert not inbox.put([place(BOB)], nobody)
     inbox.take(1)
     assert inbox.put([cancel(BOB)], nobody)
 
@@ -121,3 +121,12 @@ async def test_waiting_for_something_and_for_nothing() -> None:
     assert not emptied.done()
     inbox.take(1)
     await asyncio.wait_for(emptied, 1)
+
+
+def test_there_is_room_for_cancels_beyond_a_full_inbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "MAX_INBOX_COMMANDS", 2)
+    monkeypatch.setattr(inbox_module, "RESERVED_FOR_CANCELS", 3)
+    inbox = Inbox()
+    assert inbox.put([place(ANN), place(ANN)], nobody)
+    assert not inbox.put([place(BOB)], nobody)
+    assert [inbox.put([cancel(BOB)], nobody) for _ in range(4)] == [True, True, True, False]

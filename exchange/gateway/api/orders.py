@@ -79,6 +79,7 @@ async def order(exchange: Exchange, key: KeyView, params: OrderQuery) -> AnyOrde
     request=examples.CANCEL_ORDER,
     example={**examples.LIMIT_ORDER, "status": "Cancelled"},
     changes=True,
+    cancels=True,
     hot=True,
 )
 async def cancel(exchange: Exchange, key: KeyView, params: OrderCancelPayload) -> AnyOrder | Refusal:
@@ -139,6 +140,7 @@ async def orders(exchange: Exchange, key: KeyView, params: OrdersQuery) -> list[
     request=examples.CANCEL_ALL,
     example=[{**examples.LIMIT_ORDER, "status": "Cancelled"}],
     changes=True,
+    cancels=True,
     hot=True,
 )
 async def cancel_many(exchange: Exchange, key: KeyView, params: OrderCancelAllPayload) -> list[AnyOrder] | Refusal:
@@ -162,6 +164,7 @@ async def cancel_many(exchange: Exchange, key: KeyView, params: OrderCancelAllPa
     request={"timeout": 30_000},
     example={"timeout": 30_000},
     changes=True,
+    cancels=True,
 )
 async def cancel_all_after(exchange: Exchange, key: KeyView, params: TimeoutParams) -> TimeoutParams | Refusal:
     """Dead-man's switch: unless set again within `timeout` ms, every order of the account is cancelled.
