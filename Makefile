@@ -1,15 +1,16 @@
 # Everything one runs here; `make help` lists it. PYTHON=python3.12 make demo picks another interpreter.
 PYTHON ?= python3
 VENV := .venv
+FREQTRADE := build/freqtrade/.venv
 BIN := $(VENV)/bin
 COMPILED := build/compiled
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compiled bench torture picture format clean
+.PHONY: help demo test compiled bench torture freqtrade picture format clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.run ## start the exchange with funded accounts and bots (Ctrl-C stops it, again continues)
 	@exec $(BIN)/exchange demo
@@ -21,7 +22,10 @@ test: $(VENV)/.dev ## format, lint, types, and every test
 	$(BIN)/pytest
 
 torture: $(VENV)/.dev ## the long form of the fault tests
-	$(BIN)/pytest -m torture --timeout 3600
+	-@$(MAKE) --no-print-directory freqtrade
+	$(BIN)/pytest -m torture --timeout 3600 --durations 0 --durations-min 1
+
+freqtrade: $(FREQTRADE)/bin/freqtrade ## install freqtrade apart, for its test in `make torture`
 
 compiled: $(VENV)/bin/python ## build the core with mypyc, apart, and run its tests on that build
 	rm -rf $(COMPILED)/source $(COMPILED)/checks
@@ -63,6 +67,11 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
+
+# It asks for versions of its own; the test that needs it is skipped where it can't be installed.
+$(FREQTRADE)/bin/freqtrade: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(FREQTRADE)
+	$(FREQTRADE)/bin/python -m pip --disable-pip-version-check install --quiet freqtrade
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev,bench]'
