@@ -13,7 +13,7 @@ from exchange.values.events import ModeChanged, Refused
 from exchange.values.ids import AccountId
 from exchange.values.maintenance import CertificateId, CertificateKind, Gate, WindowId, WindowPlan, WindowStage
 from exchange.values.refusals import Code
-from exchange.values.specs import SettingsChange, AssetSpec, Limits, spot_market
+from exchange.values.specs import AssetSpec, Limits, SettingsChange, spot_market
 from tests import maintenance as m
 from tests.venue import ADMIN, FILTERS, USDC, Venue, public_key
 

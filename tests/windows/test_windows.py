@@ -15,7 +15,7 @@ from exchange.values.enums import Mode, Side
 from exchange.values.maintenance import CertificateKind, Gate, WindowId, WindowStage
 from exchange.values.maintenance_views import Awaited, Condition
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import SettingsChange, Limits
+from exchange.values.specs import Limits, SettingsChange
 from tests import venue as core
 from tests.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
 
