@@ -68,7 +68,8 @@ class Topic(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """Part of a history list: `limit` rows from `offset`, newest first unless `ascending`.
 
-    Times in µs, `from_us` inclusive, `to_us` exclusive.
+    Times in µs, `from_us` inclusive, `to_us` exclusive. `whole_ms`: a full page that ascends goes on to the end of its
+    last millisecond, by at most 1,000 rows, so that whoever goes on from the next one misses nothing.
     """
 
     limit: int = 100
@@ -76,6 +77,7 @@ class Page(msgspec.Struct, frozen=True):
     ascending: bool = False
     from_us: int | None = None
     to_us: int | None = None
+    whole_ms: bool = False
 
 
 class Paged(msgspec.Struct, Generic[Row], frozen=True):
@@ -181,11 +183,14 @@ class Exchange(Protocol):
         self, account: AccountId, page: Page, *, asset: str | None = None
     ) -> Paged[LedgerLine] | Refusal: ...
 
+    async def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine] | Refusal:
+        """What was credited to the account from outside."""
+
     async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
         """Newest first."""
 
     async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
-        """Oldest first, empty buckets included, at most 1,000 (the earliest ones)."""
+        """Oldest first, from the market's listing on, empty buckets included, at most 1,000 (the earliest ones)."""
 
     async def ticker(self, market: str, days: int) -> TickerView | None:
         """The last 1 or 7 days; None if nothing traded."""

@@ -13,7 +13,7 @@ from exchange.runtime.commit import Committer
 from exchange.runtime.ending import Ending
 from exchange.runtime.history import History
 from exchange.runtime.inbox import Reply
-from exchange.runtime.intervals import DAY_US
+from exchange.runtime.intervals import DAY_US, bucket
 from exchange.runtime.lanes import Lane
 from exchange.runtime.metrics import Metrics
 from exchange.runtime.outbox import Outbox
@@ -306,6 +306,9 @@ class Venue:
         read = self._history.read_models.ledger
         return await self._of_account(account, partial(read, account, page, asset=asset))
 
+    async def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine] | Refusal:
+        return await self._of_account(account, partial(self._history.read_models.deposits, account, page))
+
     async def _of_account(self, account: AccountId, query: Callable[[], Answer]) -> Answer | Refusal:
         return await self._history.ask(self._streams.account_seqs.get(account, 0), query)
 
@@ -314,6 +317,8 @@ class Venue:
         return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)
 
     async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
+        # Before the listing there is no market whose candles could be empty.
+        start_us = max(start_us, bucket(interval, self._public.markets[market].listed_us)[0])
         read = self._history.read_models.candles
         query = partial(read, market, interval, start_us, end_us, self._clock.now_us())
         return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)

@@ -16,13 +16,16 @@ MAX_DECIMALS: Final = 9
 E9: Final = 10**9
 PPM: Final = 10**6
 
-# Long enough for every amount below MAX_ATOMS with nine decimals; anything longer is refused unread.
-_MAX_TEXT: Final = 40
-_DECIMAL: Final = re.compile(r"(\d{1,20})(?:\.(\d{1,18}))?", re.ASCII)
+#: Largest exponent, either way, of a number that is read at all; what is beyond it has no place in an amount.
+MAX_EXPONENT: Final = 1_000
+
+_MAX_DIGITS: Final = len(str(MAX_ATOMS))
+_DECIMAL: Final = re.compile(r"(\d+)(?:\.(\d+))?", re.ASCII)
+_SCIENTIFIC: Final = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?)0*(\d{1,4})", re.ASCII)
 
 
 class NotADecimal(ValueError):
-    """The text is not a plain decimal: empty, signed, exponent, NaN, blank, or absurdly long."""
+    """The text is not a plain decimal: empty, signed, exponent, NaN, or blank."""
 
 
 class TooManyDecimals(ValueError):
@@ -49,27 +52,48 @@ def divide(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 
 def parse_decimal(text: str, decimals: int) -> int:
-    """`"1.25"` at two decimals is 125.
+    """`"1.25"` at two decimals is 125. Takes time in the length of the text, however it is made up.
 
-    Zeros behind the last allowed decimal are accepted (`"1.500"` at two decimals is 150).
+    Zeros behind the last allowed decimal are accepted (`"1.500"` at two decimals is 150), as are those in front.
 
     Raises:
         NotADecimal, TooManyDecimals, TooLarge
     """
-    if len(text) > _MAX_TEXT:
-        raise NotADecimal(text[:_MAX_TEXT])
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise NotADecimal(text)
+        raise NotADecimal
     whole, fraction = match.group(1), match.group(2) or ""
     if len(fraction) > decimals:
-        if fraction[decimals:].strip("0"):
-            raise TooManyDecimals(text)
-        fraction = fraction[:decimals]
-    value = int(whole + fraction.ljust(decimals, "0"))
+        fraction = fraction.rstrip("0")
+        if len(fraction) > decimals:
+            raise TooManyDecimals
+    digits = whole + fraction.ljust(decimals, "0")
+    if len(digits) > _MAX_DIGITS:
+        digits = digits.lstrip("0") or "0"
+        if len(digits) > _MAX_DIGITS:  # an int of any length would take its time
+            raise TooLarge
+    value = int(digits)
     if value > MAX_ATOMS:
-        raise TooLarge(text)
+        raise TooLarge
     return value
+
+
+def without_exponent(number: str) -> str:
+    """The same number in plain digits: `"3e-05"` is `"0.00003"`; what is no number with an exponent stays as it is.
+
+    One beyond `MAX_EXPONENT` stays too, so the text grows by no more than that.
+    """
+    match = _SCIENTIFIC.fullmatch(number)
+    if match is None or int(match.group(4)) > MAX_EXPONENT:
+        return number
+    whole, fraction = match.group(1), match.group(2) or ""
+    point = len(whole) + int(match.group(3) + match.group(4))
+    digits = whole + fraction
+    if point <= 0:
+        return "0." + "0" * -point + digits
+    if point >= len(digits):
+        return digits + "0" * (point - len(digits))
+    return f"{digits[:point]}.{digits[point:]}"
 
 
 def format_decimal(value: int, decimals: int) -> str:

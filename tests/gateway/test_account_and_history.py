@@ -5,6 +5,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ORDERS = "/wapi/v1/history/orders"
 FILLS = "/wapi/v1/history/fills"
 LEDGER = "/wapi/v1/history/ledger"
+DEPOSITS = "/wapi/v1/capital/deposits"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -90,7 +92,7 @@ async def test_other_limits(traded: HttpVenue) -> None:
         return (await traded.ask(traded.ann, "GET", f"/api/v1/account/limits/{kind}", query=query)).json
 
     assert await limit("borrow", symbol="USDC") == {"symbol": "USDC", "maxBorrowQuantity": "0"}
-    assert (await limit("withdrawal", symbol="USDC"))["maxWithdrawalQuantity"] == "999520"
+    assert (await limit("withdrawal", symbol="USDC"))["maxWithdrawalQuantity"] == "0"
     assert (await limit("withdrawal", symbol="DOGE"))["code"] == "INVALID_ASSET"
     assert (await limit("order", symbol=SYMBOL, side="Bid", price="1.001"))["message"] == "Price decimal too long"
     assert (await limit("order", symbol=SYMBOL, side="Up"))["code"] == "INVALID_CLIENT_REQUEST"
@@ -196,8 +198,48 @@ async def test_fills(traded: HttpVenue) -> None:
     ]
     by_order = await traded.ask(traded.ann, "GET", FILLS, query={"orderId": mine[1]["orderId"]})
     assert by_order.json == [mine[1]]
-    for empty in ({"fillType": "Liquidation"}, {"marketType": "PERP"}, {"to": 1}):
+    for empty in ({"fillType": "Liquidation"}, {"marketType": "PERP"}, {"to": 1}, {"strategyId": "1"}):
         assert (await traded.ask(traded.ann, "GET", FILLS, query=empty)).json == []
+
+
+async def test_fills_going_forward_in_time_are_all_reached(traded: HttpVenue) -> None:
+    """With nothing but `from` and `limit`, though more fills lie in one millisecond than a page has."""
+    ask = {"symbol": SYMBOL, "side": "Ask", "orderType": "Limit", "price": "100", "quantity": "0.01"}
+    for _ in range(9):
+        assert (await traded.ask(traded.bob, "POST", "/api/v1/order", ask)).status == 200
+    taken = {"symbol": SYMBOL, "side": "Bid", "orderType": "Market", "quantity": "0.07"}
+    assert (await traded.ask(traded.ann, "POST", "/api/v1/order", taken)).status == 200
+    traded.clock.pass_s(0.01)
+    assert (await traded.ask(traded.ann, "POST", "/api/v1/order", {**taken, "quantity": "0.02"})).status == 200
+    everything = (await traded.ask(traded.ann, "GET", FILLS, query={"sortDirection": "Asc", "limit": 1000})).json
+    moments = [fill["timestamp"] for fill in everything]
+    assert max(moments.count(moment) for moment in moments) == 7
+
+    for limit in (1, 2, 3, 5, 1000):
+        for to in ({}, {"to": 10**14}):
+            reached: list[Any] = []
+            since = 1
+            while page := (
+                await traded.ask(traded.ann, "GET", FILLS, query={"from": since, "limit": limit, **to})
+            ).json:
+                reached += page
+                assert limit <= len(page) or page[-1] == everything[-1]
+                since = _milliseconds(page[-1]["timestamp"]) + 1
+            assert reached == everything
+    # With an offset a page has exactly its limit.
+    by_offset = [
+        (await traded.ask(traded.ann, "GET", FILLS, query={"from": 1, "limit": 5, "offset": offset})).json
+        for offset in range(0, len(everything), 5)
+    ]
+    assert [len(page) for page in by_offset] == [5] * (len(everything) // 5) + [len(everything) % 5]
+    assert [fill for page in by_offset for fill in page] == everything
+    newest = (await traded.ask(traded.ann, "GET", FILLS, query={"from": 1, "limit": 2, "sortDirection": "Desc"})).json
+    assert newest == everything[:-3:-1]
+    assert (await traded.ask(traded.ann, "GET", FILLS, query={"to": 10**14, "limit": 2})).json == newest
+
+
+def _milliseconds(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000)
 
 
 async def test_the_ledger_adds_up_to_the_balances(traded: HttpVenue) -> None:
@@ -224,7 +266,7 @@ async def test_the_ledger_as_csv_is_the_whole_ledger(traded: HttpVenue, monkeypa
     assert rows == [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines]
 
 
-@pytest.mark.parametrize("path", [ORDERS, FILLS, LEDGER])
+@pytest.mark.parametrize("path", [ORDERS, FILLS, LEDGER, DEPOSITS])
 @pytest.mark.parametrize(
     "query",
     [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"offset": -1}, {"sortDirection": "Up"}, {"offset": 10**30}],
@@ -233,6 +275,42 @@ async def test_the_ledger_as_csv_is_the_whole_ledger(traded: HttpVenue, monkeypa
 async def test_pages_have_their_bounds(venue: HttpVenue, path: str, query: dict[str, Any]) -> None:
     refused = await venue.ask(venue.ann, "GET", path, query=query)
     assert refused.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+
+
+# --- deposits -------------------------------------------------------------------------------------------
+
+
+async def test_deposits_that_were_recorded_are_listed(venue: HttpVenue) -> None:
+    account = venue.life.venue.key(venue.blind.public_key)
+    assert account is not None
+    for atoms, reference in ((2_500_000, "wire 1"), (1, "wire 2")):
+        venue.clock.pass_s(1)
+        body = {"account": account.account, "asset": "USDC", "atoms": atoms, "reference": reference}
+        assert (await venue.ask(venue.founder, "POST", "/admin/v1/deposits", body)).status == 200
+    deposits = await venue.ask(venue.ann, "GET", DEPOSITS)
+    assert [(row["symbol"], row["quantity"], row["reference"]) for row in deposits.json[:2]] == [
+        ("USDC", "0.000001", "wire 2"),
+        ("USDC", "2.5", "wire 1"),
+    ]
+    assert {(row["source"], row["status"], row["toAddress"], row["transactionHash"]) for row in deposits.json} == {
+        ("administrator", "confirmed", None, None)
+    }
+    assert {row["quantity"] for row in deposits.json[2:]} == {"1000000"}
+    assert deposits.headers["x-total"] == "4"
+    ledger = (await venue.ask(venue.ann, "GET", LEDGER, query={"limit": 1000})).json
+    assert [row["id"] for row in deposits.json] == [line["seq"] for line in ledger if line["kind"] == "deposit"]
+
+    newest = _milliseconds(deposits.json[0]["createdAt"])
+
+    async def ids(**query: Any) -> list[int]:
+        return [row["id"] for row in (await venue.ask(venue.ann, "GET", DEPOSITS, query=query)).json]
+
+    every = [row["id"] for row in deposits.json]
+    assert await ids(limit=1, offset=1) == every[1:2]
+    assert await ids(**{"from": newest}) == every[:1]
+    assert await ids(to=newest - 1) == every[1:]
+    assert await ids(**{"from": 1}) == every[::-1]
+    assert not set(every) & {row["id"] for row in (await venue.ask(venue.bob, "GET", DEPOSITS)).json}
 
 
 # --- what this venue doesn't have -----------------------------------------------------------------------

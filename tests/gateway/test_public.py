@@ -1,6 +1,7 @@
 """Market data over REST: its shapes, its order, and what is refused."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ async def test_listings(quoted: HttpVenue) -> None:
         "0.75",
         "1.25",
     )
+    assert market["filters"]["notional"] == {"minNotional": None, "maxNotional": None}
     assert market["filters"]["quantity"] == {"minQuantity": "0.01", "maxQuantity": None, "stepSize": "0.01"}
     assert (await quoted.http.get("/api/v1/markets?marketType=PERP&marketType=SPOT")).json() == [market]
     assert (await quoted.http.get("/api/v1/markets?marketType=SPOT&marketType=PERP")).json() == [market]
@@ -107,6 +109,14 @@ async def test_candles_oldest_first_with_empty_ones_between(quoted: HttpVenue) -
     assert sum(int(candle["trades"]) for candle in traded) == 2
     assert traded[0]["open"] == "100"
     assert traded[-1]["close"] == "101"
+    # They begin where the market does, however long ago one asks from.
+    listed = datetime.fromisoformat((await quoted.get("/api/v1/market", symbol=SYMBOL)).json["createdAt"])
+    for interval in ("1m", "1month"):
+        earliest = (await quoted.get("/api/v1/klines", symbol=SYMBOL, interval=interval, startTime=0)).json
+        assert sum(int(candle["trades"]) for candle in earliest) == 2
+        begins, ends = (datetime.fromisoformat(earliest[0][side]) for side in ("start", "end"))
+        assert begins <= listed < ends
+    assert (await quoted.get("/api/v1/klines", **{**query, "startTime": 0, "endTime": 10**9})).json == []
     starts = [candle["start"] for candle in candles]
     assert starts == sorted(starts)
     assert starts[0][10] == " "

@@ -85,6 +85,43 @@ def test_which_fault_of_a_price_is_named() -> None:
     ]
 
 
+def test_a_long_price_is_refused_for_its_decimals_not_its_length() -> None:
+    spec = market("0.01", "0.01").spec
+    assert price_ticks("1.5" + "0" * 50_000, spec) == 150
+    for text in ("1.00000000000000000000000000000000000000000001", "0." + "1" * 50_000):
+        read = price_ticks(text, spec)
+        assert isinstance(read, Refusal)
+        assert read.message == "Price decimal too long"
+
+
+@pytest.mark.parametrize(
+    ("price", "ticks"),
+    [
+        ("3e-02", 3),
+        ("1E3", 100_000),
+        ("1.5e+2", 15_000),
+        ("150", 15_000),
+        ("150.0", 15_000),
+        ('"150.00"', 15_000),
+        ("3e-05", "Price decimal too long"),
+        ("1e400", "Price is above the maximum allowed value"),
+        ("1e-400", "Price decimal too long"),
+        ("1e99999999", 'parse request payload error: failed to parse "string_decimal": Invalid decimal (price)'),
+        ("-1e2", 'parse request payload error: failed to parse "string_decimal": Invalid decimal (price)'),
+        # Text is plain digits, as the protocol has it.
+        ('"1e2"', 'parse request payload error: failed to parse "string_decimal": Invalid decimal (price)'),
+    ],
+)
+def test_a_price_as_a_json_number(price: str, ticks: int | str) -> None:
+    body = f'{{"symbol":"SOL_USDC","side":"Bid","orderType":"Limit","quantity":1e0,"price":{price}}}'
+    payload = msgspec.json.decode(body, type=OrderExecutePayload)
+    command = place_order(payload, KeyView(KeyId(1), AccountId(100_000), "", (Scope.TRADE,)), market("0.01", "0.01"))
+    if isinstance(command, Refusal):
+        assert command.message == ticks
+    else:
+        assert (command.price_ticks, command.lots) == (ticks, 100)
+
+
 @pytest.mark.parametrize(
     ("tolerance", "kind", "ticks", "ppm"),
     [("3", "TickSize", 3, None), ("0.5", "Percent", None, 5_000), ("1", "Percent", None, 10_000)],
@@ -158,6 +195,18 @@ def test_filters_that_are_off_are_null() -> None:
     filters = msgspec.to_builtins(market_to_wire(market("0.05", "0.5")))["filters"]
     assert (filters["price"]["tickSize"], filters["price"]["maxPrice"]) == ("0.05", None)
     assert filters["quantity"] == {"minQuantity": "0.5", "maxQuantity": None, "stepSize": "0.5"}
+
+
+def test_bounds_on_the_value_of_an_order_are_shown() -> None:
+    view = MarketView(
+        market("0.05", "0.5").spec,
+        MarketFilters(1, min_notional_atoms=5_500_000, max_notional_atoms=10**12),
+        Mode.FULL,
+        "",
+        0,
+    )
+    filters = msgspec.to_builtins(market_to_wire(view))["filters"]
+    assert filters["notional"] == {"minNotional": "5.5", "maxNotional": "1000000"}
 
 
 def test_the_spellings_of_a_moment() -> None:

@@ -39,10 +39,6 @@ _EMPTY_SIGNED: Final = {
 
 #: The same, with page headers.
 _EMPTY_HISTORIES: Final = {
-    "/wapi/v1/capital/deposits": (
-        "depositQueryAll",
-        "Deposits from chains: none is connected. Credits are in the ledger.",
-    ),
     "/wapi/v1/capital/withdrawals": ("withdrawalQueryAll", "Withdrawals to chains: none is connected."),
     "/wapi/v1/history/borrowLend": ("borrowHistoryQueryAll", "Borrows and loans: none."),
     "/wapi/v1/history/borrowLend/positions": ("borrowPositionHistoryQueryAll", "Borrow-lend positions: none."),

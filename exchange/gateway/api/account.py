@@ -4,12 +4,7 @@ from exchange.gateway.api import examples
 from exchange.gateway.operations import DONE, Answer, Routes
 from exchange.gateway.wire import accounts as wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL
-from exchange.gateway.wire.numbers import (
-    amount_text,
-    price_text,
-    price_ticks,
-    quantity_text,
-)
+from exchange.gateway.wire.numbers import price_text, price_ticks, quantity_text
 from exchange.gateway.wire.orders import Payload
 from exchange.runtime.port import Exchange
 from exchange.values.commands import UpdateAccount
@@ -99,17 +94,14 @@ async def max_borrow(exchange: Exchange, key: KeyView, params: AssetQuery) -> wi
     "GET",
     "/api/v1/account/limits/withdrawal",
     "maxWithdrawalQuantity",
-    example={"symbol": "USDC", "maxWithdrawalQuantity": "100", "autoBorrow": None, "autoLendRedeem": None},
+    example={"symbol": "USDC", "maxWithdrawalQuantity": "0", "autoBorrow": None, "autoLendRedeem": None},
 )
 async def max_withdrawal(exchange: Exchange, key: KeyView, params: AssetQuery) -> wire.MaxWithdrawalQuantity | Refusal:
-    """What of an asset is free to leave: what no order holds."""
-    decimals = {asset.symbol: asset.decimals for asset in exchange.assets()}
-    if params.symbol not in decimals:
+    """What could be withdrawn: nothing, there are no withdrawals here."""
+    if all(asset.symbol != params.symbol for asset in exchange.assets()):
         return _NO_ASSET
-    held = {balance.asset: balance.available_atoms for balance in await exchange.balances(key.account)}
     return wire.MaxWithdrawalQuantity(
         symbol=params.symbol,
-        max_withdrawal_quantity=amount_text(held.get(params.symbol, 0), decimals[params.symbol]),
         auto_borrow=params.auto_borrow,
         auto_lend_redeem=params.auto_lend_redeem,
     )

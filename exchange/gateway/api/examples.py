@@ -28,6 +28,7 @@ MARKET: Final[Example] = {
             "borrowEntryFeeMinMultiplier": None,
         },
         "quantity": {"minQuantity": "0.01", "maxQuantity": None, "stepSize": "0.01"},
+        "notional": {"minNotional": "1", "maxNotional": None},
     },
     "orderBookState": "Open",
     "createdAt": "2026-01-21T06:34:54.691",
@@ -172,6 +173,23 @@ FILL: Final[Example] = {
     "isMaker": True,
     "timestamp": "2026-07-27T17:39:00.092",
     "systemOrderType": None,
+}
+
+DEPOSIT: Final[Example] = {
+    "id": 17,
+    "symbol": "USDC",
+    "quantity": "1000",
+    "createdAt": "2026-03-01T09:12:44.718",
+    "reference": "wire 2026-03-01/17",
+    "source": "administrator",
+    "status": "confirmed",
+    "toAddress": None,
+    "fromAddress": None,
+    "transactionHash": None,
+    "fiatAmount": None,
+    "fiatCurrency": None,
+    "institutionBic": None,
+    "platformMemo": None,
 }
 
 LEDGER_ENTRY: Final[Example] = {

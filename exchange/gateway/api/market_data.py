@@ -114,8 +114,9 @@ async def tickers(exchange: Exchange, params: TickersQuery) -> list[wire.Ticker]
 async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
     """The book's levels nearest the touch, both sides ascending by price: the best bid is the last.
 
-    `lastUpdateId` is of the same count as the ids of the depth stream. The book of a market that is shut is still
-    shown.
+    `lastUpdateId` is of the same count as the ids of the depth stream. A market that is Closed still shows its book,
+    which stands still and is the book it reopens with: this venue's own, where the protocol's has 404. Whether one may
+    trade is said by `orderBookState`, never by whether there is a book.
     """
     market = exchange.market(params.symbol)
     if market is None:
@@ -128,7 +129,7 @@ async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
 async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | Refusal:
     """Candles, oldest first, at most 1,000; one in which nothing traded has null prices.
 
-    `startTime` and `endTime` are in seconds.
+    `startTime` and `endTime` are in seconds. The first candle there can be is the one in which the market was listed.
     """
     market = exchange.market(params.symbol)
     if market is None:

@@ -18,22 +18,38 @@ SortDirection = Literal["Asc", "Desc"]
 
 
 class PageQuery(Payload, frozen=True, kw_only=True):
-    """Which rows of a list: newest first unless `sortDirection` is Asc. `from` and `to` in ms, both inclusive."""
+    """Which rows of a list: newest first unless `sortDirection` is Asc."""
 
     limit: Limit = 100
     offset: Offset = 0
     sort_direction: SortDirection = "Desc"
 
-    def page(self, from_ms: int | None = None, to_ms: int | None = None) -> Page:
-        return Page(
-            limit=self.limit,
-            offset=self.offset,
-            ascending=self.sort_direction == "Asc",
-            from_us=None if from_ms is None else from_ms * 1_000,
-            to_us=None if to_ms is None else (to_ms + 1) * 1_000,
-        )
+    def page(self) -> Page:
+        return Page(limit=self.limit, offset=self.offset, ascending=self.sort_direction == "Asc")
 
 
-class SpanQuery(PageQuery, frozen=True, kw_only=True):
+class SpanQuery(Payload, frozen=True, kw_only=True):
+    """Which rows of a list: `from` and `to` in ms, both inclusive. Without `sortDirection`, what has a `from` is oldest
+    first, as whoever goes forward in time needs it, and anything else newest first.
+
+    A page that goes forward from a time, without `offset`, is never cut within a millisecond: it may be longer
+    than `limit` by the rows of its last one, so nothing is missed by going on from the next.
+    """
+
+    limit: Limit = 100
+    offset: Offset | None = None
+    sort_direction: SortDirection | None = None
     from_ms: Milliseconds | None = msgspec.field(name="from", default=None)
     to_ms: Milliseconds | None = msgspec.field(name="to", default=None)
+
+    def page(self) -> Page:
+        from_ms, to_ms = self.from_ms, self.to_ms
+        ascending = self.sort_direction == "Asc" or (self.sort_direction is None and from_ms is not None)
+        return Page(
+            limit=self.limit,
+            offset=self.offset or 0,
+            ascending=ascending,
+            from_us=None if from_ms is None else from_ms * 1_000,
+            to_us=None if to_ms is None else (to_ms + 1) * 1_000,
+            whole_ms=ascending and from_ms is not None and self.offset is None,
+        )

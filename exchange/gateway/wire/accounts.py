@@ -87,7 +87,7 @@ class MaxBorrowQuantity(Wire, frozen=True):
 
 class MaxWithdrawalQuantity(Wire, frozen=True):
     symbol: str
-    max_withdrawal_quantity: str
+    max_withdrawal_quantity: str = _ZERO
     auto_borrow: bool | None = None
     auto_lend_redeem: bool | None = None
 

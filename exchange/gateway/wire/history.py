@@ -1,5 +1,7 @@
 """Rows of an account's history: orders, fills, postings."""
 
+from typing import Literal
+
 import msgspec
 
 from exchange.gateway.wire.markets import Wire
@@ -78,6 +80,25 @@ class OrderFill(Wire, frozen=True):
     system_order_type: None = None
 
 
+class Deposit(Wire, frozen=True):
+    """A credit from outside. `reference` is this venue's own; what chains and banks would tell is null."""
+
+    id: int
+    symbol: str
+    quantity: str
+    created_at: str
+    reference: str | None
+    source: Literal["administrator"] = "administrator"
+    status: Literal["confirmed"] = "confirmed"
+    to_address: None = None
+    from_address: None = None
+    transaction_hash: None = None
+    fiat_amount: None = None
+    fiat_currency: None = None
+    institution_bic: None = None
+    platform_memo: None = None
+
+
 class LedgerEntry(Wire, frozen=True):
     """One posting on one balance, and what it came to. The sum of all `quantity` is the balance.
 
@@ -145,6 +166,16 @@ def fill_to_wire(fill: FillView, spec: MarketSpec, fee_decimals: int) -> OrderFi
         fee_symbol=fill.fee_asset,
         is_maker=fill.is_maker,
         timestamp=iso_text(fill.time_us),
+    )
+
+
+def deposit_to_wire(line: LedgerLine, decimals: int) -> Deposit:
+    return Deposit(
+        id=line.seq,
+        symbol=line.asset,
+        quantity=amount_text(line.atoms, decimals),
+        created_at=iso_text(line.time_us),
+        reference=line.reference or None,
     )
 
 

@@ -70,9 +70,20 @@ class QuantityFilter(Wire, frozen=True):
     step_size: str
 
 
+class NotionalFilter(Wire, frozen=True):
+    """This venue's own: price times quantity, or `quoteQuantity`, must lie in these bounds. Null: there is none.
+
+    A market order of so much `quantity` has no value before it trades, and is not held to them.
+    """
+
+    min_notional: str | None
+    max_notional: str | None
+
+
 class OrderBookFilters(Wire, frozen=True):
     price: PriceFilter
     quantity: QuantityFilter
+    notional: NotionalFilter
 
 
 class Market(Wire, frozen=True):
@@ -173,7 +184,12 @@ def _filters(spec: MarketSpec, filters: MarketFilters) -> OrderBookFilters:
         max_quantity=quantity_text(filters.max_lots, spec) if filters.max_lots else None,
         step_size=quantity_text(1, spec),
     )
-    return OrderBookFilters(price, quantity)
+    least, most = filters.min_notional_atoms, filters.max_notional_atoms
+    notional = NotionalFilter(
+        min_notional=amount_text(least, spec.quote_decimals) if least else None,
+        max_notional=amount_text(most, spec.quote_decimals) if most else None,
+    )
+    return OrderBookFilters(price, quantity, notional)
 
 
 def ticker_to_wire(ticker: TickerView, spec: MarketSpec) -> Ticker:

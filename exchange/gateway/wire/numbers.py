@@ -11,7 +11,15 @@ from typing import Annotated, Final
 import msgspec
 
 from exchange.gateway.wire.errors import invalid
-from exchange.values.numbers import MAX_DECIMALS, NotADecimal, TooLarge, TooManyDecimals, format_decimal, parse_decimal
+from exchange.values.numbers import (
+    MAX_DECIMALS,
+    NotADecimal,
+    TooLarge,
+    TooManyDecimals,
+    format_decimal,
+    parse_decimal,
+    without_exponent,
+)
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import MarketSpec
 
@@ -40,13 +48,18 @@ def absent() -> msgspec.Raw:
 
 
 def decimal_text(raw: msgspec.Raw) -> str | None:
-    """The text of a `WireDecimal`; None when it is absent. What is neither text nor number is no decimal later on."""
+    """The text of a `WireDecimal`; None when it is absent. What is neither text nor number is no decimal later on.
+
+    A JSON number may have an exponent, which is how some languages print a small one; text is plain digits.
+    """
     if raw is _NULL:
         return None
     text = bytes(raw).decode("utf-8", "replace")
     if text[:1] == '"' and "\\" not in text:
         return text[1:-1]
-    return None if text == "null" else text
+    if text == "null":
+        return None
+    return without_exponent(text) if "e" in text or "E" in text else text
 
 
 @lru_cache(maxsize=1_024)

@@ -16,13 +16,15 @@ import msgspec
 from exchange.runtime.candles import Bucket
 from exchange.runtime.intervals import bucket
 from exchange.runtime.port import Page, Paged
-from exchange.runtime.read_models.schema import BUSY_TIMEOUT_S, VERSION
+from exchange.runtime.read_models.schema import BUSY_TIMEOUT_S, DEPOSITS, VERSION
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.maintenance_views import View
 from exchange.values.views import CandleView, FillView, LedgerLine, OrderView, TradeView
 
 #: Most rows of one page, whatever it asks for.
 MAX_ROWS: Final = 1_000
+#: Rows by which a page goes on to the end of its last millisecond; a record makes no more for one account.
+MAX_MS_ROWS: Final = MAX_ROWS
 #: Most candles of one answer.
 MAX_CANDLES: Final = 1_000
 #: Most candles handed over at a start: a day of minutes, or a week of hours, and some room.
@@ -33,6 +35,7 @@ _IDLE_CONNECTIONS: Final = 4
 # Without statistics SQLite prefers the key, and would walk through all of an account.
 _ORDERS_BY_CLIENT_ID: Final = "orders INDEXED BY orders_by_client_id"
 _FILLS_BY_ORDER: Final = "fills INDEXED BY fills_by_order"
+_DEPOSITS: Final = "ledger INDEXED BY deposits"
 _CANDLES: Final = """
 SELECT start_us, open_ticks, high_ticks, low_ticks, close_ticks, lots, quote_atoms, trades FROM candles
 WHERE market = ? AND interval = ? AND start_us >= ? AND start_us < ?
@@ -96,6 +99,12 @@ class ReadModels:
         where = _Where(account=account, asset=asset)
         return self._page(LedgerLine, "ledger", where, page, "time_us", ("seq", '"index"'))
 
+    def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine]:
+        """The postings that credited what came from outside."""
+        where = _Where(account=account)
+        where.add(DEPOSITS)
+        return self._page(LedgerLine, _DEPOSITS, where, page, "time_us", ("seq", '"index"'))
+
     # --- a market's history ---
 
     def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...]:
@@ -113,6 +122,8 @@ class ReadModels:
         Raises:
             KeyError: no such interval.
         """
+        if start_us > now_us:  # and perhaps beyond what a calendar holds
+            return ()
         buckets: dict[int, Bucket] = {}
         first_us, next_us = bucket(interval, max(start_us, 0))
         at_us = first_us if first_us >= start_us else next_us
@@ -161,6 +172,9 @@ class ReadModels:
                 return Paged((), 0)
             (total,) = connection.execute(f"SELECT count(*) FROM {table}{where.sql}", where.values).fetchone()
             rows = _select(connection, view, table, where, order, page.limit, page.offset)
+            if page.whole_ms and page.ascending and len(rows) == page.limit:
+                where.add(f"{time} < ?", (getattr(rows[-1], time) // 1_000 + 1) * 1_000)
+                rows += _select(connection, view, table, where, order, MAX_MS_ROWS, page.offset + page.limit)
             return Paged(rows, total)
 
     def _rows(self, view: type[AnyView], table: str, where: "_Where", order: str, limit: int) -> tuple[AnyView, ...]:

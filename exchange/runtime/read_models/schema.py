@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 #: Raised with every change of a table or of what its columns mean.
-VERSION: Final = 2
+VERSION: Final = 3
 FILE_NAME: Final = "read.sqlite"
 #: Volume of a candle stops here, the largest whole number SQLite holds.
 MAX_VOLUME: Final = 2**63 - 1
@@ -22,7 +22,10 @@ _CACHE_KIB: Final = 64 * 1024
 #: Pages (of 4 KiB) in the log before they are moved into the file: the more, the fewer are moved twice.
 _CHECKPOINT_PAGES: Final = 8_192
 
-_TABLES: Final = """
+#: What tells a deposit among the postings; an index is of these alone.
+DEPOSITS: Final = "kind = 'deposit'"
+
+_TABLES: Final = f"""
 CREATE TABLE progress (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     seq INTEGER NOT NULL,
@@ -98,6 +101,7 @@ CREATE TABLE ledger (
     reference TEXT NOT NULL,
     PRIMARY KEY (account, seq, "index")
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX deposits ON ledger (account, seq, "index") WHERE {DEPOSITS};
 
 CREATE TABLE trades (
     market TEXT NOT NULL,
