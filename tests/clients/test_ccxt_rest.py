@@ -214,6 +214,26 @@ def test_orders_and_own_trades_are_paged_newest_first_on_the_wire(maker: Any) ->
     assert [order["id"] for order in maker.fetch_orders(SYMBOL, limit=1, params={"offset": 1})] == [placed[1]]
 
 
+def test_own_trades_since_a_moment_come_oldest_first_and_whole(maker: Any, taker: Any) -> None:
+    for _ in range(3):
+        maker.create_order(SYMBOL, "limit", "sell", 0.01, PRICE)
+    first = taker.create_order(SYMBOL, "limit", "buy", 0.01, PRICE)
+    taker.create_order(SYMBOL, "limit", "buy", 0.02, PRICE)
+    begun = next(trade["timestamp"] for trade in taker.fetch_my_trades(SYMBOL) if trade["order"] == first["id"])
+    since, reached = begun, []
+    while page := taker.fetch_my_trades(SYMBOL, since=since):
+        reached += page
+        since = page[-1]["timestamp"] + 1
+    assert [trade["amount"] for trade in reached if trade["order"] >= first["id"]] == [0.01, 0.01, 0.01]
+
+
+def test_deposits(maker: Any) -> None:
+    deposits = maker.fetch_deposits("USDC")
+    assert {(row["currency"], row["status"], row["network"]) for row in deposits} == {("USDC", "ok", "administrator")}
+    assert deposits[0]["amount"] > 0
+    assert maker.fetch_deposits("USDC", since=deposits[-1]["timestamp"] + 1) == []
+
+
 def test_lists_of_what_spot_has_not_are_empty(maker: Any) -> None:
     assert maker.fetch_positions() == []
     assert maker.fetch_funding_history(SYMBOL) == []
