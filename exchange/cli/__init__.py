@@ -1,8 +1,11 @@
 """The command line: `exchange --help`. Commands live in a file per subject; `main` is the entry point."""
 
+import os
+
 import typer
 
 from exchange.cli import admin, books, demo, drill, explain, found, recover, rehearse, serve
+from exchange.journal.privacy import UMASK
 
 app = typer.Typer(
     help="An exchange that proves its books before it reopens.",
@@ -20,4 +23,5 @@ app.add_typer(drill.app, name="drill")
 
 
 def main() -> None:
+    os.umask(UMASK)  # every process we start has it from us
     app()

@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.folder import exit_of, with_journal
 from exchange.cli.found import venue_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
@@ -19,24 +20,6 @@ from exchange.values.ids import AccountId, OrderId
 
 app = typer.Typer()
 journal = typer.Typer(help="Read the records.")
-
-
-def exit_of(error: errors.JournalError) -> Exit:
-    """What a journal that can't be used means for whoever started us."""
-    match error:
-        case errors.NoJournal():
-            return Exit.NOT_FOUNDED
-        case errors.JournalLocked():
-            return Exit.DATA_LOCKED
-        case errors.WitnessError():
-            return Exit.BEHIND_WITNESS
-        case errors.ClockBehind():
-            return Exit.CLOCK_BEHIND
-        case errors.WriterFailed():
-            return Exit.JOURNAL_FAILED
-        case errors.BackupError():
-            return Exit.BACKUP_FAILED
-    return Exit.JOURNAL_DAMAGED
 
 
 @app.command()
@@ -53,7 +36,7 @@ def verify(
 
     Also while the exchange runs. Names the first bad record if there is one.
     """
-    settings = load(config, data=data)
+    settings = with_journal(config, data)
     try:
         key = read_key(venue_key_path(settings.data)).signing_key() if sign else None
     except (OSError, msgspec.MsgspecError) as error:
@@ -80,7 +63,7 @@ def backup(
     data: DataOption = None,
 ) -> None:
     """Copy the journal, also while the exchange runs, and check the copy record by record. Keys are not in it."""
-    settings = load(config, data=data)
+    settings = with_journal(config, data)
     try:
         with progress("Checking the copy") as show_progress:
             made = backups.backup(settings.data, target, witness_dir=settings.witness, progress=show_progress)
@@ -122,7 +105,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as they are kept, a line each.")] = False,
 ) -> None:
     """Show records, also while the exchange runs. Each one shown has been checked against the chain."""
-    settings = load(config, data=data)
+    settings = with_journal(config, data)
     try:
         with JournalReader(settings.data) as reader:
             end_seq, _ = reader.last()

@@ -16,13 +16,13 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from exchange.cli import logs
 from exchange.cli.exits import Exit, console, stop
-from exchange.cli.found import admin_key_path, example_settings, found
+from exchange.cli.found import admin_key_path, example_settings, found, is_founded
 from exchange.cli.guide import what_to_try
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.serve import run
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
-from exchange.journal.layout import journal_path
 from exchange.rules.modes import is_step_up
 from exchange.runtime.venue import Venue
 from exchange.values.commands import (
@@ -73,9 +73,10 @@ def demo(
 ) -> None:
     """Start an exchange to try: markets, funded accounts and bots. Ctrl-C stops it; starting again continues."""
     settings = load(config, data=data, http_port=http_port, ws_port=ws_port)
-    if not journal_path(settings.data).exists():
+    if not is_founded(settings):
         example = load(example_settings()).genesis
         assert example is not None
+        logs.configure(settings.log_level, settings.log_format)
         found(settings, settings.genesis or example)
     code = run(settings, prepare=partial(prepare, settings), beside=partial(company, settings, bots))
     raise typer.Exit(code)

@@ -33,6 +33,7 @@ class Exit(IntEnum):
     BACKUP_FAILED = 13
     DECIDES_OTHERWISE = 14
     FAULT_PASSED = 15
+    NOT_PRIVATE = 16
 
 
 MEANING = {
@@ -43,7 +44,7 @@ MEANING = {
     Exit.DATA_LOCKED: "another process has this data folder open",
     Exit.NOT_FOUNDED: "the data folder holds no journal yet",
     Exit.JOURNAL_DAMAGED: "a record is missing, changed or unreadable, or a check of the books failed",
-    Exit.BEHIND_WITNESS: "the journal ends before what the witness has seen: records are lost",
+    Exit.BEHIND_WITNESS: "the journal is gone, or ends before what the witness has seen: records are missing",
     Exit.CLOCK_BEHIND: "the clock of this machine is behind the journal's last record",
     Exit.JOURNAL_FAILED: "the journal could not be written (disk full, lost lock)",
     Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
@@ -52,6 +53,7 @@ MEANING = {
     Exit.BACKUP_FAILED: "a backup is not whole, or the folder it is to go into is not empty",
     Exit.DECIDES_OTHERWISE: "this build would decide recorded commands otherwise than they were decided",
     Exit.FAULT_PASSED: "the drill: a fault was not caught as it should be, or the exchange did not reopen without one",
+    Exit.NOT_PRIVATE: "others on this machine can get at the data folder; the message names the command that ends it",
 }
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from exchange.cli.books import exit_of
 from exchange.cli.exits import Exit, progress, stop
-from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.cli.folder import exit_of, with_journal
+from exchange.cli.settings import ConfigOption, DataOption
 from exchange.journal.errors import JournalError
 from exchange.journal.recovery import Progress
 from exchange.maintenance import explain, incident, incident_text
@@ -38,7 +38,7 @@ def order(
     as_json: JsonOption = False,
 ) -> None:
     """Who placed an order, every fill with its fees, what it held locked, and who ended it and why."""
-    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_order, OrderId(order_id))
+    _tell(with_journal(config, data).data, begin, end, as_json, explain.explain_order, OrderId(order_id))
 
 
 @explaining.command()
@@ -51,7 +51,7 @@ def account(
     as_json: JsonOption = False,
 ) -> None:
     """Every change of an account: balances, orders, keys, settings, tier; and what it asked for in vain."""
-    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_account, AccountId(account_id))
+    _tell(with_journal(config, data).data, begin, end, as_json, explain.explain_account, AccountId(account_id))
 
 
 @explaining.command()
@@ -64,7 +64,7 @@ def asset(
     as_json: JsonOption = False,
 ) -> None:
     """What came in of an asset, what trading moved in sum, who holds it, and whether it balances."""
-    _tell(load(config, data=data).data, begin, end, as_json, explain.explain_asset, symbol)
+    _tell(with_journal(config, data).data, begin, end, as_json, explain.explain_asset, symbol)
 
 
 def _tell(
@@ -104,7 +104,7 @@ def report(
     Timeline, modes, outages, gates, certificates, faults, refusals by code, accounts with what they lost
     or gained, and the totals before and after. Cause and lessons are left for people to write.
     """
-    folder = load(config, data=data).data
+    folder = with_journal(config, data).data
     try:
         with progress("Reading the records") as show_progress:
             found = incident.investigate(folder, span(folder, begin, end), show_progress)

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli import logs
 from exchange.cli.exits import Exit, console, stop
+from exchange.cli.folder import exit_of, keep_to_us
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.listing import GenesisTable
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.core import State, decide
 from exchange.journal.client import WriterClient
-from exchange.journal.errors import JournalError
-from exchange.journal.layout import journal_path
+from exchange.journal.errors import JournalError, NoJournal
+from exchange.journal.recovery import require_journal
 from exchange.runtime.clock import SystemClock
 from exchange.values.commands import AdminSpec, Genesis
 from exchange.values.enums import Role
@@ -43,6 +45,7 @@ def found(settings: Settings, table: GenesisTable) -> None:
 
     Ends the program if the listings would not keep exact books, or the record can't be written.
     """
+    keep_to_us(settings)
     venue, admin = _kept_key(venue_key_path(settings.data)), _kept_key(admin_key_path(settings.data))
     first_admin = AdminSpec(admin.name, admin.api_key, tuple(Role))
     try:
@@ -51,6 +54,17 @@ def found(settings: Settings, table: GenesisTable) -> None:
         stop(Exit.USAGE, f"[genesis]: {error}")
     except JournalError as error:
         stop(Exit.JOURNAL_FAILED, str(error))
+
+
+def is_founded(settings: Settings) -> bool:
+    """Whether the data folder holds a venue's records. Ends the program where it did and they are gone, or harmed."""
+    try:
+        require_journal(settings.data, settings.witness)
+    except NoJournal:
+        return False
+    except JournalError as error:
+        stop(exit_of(error), str(error))
+    return True
 
 
 def _kept_key(path: Path) -> KeyFile:
@@ -67,7 +81,9 @@ async def _write_first_record(settings: Settings, genesis: Genesis) -> None:
         case [Refused(message=message)]:
             raise SpecError(message)
     failed: list[str] = []
-    writer = await WriterClient.start(settings.data, on_durable=lambda _seq: None, on_failed=failed.append)
+    writer = await WriterClient.start(
+        settings.data, on_durable=lambda _seq: None, on_failed=failed.append, witness_dir=settings.witness
+    )
     writer.append(1, [encode(Record(1, time_us, genesis, events))])
     await writer.close()
     if failed:
@@ -90,8 +106,9 @@ def init(
     settings = load(config, data=data)
     if settings.genesis is None:
         stop(Exit.USAGE, "no [genesis] table in the settings", "exchange init --example > exchange.toml writes one")
-    if journal_path(settings.data).exists():
+    if is_founded(settings):
         stop(Exit.USAGE, f"{settings.data} holds a journal already; a venue is founded once")
+    logs.configure(settings.log_level, settings.log_format)
     found(settings, settings.genesis)
     console.print(f"Founded [bold]{settings.genesis.venue}[/] in {settings.data}; next: exchange serve")
     console.print(f"The first admin signs with {admin_key_path(settings.data)}")

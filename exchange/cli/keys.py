@@ -9,6 +9,8 @@ from typing import Self
 import msgspec
 from nacl.signing import SigningKey
 
+from exchange.journal.privacy import make_folder, open_private
+
 
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A key pair as every client here takes it: base64 of the public key and of the 32-byte seed."""
@@ -44,10 +46,10 @@ def read_key(path: Path) -> KeyFile:
 
 def write_private(path: Path, content: object) -> None:
     """Write JSON that only its owner may read (mode 0600), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with open(open_private(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(json.dumps(msgspec.to_builtins(content), indent=2).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

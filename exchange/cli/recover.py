@@ -7,10 +7,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from exchange.cli.books import exit_of
+from exchange.cli import logs
 from exchange.cli.exits import Exit, stop
+from exchange.cli.folder import exit_of, keep_to_us, with_journal
 from exchange.cli.keys import KeyFile, read_key
-from exchange.cli.settings import ConfigOption, DataOption, load
+from exchange.cli.settings import ConfigOption, DataOption
 from exchange.journal.errors import JournalError
 from exchange.maintenance import loss
 
@@ -38,7 +39,9 @@ def recover(
     --accept-missing-witness, go on where the witness itself is gone: the venue then opens no further than CANCEL_ONLY
     without evidence.
     """
-    settings = load(config, data=data)
+    settings = with_journal(config, data)
+    logs.configure(settings.log_level, settings.log_format)
+    keep_to_us(settings)
     if without_witness:
         _new_witness(settings.data, settings.witness, key or [], reason)
         return

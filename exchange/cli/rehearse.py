@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.books import exit_of
 from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.folder import exit_of
 from exchange.journal.errors import JournalError
 from exchange.maintenance import rehearsal
 

@@ -15,8 +15,8 @@ import uvloop
 from prometheus_client import generate_latest
 
 from exchange.cli import logs
-from exchange.cli.books import exit_of
 from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.folder import exit_of, keep_to_us, need_journal
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
@@ -28,7 +28,6 @@ from exchange.gateway.services import Services
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from exchange.journal.errors import JournalError
-from exchange.journal.layout import journal_path
 from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime.clock import ClockBehindJournal
 from exchange.runtime.ending import Reason
@@ -109,9 +108,9 @@ def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | Non
 
     `prepare` is awaited before the ports open; `beside` is entered when they are open, left before they close.
     """
+    need_journal(settings)
     logs.configure(settings.log_level, settings.log_format)
-    if not journal_path(settings.data).exists():
-        stop(Exit.NOT_FOUNDED, f"there is no journal in {settings.data}", "exchange init founds a venue")
+    keep_to_us(settings)
     signals = Signals()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

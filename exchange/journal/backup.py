@@ -28,6 +28,7 @@ from exchange.journal.layout import (
     whole_file,
     witness_path,
 )
+from exchange.journal.privacy import make_folder
 from exchange.journal.recovery import Progress
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
@@ -65,7 +66,7 @@ def backup(
         SegmentError: a segment is away or damaged.
     """
     _require_empty(target)
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     # The witness first: it must not have seen more than the copy of the journal holds.
     if witness_path(data_dir, witness_dir).exists():
         copy_whole(witness_path(data_dir, witness_dir), witness_path(target))
@@ -151,7 +152,7 @@ def restore(
                 copy_whole(path, witness_path(draft) if witness_dir is None else witness_path(data_dir, witness_dir))
         else:
             copy_whole(path, draft / file.path)
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(data_dir)
     os.replace(draft, data_dir)
     sync_dir(data_dir.parent)
     return statement

@@ -31,6 +31,10 @@ class JournalLocked(JournalError):
     """Another writer holds the journal."""
 
 
+class NotPrivate(JournalError):
+    """Others on this machine can get at the exchange's files; the text names the command that ends it."""
+
+
 class OutOfSequence(JournalError):
     """A batch was handed over that does not begin where the journal ends."""
 
@@ -61,6 +65,17 @@ class BehindWitness(WitnessError):
         )
         self.journal_seq = journal_seq
         self.witness_seq = witness_seq
+
+
+class JournalGone(WitnessError):
+    """Records were made in this folder, and the journal that held them isn't there."""
+
+    def __init__(self, data_dir: Path, known_seq: int, known_by: str) -> None:
+        super().__init__(
+            f"there is no journal in {data_dir}, but {known_by} knows of seq {known_seq}: records 1 to {known_seq} are"
+            " missing; put journal.sqlite and its -wal back from where they went, or restore a backup into a new folder"
+        )
+        self.known_seq = known_seq
 
 
 class WitnessDisagrees(WitnessError):

@@ -8,6 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from exchange.journal.privacy import FILE_MODE, make_folder, open_private
+
 
 def journal_path(data_dir: Path) -> Path:
     return data_dir / "journal.sqlite"
@@ -45,10 +47,11 @@ def sync_dir(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file durably: after a crash there is the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file durably and for its owner alone: after a crash there is the old one or the new one, never a part."""
+    make_folder(path.parent)
     draft = path.with_name(path.name + ".tmp")
-    with open(draft, "w+b") as file:
+    with open(open_private(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file:
+        os.fchmod(file.fileno(), FILE_MODE)  # a draft of a process that was killed may have been wider
         yield file
         file.flush()
         os.fsync(file.fileno())

@@ -14,12 +14,14 @@ import msgspec
 
 from exchange.core import State, fold
 from exchange.core.invariants import violations
-from exchange.journal import snapshots, witness
+from exchange.journal import segments, snapshots, witness
 from exchange.journal.chain import CheckedBatch
 from exchange.journal.errors import (
     ClockBehind,
     InvariantBroken,
     JournalDamaged,
+    JournalGone,
+    NoJournal,
     SegmentError,
     SnapshotDamaged,
     UnknownFormat,
@@ -45,6 +47,32 @@ class Recovered(msgspec.Struct, frozen=True):
     snapshot_seq: int
     clean: bool
     skipped: tuple[str, ...]
+
+
+def require_journal(data_dir: Path, witness_dir: Path | None = None) -> None:
+    """Tell a folder in which nothing was recorded from one that has lost its journal.
+
+    Raises:
+        NoJournal: no record was ever made here, as far as anything here knows.
+        JournalGone: there are no records, but there were. UnknownFormat, WitnessDamaged, SegmentError, NotPrivate
+    """
+    try:
+        with JournalReader(data_dir) as reader:
+            if reader.last()[0]:
+                return
+        none = NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
+    except NoJournal as error:
+        none = error
+    seen = witness.read(witness_path(data_dir, witness_dir))
+    sealed = segments.manifest(data_dir)
+    known = max(
+        (seen.seq if seen is not None else 0, "the witness"),
+        (max((int(path.stem) for path in snapshots.newest_first(data_dir)), default=0), "a snapshot"),
+        (sealed[-1].last_seq if sealed else 0, "a sealed segment"),
+    )
+    if known[0]:
+        raise JournalGone(data_dir, *known)
+    raise none
 
 
 def recover(

@@ -20,6 +20,7 @@ import msgspec
 
 from exchange.journal.errors import SegmentError
 from exchange.journal.layout import copy_whole, segments_dir, whole_file
+from exchange.journal.privacy import UMASK, make_folder, open_private
 from exchange.journal.segments import Segment, manifest, require_whole, write_manifest
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
@@ -70,7 +71,7 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
         SegmentError: one is not what was sealed; it and those after it stay where they are.
     """
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     moved: list[Segment] = []
     with _alone(data_dir):
         for segment in manifest(data_dir):
@@ -90,8 +91,8 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    segments_dir(data_dir).mkdir(parents=True, exist_ok=True)
-    with open(segments_dir(data_dir) / "lock", "w") as lock:
+    make_folder(segments_dir(data_dir))
+    with open(open_private(segments_dir(data_dir) / "lock", os.O_RDWR | os.O_CREAT), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -120,6 +121,7 @@ def _write(data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int,
 def main() -> None:
     parser = argparse.ArgumentParser(description="Seal old records into segments; started by the journal writer.")
     parser.add_argument("--data", type=Path, required=True)
+    os.umask(UMASK)
     os.nice(19)
     seal(parser.parse_args().data)
 

@@ -15,6 +15,7 @@ from exchange.journal import segments
 from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss, loss_before, read_batch
 from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
 from exchange.journal.layout import journal_path, sync_dir
+from exchange.journal.privacy import make_folder, prepare_database, refuse_links
 from exchange.values.record import GENESIS_CHAIN, Record, head, link, seal, split
 
 FORMAT: Final = 1
@@ -150,7 +151,8 @@ class Journal:
 def open_writing(data_dir: Path) -> Journal:
     """Open the journal of a data folder for its one writer, making both if they are not there."""
     path = journal_path(data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(data_dir)
+    prepare_database(path)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         journal = Journal(connection)
@@ -173,6 +175,7 @@ class JournalReader:
         path = journal_path(data_dir)
         if not path.exists():
             raise NoJournal(f"there is no {path.name} in {data_dir}")
+        refuse_links(path)
         self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
@@ -289,6 +292,7 @@ class JournalReader:
         Raises:
             sqlite3.Error
         """
+        prepare_database(path)
         with closing(sqlite3.connect(path)) as copy:
             self._connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")

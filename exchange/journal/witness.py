@@ -19,6 +19,7 @@ import msgspec
 
 from exchange.journal.errors import BehindWitness, UnknownFormat, WitnessDamaged, WitnessDisagrees, WitnessMissing
 from exchange.journal.layout import whole_file
+from exchange.journal.privacy import open_private
 from exchange.journal.store import JournalReader
 
 FORMAT: Final = 1
@@ -69,7 +70,7 @@ class Witness:
                 file.write(_pack(genesis, seq, chain).ljust(2 * _SLOT_BYTES, b"\0"))
         slots = _slots(self._path)
         self._slot = min((0, 1), key=lambda slot: slots[slot].seq if slot in slots else -1)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        self._file = open_private(self._path, os.O_RDWR)
         os.fdatasync(self._file)  # the slot that is now left alone may have come from a process that was killed
 
     def write(self, genesis: str, seq: int, chain: bytes) -> None:

@@ -26,6 +26,7 @@ from typing import Final
 from exchange.journal import frames
 from exchange.journal.errors import JournalError, JournalLocked, OutOfSequence, SegmentError
 from exchange.journal.layout import lock_path, witness_path
+from exchange.journal.privacy import UMASK, make_folder, open_private
 from exchange.journal.sealing import SEAL_AT_RECORDS
 from exchange.journal.segments import manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
@@ -48,6 +49,7 @@ def main() -> None:
     # The signals that end an exchange go to all its processes; the writer stays until the core has had its last word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.umask(UMASK)
     gc.freeze()
     core = socket.socket(fileno=arguments.socket)
     sys.exit(run(core, arguments.data, witness_path(arguments.data, arguments.witness)))
@@ -77,8 +79,8 @@ def locked(data_dir: Path) -> Iterator[None]:
     Raises:
         JournalLocked
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with open(os.open(lock_path(data_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+") as lock:
+    make_folder(data_dir)
+    with open(open_private(lock_path(data_dir), os.O_RDWR | os.O_CREAT), "r+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -3,7 +3,7 @@
 A certificate's folder, `<data>/certificates/<kind>-<as_of_seq>/`, holds what a proof needs beside it:
 
     certificate.json   the certificate and its signature
-    secret.json        what the salts are derived from (mode 0600: it keeps statements unguessable)
+    secret.json        what the salts are derived from: it keeps statements unguessable
     statements.jsonl   one line per account: the statement, in the order of the leaves
     histories.jsonl    the accounts' histories, from which a later reading of the records goes on
 """
@@ -21,6 +21,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from exchange.core import State
+from exchange.journal.privacy import make_folder, open_private
 from exchange.maintenance import history, merkle
 from exchange.maintenance.history import Histories
 from exchange.maintenance.statements import STATEMENT_VERSION, statements, totals
@@ -153,12 +154,12 @@ def folder(data_dir: Path, certificate: Certificate) -> Path:
 def keep(data_dir: Path, signed: Signed, made: Body) -> None:
     """Write the certificate's folder: whole, or not at all."""
     target = folder(data_dir, signed.certificate)
-    target.parent.mkdir(exist_ok=True)
+    make_folder(target.parent)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    draft.mkdir()
+    make_folder(draft)
     _write(draft / "statements.jsonl", b"\n".join(made.statements) + b"\n")
     _write(draft / "histories.jsonl", history.dump(made.histories) + b"\n")
-    _write(draft / "secret.json", _encode({"secret": made.secret.hex(), "accounts": made.accounts}), 0o600)
+    _write(draft / "secret.json", _encode({"secret": made.secret.hex(), "accounts": made.accounts}))
     _write(draft / "certificate.json", _encode(signed) + b"\n")
     if target.exists():
         # Made again at the same seq, with other gates or after a crash: the journal's signature says which counts.
@@ -167,8 +168,8 @@ def keep(data_dir: Path, signed: Signed, made: Body) -> None:
     _sync(target.parent)
 
 
-def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+def _write(path: Path, content: bytes) -> None:
+    with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -317,7 +317,6 @@ class Proving:
         report = Report(build_id(), request.window, evidence.state.seq, request.time_us, tuple(self._findings), seconds)
         name = f"gates-{evidence.state.seq}-{request.time_us}"
         folder = self._data_dir / "reports"
-        folder.mkdir(exist_ok=True)
         for ending, content in (("json", msgspec.json.encode(report)), ("md", report.text().encode())):
             with whole_file(folder / f"{name}.{ending}") as file:
                 file.write(content)

@@ -16,6 +16,7 @@ from exchange.core import State, decide, fold, next_seq
 from exchange.journal import witness
 from exchange.journal.errors import BehindWitness
 from exchange.journal.layout import checkpoints_dir, snapshots_dir, whole_file, witness_path
+from exchange.journal.privacy import make_folder
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
@@ -109,7 +110,6 @@ def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witnes
         admins = (command.first_admin, command.second_admin)
         lost = Lost(state.epoch, from_seq, to_seq, reason, admins, touched)
     reports = data_dir / "reports"
-    reports.mkdir(exist_ok=True)
     with whole_file(reports / f"loss-epoch-{lost.epoch}.json") as file:
         file.write(msgspec.json.format(msgspec.json.encode(lost)) + b"\n")
     return lost
@@ -231,6 +231,6 @@ def _set_aside(data_dir: Path, aside: Path, from_seq: int) -> None:
     ]
     beyond += list(data_dir.glob(f"{FILE_NAME}*"))
     if beyond:
-        aside.mkdir(parents=True)
+        make_folder(aside)
     for path in beyond:
         path.rename(aside / path.name)

@@ -9,6 +9,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from exchange.journal.privacy import prepare_database
+
 #: Raised with every change of a table or of what its columns mean.
 VERSION: Final = 3
 FILE_NAME: Final = "read.sqlite"
@@ -175,6 +177,7 @@ def empty(connection: sqlite3.Connection) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    prepare_database(path)
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
