@@ -1,7 +1,7 @@
-"""Run a market maker and order flow on every market: `python -m clients.bots --accounts FILE`.
+"""Run a market maker and order flow: `python -m clients.bots --accounts FILE --market SOL_USDC=150`.
 
-The accounts are those of the file whose names begin with `bot-maker` and `bot-flow`; the markets are dealt
-out to them in turn.
+The accounts are those of the file whose names begin with `bot-maker` and `bot-flow`; the markets that are named are
+dealt out to them in turn. No other market is touched, and one that isn't listed is left out.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,10 +25,7 @@ from clients.bots.instrument import Instrument
 from clients.bots.market_maker import MarketMaker
 from clients.bots.trouble import Stopped, pause, run, until_it_works
 from clients.python import ExchangeClient, Keypair, LiveBook, Streams, TradingSession
-from clients.python.models import Market
 
-REFERENCE_PRICES: Final = {"SOL": Decimal(150), "BTC": Decimal(60_000), "ETH": Decimal(3_000)}
-"""Where a market that never traded begins, in USDC."""
 SUMMARY_S: Final = 60.0
 PARENT_CHECK_S: Final = 1.0
 
@@ -54,10 +51,30 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--http", default="http://127.0.0.1:8000", help="base URL of the REST API")
     parser.add_argument("--ws", default="ws://127.0.0.1:8001", help="URL of the trading WebSocket")
     parser.add_argument("--accounts", type=Path, required=True, help="JSON list of name, apiKey, apiSecret")
+    parser.add_argument(
+        "--market",
+        type=market_and_price,
+        action="append",
+        required=True,
+        metavar="SYMBOL=PRICE",
+        help="one to trade on, and where it begins if it never traded; may be repeated",
+    )
     parser.add_argument("--seed", type=int, default=1, help="for the same prices and orders again")
     parser.add_argument("--rate", type=float, default=1.0, help="orders per second of the flow on each market")
     parser.add_argument("--parent", type=int, metavar="PID", help="stop when this process, which started us, ends")
     return parser.parse_args(argv)
+
+
+def market_and_price(text: str) -> tuple[str, Decimal]:
+    """Raises ArgumentTypeError."""
+    symbol, _, price = text.partition("=")
+    try:
+        reference = Decimal(price)
+    except InvalidOperation:
+        reference = Decimal(0)
+    if not symbol or not reference.is_finite() or reference <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a market and a price, such as SOL_USDC=150")
+    return symbol, reference
 
 
 async def trade(options: argparse.Namespace, stop: asyncio.Event) -> None:
@@ -65,7 +82,11 @@ async def trade(options: argparse.Namespace, stop: asyncio.Event) -> None:
     accounts = msgspec.json.decode(options.accounts.read_bytes(), type=list[Account])
     async with AsyncExitStack() as open_things:
         public = await open_things.enter_async_context(ExchangeClient(options.http))
-        markets = await until_it_works("start", public.markets, stop)
+        listed = {market.symbol: market for market in await until_it_works("start", public.markets, stop)}
+        beginnings = dict(options.market)
+        if missing := sorted(beginnings.keys() - listed.keys()):
+            _log.warning("not listed, left out", markets=missing)
+        markets = [listed[symbol] for symbol in beginnings if symbol in listed]
         streams = Streams(options.ws)
         await until_it_works("start", partial(open_things.enter_async_context, streams), stop)
         makers = [await desk(options, each, stop, open_things) for each in named(accounts, "bot-maker")]
@@ -75,7 +96,8 @@ async def trade(options: argparse.Namespace, stop: asyncio.Event) -> None:
             instrument = Instrument(market)
             seed = f"{options.seed} {market.symbol}"
             maker, flow = makers[number % len(makers)], flows[number % len(flows)]
-            reference = await until_it_works("start", partial(reference_price, public, market), stop)
+            last = await until_it_works("start", partial(public.trades, market.symbol, limit=1), stop)
+            reference = last[0].price if last else beginnings[market.symbol]
             book = LiveBook(streams, public, market.symbol)
             await until_it_works("start", partial(open_things.enter_async_context, book), stop)
             maker_rng, flow_rng = random.Random(f"maker {seed}"), random.Random(f"flow {seed}")
@@ -102,12 +124,6 @@ async def desk(options: argparse.Namespace, account: Account, stop: asyncio.Even
     session = TradingSession(options.ws, keypair)
     await until_it_works(account.name, partial(open_things.enter_async_context, session), stop)
     return Desk(client, session)
-
-
-async def reference_price(client: ExchangeClient, market: Market) -> Decimal:
-    """The last trade's price, or where the market is to begin."""
-    trades = await client.trades(market.symbol, limit=1)
-    return trades[0].price if trades else REFERENCE_PRICES.get(market.base_symbol, Decimal(1))
 
 
 async def summarise(bots: Sequence[MarketMaker | Flow], stop: asyncio.Event) -> None:

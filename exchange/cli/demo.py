@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,6 +24,7 @@ from exchange.cli.guide import what_to_try
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.serve import run
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.journal.store import JournalReader
 from exchange.rules.modes import is_step_up
 from exchange.runtime.venue import Venue
 from exchange.values.commands import (
@@ -32,6 +34,7 @@ from exchange.values.commands import (
     AdminSpec,
     ApproveOpening,
     CreditDeposit,
+    Genesis,
     OpenAccount,
     SetMode,
 )
@@ -196,8 +199,23 @@ async def reopen(settings: Settings, venue: Venue) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
+def bots_markets(data: Path) -> list[str]:
+    """The markets the demo was founded with and where they begin, as the bots take them: SOL_USDC=150.
+
+    What was listed later is its operator's: no bot quotes it.
+    """
+    with JournalReader(data) as reader:
+        first = next(reader.records(1, 1)).command
+    assert isinstance(first, Genesis)
+    return [
+        f"{market.spec.symbol}={Decimal(market.filters.reference_price_ticks * market.spec.tick_e9).scaleb(-9):f}"
+        for market in first.markets
+    ]
+
+
 async def _start_bots(settings: Settings) -> asyncio.subprocess.Process:
     options = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
+    options += [f"--market={market}" for market in bots_markets(settings.data)]
     # A session of its own: Ctrl-C reaches us alone, and we stop the bots while the exchange still answers.
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "clients.bots", *options, "--parent", str(os.getpid()), start_new_session=True

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tests.server import Server
 
 ROOT = Path(__file__).parents[2]
 MARKETS = ("SOL_USDC", "BTC_USDC", "ETH_USDC")
+OWN = ["--market=SOL_USDC=150", "--market=BTC_USDC=60000", "--market=ETH_USDC=3000"]
 TUTORIAL = re.findall(r"```python\n(.*?)```", (ROOT / "clients/python/README.md").read_text(), re.DOTALL)
 WITHIN_S = 40.0
 
@@ -28,7 +29,7 @@ WITHIN_S = 40.0
 def bots(server: Server, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The bots' process; unless it was killed, it must end in order when told to."""
     command = [sys.executable, "-m", "clients.bots", "--http", server.http_url, "--ws", server.ws_url]
-    command += ["--accounts", str(server.data / "demo-accounts.json"), *options]
+    command += ["--accounts", str(server.data / "demo-accounts.json"), *OWN, *options]
     with (server.data.parent / "bots.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
     try:
@@ -52,9 +53,9 @@ async def client(server: Server) -> AsyncIterator[ExchangeClient]:
         yield opened
 
 
-async def moves(client: ExchangeClient) -> None:
+async def moves(client: ExchangeClient, symbols: Sequence[str] = MARKETS) -> None:
     """Wait until every market is quoted on both sides and trades on."""
-    for symbol in MARKETS:
+    for symbol in symbols:
         before = await client.trades(symbol, limit=1)
 
         async def moved(symbol: str = symbol, before: list[Trade] = before) -> bool:
@@ -103,6 +104,38 @@ async def resting(server: Server) -> list[Order]:
     return orders
 
 
+def admin(server: Server, *words: str) -> None:
+    where = ("--data", str(server.data), "--url", server.http_url)
+    subprocess.run([sys.executable, "-m", "exchange.cli", "admin", *where, *words], check=True, capture_output=True)
+
+
+async def test_the_demo_s_bots_keep_to_the_markets_it_was_founded_with(tmp_path: Path) -> None:
+    """One listed later stays empty; one of theirs that is shut holds up none of the others."""
+    server = Server(tmp_path / "data", bots=True)
+    await asyncio.to_thread(server.start)
+    try:
+        admin(server, "list-market", "SOL", "BTC", "--tick", "0.00001", "--step", "0.1", "--reference-price", "0.0025")
+        admin(server, "mode", "POST_ONLY", "--market", "SOL_BTC", "--reason", "listed")
+        admin(server, "mode", "FULL", "--market", "SOL_BTC", "--reason", "listed")
+        admin(server, "mode", "OFFLINE", "--market", "BTC_USDC", "--reason", "a check")
+        await asyncio.to_thread(server.restart)
+        async with ExchangeClient(server.http_url) as client:
+            states = {market.symbol: market.order_book_state for market in await client.markets()}
+            assert (states["SOL_BTC"], states["BTC_USDC"]) == ("Open", "Closed")
+            await moves(client, ("SOL_USDC", "ETH_USDC"))
+            assert await client.trades("SOL_BTC") == []
+            depth = await client.depth("SOL_BTC")
+            assert (depth.bids, depth.asks) == ([], [])
+        assert server.stop() == 0
+    finally:
+        server.kill()
+
+
+async def test_a_market_that_is_not_listed_is_left_out(server: Server, client: ExchangeClient) -> None:
+    with bots(server, "--market=NONE_USDC=1", "--rate", "3"):
+        await moves(client)
+
+
 async def test_bots_end_with_the_process_that_started_them(server: Server) -> None:
     starter = (
         "import os, subprocess, sys; "
@@ -111,7 +144,7 @@ async def test_bots_end_with_the_process_that_started_them(server: Server) -> No
         "sys.stdin.read()"
     )
     options = ["--http", server.http_url, "--ws", server.ws_url]
-    options += ["--accounts", str(server.data / "demo-accounts.json")]
+    options += ["--accounts", str(server.data / "demo-accounts.json"), *OWN]
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", starter, *options), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
