@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 READY_WITHIN_S = 60.0
+#: So long after a start that isn't the first an exchange takes no change that was signed by hand just then.
+TAKES_CHANGES_AFTER_S = 1.0
 STOPPED_WITHIN_S = 20.0
 
 
@@ -47,6 +49,7 @@ class Server:
         self.log = data.with_name(data.name + ".log")
         self.settings = dict(settings or {})
         self.process: subprocess.Popen[bytes] | None = None
+        self._answered_at_s = 0.0
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -73,6 +76,11 @@ class Server:
                 self.kill()
                 raise RuntimeError(f"the exchange did not start:\n{self.log_tail()}")
             time.sleep(0.05)
+        self._answered_at_s = time.monotonic()
+
+    def settling_s(self) -> float:
+        """How long to wait after a restart before signing changes, for clients that don't by themselves."""
+        return max(0.0, self._answered_at_s + TAKES_CHANGES_AFTER_S - time.monotonic())
 
     def answers(self) -> bool:
         try:

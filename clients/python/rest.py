@@ -42,7 +42,8 @@ T = TypeVar("T")
 class ExchangeClient:
     """One account's, or without a keypair the public's, view of the exchange. Use it with `async with`.
 
-    Reads are tried up to READ_ATTEMPTS times. What changes something is sent once.
+    Reads are tried up to READ_ATTEMPTS times. What changes something is sent once, and once more if it was refused for
+    a moment (up to RETRY_AFTER_S), as everything is that was signed just after a start.
     Raises ExchangeError when the exchange refuses, NotConnected when it can't be reached (nothing was
     sent), OutcomeUnknown when a change was sent and no answer came, ValueError for a call that can't be made.
     """

@@ -30,6 +30,8 @@ from clients.python.signing import WINDOW_MS, Keypair, signing_text
 ANSWER_TIMEOUT_S: Final = 10.0
 RECOVERY_TIMEOUT_S: Final = 60.0
 RECOVERY_DELAY_S: Final = 0.5
+LOGIN_DELAY_S: Final = 1.0
+"""How long after its start the exchange takes no login yet, to keep out what its last process may have taken."""
 NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
 
 T = TypeVar("T")
@@ -223,19 +225,27 @@ class TradingSession:
 
     async def _log_in(self, socket: ClientConnection) -> None:
         """Log in on a new connection and arm it, before any other request can use it."""
-        timestamp_ms = self._keypair.timestamp_ms()
-        login = {
-            "apiKey": self._keypair.public_key,
-            "timestamp": timestamp_ms,
-            "window": WINDOW_MS,
-            "signature": self._keypair.sign(signing_text("sessionLogin", [{}], timestamp_ms)),
-        }
-        await self._exchange(socket, "session.login", login)
+        try:
+            await self._exchange(socket, "session.login", self._login())
+        except ExchangeError as refusal:
+            if not refusal.transient:
+                raise
+            await asyncio.sleep(LOGIN_DELAY_S)
+            await self._exchange(socket, "session.login", self._login())
         if self._cancel_on_disconnect:
             await self._exchange(socket, "session.cancelOnDisconnect", {"armed": True})
         if self._recovery is not None:
             self._recovery.cancel()
         self._recovery = asyncio.create_task(self._recover())
+
+    def _login(self) -> Params:
+        timestamp_ms = self._keypair.timestamp_ms()
+        return {
+            "apiKey": self._keypair.public_key,
+            "timestamp": timestamp_ms,
+            "window": WINDOW_MS,
+            "signature": self._keypair.sign(signing_text("sessionLogin", [{}], timestamp_ms)),
+        }
 
     async def _exchange(self, socket: ClientConnection, method: str, params: object) -> None:
         """One request and its answer on a connection nobody else uses yet."""

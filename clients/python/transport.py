@@ -17,6 +17,8 @@ IDLE_CONNECTION_S: Final = 3.0
 """Shorter than servers keep one: an order sent just as the other side hangs up would have no known outcome."""
 READ_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 0.2
+RETRY_AFTER_S: Final = 2
+"""A change that is refused for no longer than this, as one is just after a start, is signed and sent once more."""
 UNDECIDED: Final = frozenset({"TIMEOUT", "HTTP_502", "HTTP_504"})
 """Answers to a change that don't say whether it was carried out."""
 
@@ -73,6 +75,27 @@ class Transport:
         body: Mapping[str, Scalar] | Sequence[Mapping[str, Scalar]],
         client_id: int | None = None,
     ) -> bytes:
+        """The answer to a change. One refused for a moment was not carried out: it is signed anew, and sent again."""
+        try:
+            answer = await self._sent(method, path, instruction, body, client_id)
+            wait_s = _moment_s(answer)
+            if wait_s:
+                await asyncio.sleep(wait_s)
+                answer = await self._sent(method, path, instruction, body, client_id)
+            return _accepted(answer)
+        except ExchangeError as refusal:
+            if refusal.code in UNDECIDED:
+                raise OutcomeUnknown(f"{method} {path}", client_id) from refusal
+            raise
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        instruction: str,
+        body: Mapping[str, Scalar] | Sequence[Mapping[str, Scalar]],
+        client_id: int | None,
+    ) -> httpx.Response:
         items = [body] if isinstance(body, Mapping) else body
         headers = self._signed(instruction, items) | {"Content-Type": "application/json"}
         try:
@@ -83,12 +106,7 @@ class Transport:
             raise OutcomeUnknown(f"{method} {path}", client_id) from error
         if answer.status_code == httpx.codes.ACCEPTED:
             raise OutcomeUnknown(f"{method} {path}", client_id)
-        try:
-            return _accepted(answer)
-        except ExchangeError as refusal:
-            if refusal.code in UNDECIDED:
-                raise OutcomeUnknown(f"{method} {path}", client_id) from refusal
-            raise
+        return answer
 
     def _signed(self, instruction: str, items: Sequence[Mapping[str, Scalar]]) -> dict[str, str]:
         if self._keypair is None:
@@ -105,6 +123,14 @@ def _accepted(answer: httpx.Response) -> bytes:
     except msgspec.DecodeError:
         raise ExchangeError(f"HTTP_{answer.status_code}", answer.text, answer.status_code) from None
     raise ExchangeError(refusal.code, refusal.message, answer.status_code)
+
+
+def _moment_s(answer: httpx.Response) -> int:
+    """How long a refused change is to wait; 0 for one that was taken, is wrong, or would wait longer than a moment."""
+    if answer.status_code not in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        return 0
+    wait = answer.headers.get("Retry-After", "")
+    return int(wait) if wait.isdecimal() and int(wait) <= RETRY_AFTER_S else 0
 
 
 def present(params: Params) -> dict[str, Scalar]:

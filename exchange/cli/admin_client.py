@@ -23,6 +23,8 @@ from exchange.values.views import MarketView
 Reason = Annotated[str, typer.Option(help="Why; kept in the record, and shown to the public where it shuts something.")]
 
 TIMEOUT_S = 10.0
+#: A request that is refused for no longer than this is signed and sent once more.
+RETRY_AFTER_S = 2
 
 
 class AdminClient:
@@ -46,6 +48,21 @@ class AdminClient:
 
     def _request(self, method: str, to: AdminPath, fields: dict[str, Any] | None = None) -> bytes:
         body = b"" if fields is None else msgspec.json.encode(fields)
+        answer = self._send(method, to, body)
+        wait = answer.headers.get("Retry-After", "")
+        if not answer.is_success and wait.isdecimal() and int(wait) <= RETRY_AFTER_S:
+            # Nothing was done: the exchange has just started, say, and wants it signed again.
+            time.sleep(int(wait))
+            answer = self._send(method, to, body)
+        if answer.is_success:
+            return answer.content
+        try:
+            refusal = msgspec.json.decode(answer.content, type=Refusal)
+        except msgspec.MsgspecError:
+            stop(Exit.REFUSED, f"HTTP {answer.status_code}: {answer.text[:500]}")
+        stop(Exit.REFUSED, f"{refusal.code}: {refusal.message}")
+
+    def _send(self, method: str, to: AdminPath, body: bytes) -> httpx.Response:
         timestamp, window = str(time.time_ns() // 1_000_000), str(DEFAULT_WINDOW_MS)
         signed = body_fields(body)
         assert not isinstance(signed, Refusal)
@@ -57,16 +74,9 @@ class AdminClient:
             "X-Signature": self._key.sign(signing_text(Signed(to.instruction, (signed,)), timestamp, window)),
         }
         try:
-            answer = self._http.request(method, to.path, content=body, headers=headers)
+            return self._http.request(method, to.path, content=body, headers=headers)
         except httpx.TransportError as error:
             stop(Exit.UNREACHABLE, f"no exchange answers at {self._http.base_url} ({error})", "exchange serve")
-        if answer.is_success:
-            return answer.content
-        try:
-            refusal = msgspec.json.decode(answer.content, type=Refusal)
-        except msgspec.MsgspecError:
-            stop(Exit.REFUSED, f"HTTP {answer.status_code}: {answer.text[:500]}")
-        stop(Exit.REFUSED, f"{refusal.code}: {refusal.message}")
 
 
 class Session:

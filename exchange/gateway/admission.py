@@ -10,6 +10,8 @@ from exchange.values.refusals import Code, Refusal
 MINUTE_US: Final = 60_000_000
 #: Accounts or addresses one rate keeps count of; beyond it those that are idle are forgotten, then all.
 MAX_TRACKED: Final = 100_000
+#: The base64 of a public key; what else a client says its key is takes no more room than that.
+_KEY_CHARACTERS: Final = 44
 
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -28,6 +30,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     history_requests_per_minute: Positive = 120
     #: Requests under one key from one address that fail its signature or time; then it signs in vain for a while.
     failed_signatures_per_minute: Positive = 120
+    #: The same in a minute under any keys from one address; then only keys that have proved themselves there are heard.
+    failed_signatures_per_address: Positive = 1_200
     #: Requests of one account that wait for their answer.
     in_flight_per_account: Positive = 256
     #: Cancels of one account that wait for their answer, beyond that.
@@ -86,6 +90,9 @@ class Admission:
         self.addresses = Rate(limits.public_requests_per_minute)
         self.history = Rate(limits.history_requests_per_minute)
         self._failures = Rate(limits.failed_signatures_per_minute)
+        self._failures_at = Rate(limits.failed_signatures_per_address)
+        #: The pairs of address and key that have proved each other, oldest first, at most MAX_TRACKED.
+        self._proved: dict[str, None] = {}
         self._in_flight: dict[AccountId, int] = {}
 
     def account_wait_s(self, account: AccountId, now_us: int, cost: int = 1, *, cancels: bool = False) -> int:
@@ -96,19 +103,27 @@ class Admission:
     def vain_s(self, address: str, api_key: str, now_us: int) -> int:
         """For how long requests under this key from this address aren't verified: too many have failed.
 
-        By both, so that who forges a key's signatures disturbs nobody else at that address, nor the key elsewhere.
+        Too many under this key, so that who forges its signatures disturbs nobody else at that address, nor the key
+        elsewhere; or too many at this address, which then only those are heard from who have proved their key there.
         """
-        return self._failures.exhausted_s(f"{address} {api_key}", now_us)
+        pair = _pair(address, api_key)
+        wait_s = self._failures.exhausted_s(pair, now_us)
+        if wait_s or pair in self._proved:
+            return wait_s
+        return self._failures_at.exhausted_s(address, now_us)
 
-    def failed(self, address: str, api_key: str, refusal: Refusal, now_us: int) -> int:
-        """Count a request that did not prove its key; the wait is that of an unsigned request too many.
+    def failed(self, address: str, api_key: str, now_us: int) -> None:
+        """Count a request that did not prove its key, whether there is such a key or not."""
+        self._failures.wait_s(_pair(address, api_key), now_us)
+        self._failures_at.wait_s(address, now_us)
 
-        A key we don't know costs no verification, so it counts as if it were unsigned.
-        """
-        if refusal.code is Code.UNAUTHORIZED:
-            return self.addresses.wait_s(address, now_us)
-        self._failures.wait_s(f"{address} {api_key}", now_us)
-        return 0
+    def proved(self, address: str, api_key: str) -> None:
+        """A request from this address has proved this key."""
+        pair = _pair(address, api_key)
+        if pair not in self._proved:
+            if len(self._proved) >= MAX_TRACKED:
+                del self._proved[next(iter(self._proved))]
+            self._proved[pair] = None
 
     def enter(self, account: AccountId, *, cancels: bool = False) -> bool:
         """Count a request in, unless the account has too many waiting. Whoever got in must `leave`."""
@@ -125,6 +140,10 @@ class Admission:
             self._in_flight[account] = waiting
         else:
             del self._in_flight[account]
+
+
+def _pair(address: str, api_key: str) -> str:
+    return f"{address} {api_key[:_KEY_CHARACTERS]}"
 
 
 def too_many(wait_s: int) -> Refusal:

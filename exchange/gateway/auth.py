@@ -1,13 +1,14 @@
 """Who sent this: Ed25519 signatures over what was asked, their time window, and replays.
 
-A client signs `instruction=<name>&<its fields sorted>&timestamp=<ms>&window=<ms>`. How a value is
-spelled in that text differs between the clients in use, so a small set of texts is tried and the
-request stands if any of them verifies. Nothing here does I/O; REST, WebSocket and the admin
+A client signs `instruction=<name>&<its fields sorted>&timestamp=<ms>&window=<ms>`, and `&nonce=<its nonce>` behind
+that if it sends one. How a value is spelled in that text differs between the clients in use, so a small set of texts
+is tried and the request stands if any of them verifies. Nothing here does I/O; REST, WebSocket and the admin
 API all ask `Authenticator`.
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import product
@@ -16,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 import msgspec
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_sign_keypair, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from exchange.gateway.wire.errors import UNREADABLE, invalid
@@ -35,20 +36,31 @@ MAX_CLOCK_OFF_MS: Final = 600_000
 #: Signed changes remembered until their windows end; at the limit further changes are refused.
 MAX_REMEMBERED: Final = 1_000_000
 
+#: How long whoever was refused with JUST_STARTED or SIGN_AGAIN waits before they sign again, in whole seconds.
+SIGN_AGAIN_S: Final = -(-MAX_AHEAD_MS // 1_000)
+
 _SIGNATURE_BYTES: Final = 64
 _MAX_DIGITS: Final = 16
+_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: Stands in for a key that isn't ours, so that its signature takes as long to be found wrong. Nobody has its secret.
+_NOBODY: Final = crypto_sign_keypair()[0]
 
-_INVALID_SIGNATURE: Final = invalid("Invalid signature")
+#: The same for a signature that is wrong and a key that isn't ours: nobody learns here which keys there are.
+_INVALID_SIGNATURE: Final = Refusal(Code.INVALID_SIGNATURE, "Invalid signature")
 _EXPIRED: Final = invalid("Request has expired")
-BEFORE_START: Final = invalid("Request has expired: it was signed before the exchange started")
+#: The process before this one may have taken it already.
+JUST_STARTED: Final = Refusal(Code.MAINTENANCE, "The exchange has just started: sign again")
 _CLOCK_OFF: Final = invalid("Invalid timestamp: must be within 10 minutes of current time")
 _AHEAD: Final = invalid("Invalid timestamp: ahead of current time")
 _NOT_A_TIME: Final = invalid("Invalid timestamp: must be ms since 1970")
 _WINDOW: Final = invalid(f"Invalid window: must be at most {MAX_WINDOW_MS} ms")
-REPLAYED: Final = invalid("Request was already received: sign each one with a new timestamp")
+_BAD_NONCE: Final = invalid("Invalid nonce: must be 1 to 64 of A-Z a-z 0-9 _ -")
+#: A replay, or an honest request with the very words of another one in the same millisecond: nobody can tell.
+SIGN_AGAIN: Final = Refusal(
+    Code.TOO_MANY_REQUESTS, "The same request, signed in the same millisecond, was already received: sign again"
+)
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many signed requests at once")
 _NO_CREDENTIALS: Final = Refusal(Code.UNAUTHORIZED, "Missing API key, signature or timestamp")
-_UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown API key")
 
 #: A signed field: its name and its text; None is a JSON null.
 Field = tuple[str, str | None]
@@ -56,12 +68,17 @@ _NAME: Final = itemgetter(0)
 
 
 class Credentials(msgspec.Struct, frozen=True, gc=False):
-    """What a request says of its sender, as text; `timestamp` and `window` in ms."""
+    """What a request says of its sender, as text; `timestamp` and `window` in ms; `nonce` if it has one."""
 
     api_key: str
     signature: str
     timestamp: str
     window: str = str(DEFAULT_WINDOW_MS)
+    nonce: str | None = None
+
+    def __repr__(self) -> str:
+        """Nothing of it: what is signed with stays out of tracebacks and logs."""
+        return "Credentials(...)"
 
 
 class Signed(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +148,8 @@ def signing_text(signed: Signed, timestamp: str, window: str) -> str:
 def candidates(signed: Signed, credentials: Credentials) -> Iterator[bytes]:
     """Every distinct text the client may have signed, the likeliest first."""
     tail = f"&timestamp={credentials.timestamp}&window={credentials.window}"
+    if credentials.nonce is not None:
+        tail += f"&nonce={credentials.nonce}"
     absent = [value for fields in signed.usual for _, value in fields].count(None)
     seen = set()
     for layout in _layouts(signed):
@@ -169,8 +188,10 @@ def _segment(instruction: str, fields: Sequence[Field], encoded: bool, null: str
 # --- time and replay ---------------------------------------------------------------------------------------
 
 
-def check_time(credentials: Credentials, now_us: int) -> Refusal | None:
-    """Whether the request is inside its window."""
+def check_form(credentials: Credentials, now_us: int) -> Refusal | None:
+    """Whether the request is inside its window, and its nonce can be signed."""
+    if credentials.nonce is not None and not _NONCE.fullmatch(credentials.nonce):
+        return _BAD_NONCE
     if not _is_number(credentials.timestamp):
         return _NOT_A_TIME
     if not _is_number(credentials.window) or int(credentials.window) > MAX_WINDOW_MS:
@@ -210,7 +231,7 @@ class Replays:
         bucket = self._buckets.setdefault(ends_ms // 1_000, {})
         digest = blake2b(public_key + text, digest_size=16).digest()
         if digest in bucket:
-            return None if connection and bucket[digest] == connection else REPLAYED
+            return None if connection and bucket[digest] == connection else SIGN_AGAIN
         if self._count >= MAX_REMEMBERED:
             return _FULL
         bucket[digest] = connection
@@ -236,40 +257,52 @@ class Authenticator:
     def trader(
         self, credentials: Credentials | None, signed: Signed, *, changes: bool, connection: str = ""
     ) -> KeyView | Refusal:
-        """The API key behind a request. `changes` says that doing it twice would matter: no replay, none from
-        before this process started; with a `connection`, that doing it twice matters on another one only."""
+        """The API key behind a request. `changes` says that doing it twice would matter: no replay, none that the
+        process before this one may have taken; with a `connection`, that doing it twice matters on another one only."""
         if credentials is None:
             return _NO_CREDENTIALS
         key = self._exchange.key(credentials.api_key)
-        if key is None:
-            return _UNKNOWN_KEY
-        return self._refuse(credentials, signed, changes, connection) or key
+        return self._refuse(credentials, signed, key is not None, changes, connection) or key or _INVALID_SIGNATURE
 
     def admin(self, credentials: Credentials | None, signed: Signed, *, changes: bool) -> AdminView | Refusal:
         """The admin behind a request, on the same terms."""
         if credentials is None:
             return _NO_CREDENTIALS
         admin = self._exchange.admin(credentials.api_key)
-        if admin is None:
-            return _UNKNOWN_KEY
-        return self._refuse(credentials, signed, changes) or admin
+        return self._refuse(credentials, signed, admin is not None, changes) or admin or _INVALID_SIGNATURE
 
-    def _refuse(self, credentials: Credentials, signed: Signed, changes: bool, connection: str = "") -> Refusal | None:
+    def _refuse(
+        self, credentials: Credentials, signed: Signed, known: bool, changes: bool, connection: str = ""
+    ) -> Refusal | None:
+        """A key that isn't `known` goes the same way, and is told the same."""
         now_us = self._exchange.now_us()
-        refusal = check_time(credentials, now_us)
+        refusal = check_form(credentials, now_us)
         if refusal is not None:
             return refusal
-        timestamp_ms = int(credentials.timestamp)
-        if changes and timestamp_ms < self._exchange.started_us() // 1_000:
-            return BEFORE_START
         public_key, signature = _decode(credentials.api_key), _decode(credentials.signature)
-        text = _verified(public_key, signature, candidates(signed, credentials))
+        text = _verified(public_key if known else _NOBODY, signature, candidates(signed, credentials))
         if text is None:
             return _INVALID_SIGNATURE
         if not changes:
             return None
+        timestamp_ms = int(credentials.timestamp)
+        if timestamp_ms <= self._last_of_another_ms():
+            return JUST_STARTED
         ends_ms = timestamp_ms + int(credentials.window)
         return self._replays.refuse(public_key, text, ends_ms, now_us // 1_000, connection)
+
+    def _last_of_another_ms(self) -> int:
+        """The last timestamp that a process before this one could take: its signer's clock may have been ahead."""
+        started_ms = self._exchange.started_us() // 1_000
+        return started_ms + MAX_AHEAD_MS if self._exchange.restarted() else started_ms - 1
+
+
+def proved(refusal: Refusal) -> bool:
+    """Whether it went to somebody whose signature was right: they come twice, or too early, and sign again."""
+    return refusal.code in _OF_THE_PROVED
+
+
+_OF_THE_PROVED: Final = frozenset({JUST_STARTED.code, SIGN_AGAIN.code})
 
 
 def _decode(text: str) -> bytes:

@@ -18,12 +18,14 @@ from prometheus_client.registry import Collector
 from exchange.gateway.admission import Admission, too_many
 from exchange.gateway.auth import (
     DEFAULT_WINDOW_MS,
+    SIGN_AGAIN_S,
     Authenticator,
     Credentials,
     Field,
     Signed,
     batch_fields,
     body_fields,
+    proved,
     query_fields,
 )
 from exchange.gateway.operations import Answer, Authority, Operation
@@ -122,10 +124,15 @@ class Dispatcher(Collector):
         if not 1 <= len(signed.usual) <= self._admission.limits.batch_orders:
             return invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders")
         prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
-        caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=operation.changes)
+        changes = operation.changes and not operation.repeatable
+        caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=changes)
         if isinstance(caller, Refusal):
-            wait_s = self._admission.failed(address, api_key, caller, now_us)
-            return self.wait(wait_s) if wait_s else caller
+            if not proved(caller):
+                self._admission.failed(address, api_key, now_us)
+                return caller
+            wait_s = self._admission.addresses.wait_s(address, now_us)
+            return self.wait(wait_s) if wait_s else self.wait(SIGN_AGAIN_S, caller)
+        self._admission.proved(address, api_key)
         if isinstance(caller, AdminView):
             return await self._handle(operation, query, body, caller)
         return await self._for_account(operation, query, body, caller, len(signed.usual))
@@ -237,7 +244,7 @@ def _credentials(headers: list[tuple[bytes, bytes]]) -> Credentials | None:
     key, signature, timestamp = found.get(b"x-api-key"), found.get(b"x-signature"), found.get(b"x-timestamp")
     if key is None or signature is None or timestamp is None:
         return None
-    return Credentials(key, signature, timestamp, found.get(b"x-window", str(DEFAULT_WINDOW_MS)))
+    return Credentials(key, signature, timestamp, found.get(b"x-window", str(DEFAULT_WINDOW_MS)), found.get(b"x-nonce"))
 
 
 def _picked(headers: list[tuple[bytes, bytes]]) -> Mapping[bytes, str]:

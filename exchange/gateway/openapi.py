@@ -30,16 +30,20 @@ API keys are Ed25519 public keys in base64. A signed request carries the headers
 
 The fields are those of the query of a GET, and the top-level fields of the JSON body of every other method; without
 any, they and their `&` are left out. Numbers are signed as written, booleans as `true` and `false`. Values that hold
-`&` or `=` must be percent-encoded in the signed text; others may be. Each operation below names its instruction. A
-signed request that changes something is taken once, and not if it was signed before the exchange started.
+`&` or `=` must be percent-encoded in the signed text; others may be. Each operation below names its instruction.
+
+A signed request that changes something is taken once. The same words signed in the same millisecond can't be told
+from a replay and are refused with 429: sign again, or send a header `X-Nonce` (1 to 64 of `A-Z a-z 0-9 _ -`), which is
+signed as `&nonce=<nonce>` at the end of the text. Cancels may come twice. In the first second after a restart, a
+change is refused with 503: sign again after it. `docs/clients.md` says more.
 
 Admins sign with their own keys in the same way; objects and lists in their bodies are signed as the JSON text that
 was sent.
 
 ## Refusals
 
-Every refusal is `{"code": ..., "message": ...}` with a fitting status. After `TOO_MANY_REQUESTS` the header
-`Retry-After` says how many seconds to wait.
+Every refusal is `{"code": ..., "message": ...}` with a fitting status. The header `Retry-After`,
+always there after `TOO_MANY_REQUESTS`, says how many seconds to wait.
 
 ## Other ways in
 
@@ -48,7 +52,7 @@ Streams and trading over WebSocket are at `/ws` of this port, and on a port of t
 
 _BAD_REQUEST: Final = (400, "The request is wrong, or the exchange refuses it")
 _SIGNED_ERRORS: Final = (
-    (401, "No credentials, or an unknown key"),
+    (401, "No credentials, or a signature that is wrong or of no key of ours"),
     (403, "The key may not do this"),
     (404, "Not there"),
 )
@@ -163,6 +167,7 @@ def _headers() -> list[Document]:
             ),
             ("X-Timestamp", True, "Ms since 1970.", "1700000000000"),
             ("X-Window", False, "Ms the request is good for; 5000 without it.", "5000"),
+            ("X-Nonce", False, "Tells apart what is otherwise the same; signed too. This venue's own.", "k7Qx_3"),
         )
     ]
 

@@ -59,8 +59,8 @@ Shown = Any
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path. `instruction` is what its caller signs ("" for a public one).
 
-    `changes`: doing it twice would matter. `cancels`: it takes orders back, and may draw on the reserve for that.
-    `hot`: answered ahead of the framework.
+    `changes`: it is more than reading. `repeatable`: doing that twice is harmless, so equal ones are no replays.
+    `cancels`: it takes orders back, and may draw on the reserve for that. `hot`: answered ahead of the framework.
     `history`: counts as a request for history. `example` is an answer.
     `also`: other ways it may end well.
     """
@@ -79,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True):
     returns: Shown
     changes: bool
     cancels: bool
+    repeatable: bool
     hot: bool
     history: bool
     also: tuple[Also, ...]
@@ -114,6 +115,7 @@ class Routes:
         request: Any = None,
         changes: bool = False,
         cancels: bool = False,
+        repeatable: bool = False,
         hot: bool = False,
         also: tuple[Also, ...] = (),
     ) -> Callable[[Handler], Handler]:
@@ -127,6 +129,7 @@ class Routes:
             request=request,
             changes=changes,
             cancels=cancels,
+            repeatable=repeatable,
             hot=hot,
             also=also,
         )
@@ -148,6 +151,7 @@ class Routes:
         request: Any = None,
         changes: bool = False,
         cancels: bool = False,
+        repeatable: bool = False,
         hot: bool = False,
         history: bool = False,
         also: tuple[Also, ...] = (),
@@ -171,6 +175,7 @@ class Routes:
                     returns=_shown(hints["return"]),
                     changes=changes,
                     cancels=cancels,
+                    repeatable=repeatable,
                     hot=hot,
                     history=history,
                     also=also,

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from exchange.gateway.admission import too_many
-from exchange.gateway.auth import BEFORE_START, DEFAULT_WINDOW_MS, REPLAYED, Credentials, Signed
+from exchange.gateway.auth import DEFAULT_WINDOW_MS, JUST_STARTED, SIGN_AGAIN, Credentials, Signed, proved
 from exchange.gateway.hub import Feed, Reader
 from exchange.gateway.services import Services
 from exchange.gateway.trading import Trading
@@ -145,8 +145,12 @@ class Session:
         if wait_s:
             return too_many(wait_s)
         key = self._services.authenticator.trader(credentials, signed, changes=True, connection=connection)
-        if isinstance(key, Refusal):
-            wait_s = admission.failed(self._address, credentials.api_key, key, now_us)
+        if not isinstance(key, Refusal):
+            admission.proved(self._address, credentials.api_key)
+        elif proved(key):
+            wait_s = admission.addresses.wait_s(self._address, now_us)
+        else:
+            admission.failed(self._address, credentials.api_key, now_us)
         return too_many(wait_s) if wait_s else key
 
     def _wait_s(self) -> int:
@@ -192,7 +196,7 @@ class Session:
         key = self._proved(Credentials(*signature), _SUBSCRIBE, connection=self._name)
         if not isinstance(key, Refusal):
             return key if Scope.READ in key.scopes else INVALID_SIGNATURE
-        if key is REPLAYED or key is BEFORE_START:
+        if key is SIGN_AGAIN or key is JUST_STARTED:
             self._outlet.close(CloseCode.TRY_AGAIN_LATER, "sign again")
         return TOO_MANY_FRAMES if key.code is Code.TOO_MANY_REQUESTS else INVALID_SIGNATURE
 

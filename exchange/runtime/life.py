@@ -148,6 +148,8 @@ class Life:
         for skipped in recovered.skipped:
             _log.warning("snapshot_skipped", reason=skipped)
         fault = self._last_fault()
+        # After a loss nobody knows what the lost records began with.
+        restarted = self.state.started_seq > 0 or self.state.epoch > 1
         self._committer.commit(StartProcess(build_id(), recovered.clean))
         if fault is not None and fault.market is not None:
             self._committer.commit(ReportFault(fault.market, fault.error_id))
@@ -162,7 +164,7 @@ class Life:
         await self._outbox.durable(self.state.seq)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
         self._timers = asyncio.create_task(timers.run(), name="timers")
-        self.venue.take_commands()
+        self.venue.take_commands(restarted=restarted)
         _log.info("started", seq=self.state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self.state.venue_mode))
 
     def _last_fault(self) -> Faulted | None:

@@ -128,7 +128,10 @@ class Exchange(Protocol):
         """The exchange's clock (injectable), for timestamps and signature windows."""
 
     def started_us(self) -> int:
-        """When this process began to take commands: a signed change stamped before it is refused."""
+        """When this process began to take commands."""
+
+    def restarted(self) -> bool:
+        """Whether a process before this one can have taken commands: all of them before `started_us`."""
 
     async def account(self, account: AccountId) -> AccountView: ...
 

@@ -94,6 +94,7 @@ class Venue:
         self._ending = ending
         self._lanes: dict[str, Lane] = {}
         self._started_us = 0
+        self._restarted = False
         self._taking = False
         #: None: nobody sees to maintenance, and what needs them is refused.
         self.desk: Desk | None = None
@@ -102,9 +103,10 @@ class Venue:
 
     # --- life ---
 
-    def take_commands(self) -> None:
-        """From now on commands are taken."""
+    def take_commands(self, *, restarted: bool) -> None:
+        """From now on commands are taken; `restarted`: not for the first time in this venue's life."""
         self._started_us = self._clock.now_us()
+        self._restarted = restarted
         self._taking = True
 
     async def drain(self) -> None:
@@ -203,6 +205,9 @@ class Venue:
 
     def started_us(self) -> int:
         return self._started_us
+
+    def restarted(self) -> bool:
+        return self._restarted
 
     async def account(self, account: AccountId) -> AccountView:
         view = account_view(self._state, self._state.accounts[account])

@@ -138,7 +138,7 @@ def test_a_stranger_is_refused_and_a_traders_key_too(own: Server, tmp_path: Path
         write_private(tmp_path / f"{name}.json", key)
         refused = admin(own, "mode", "OFFLINE", "--reason", "x", options=("--key", str(tmp_path / f"{name}.json")))
         assert refused.returncode == Exit.REFUSED
-        assert "UNAUTHORIZED" in refused.stderr
+        assert "INVALID_SIGNATURE" in refused.stderr
 
 
 def test_nobody_there_is_said(own: Server) -> None:

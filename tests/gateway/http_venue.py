@@ -104,16 +104,20 @@ class HttpVenue:
         url = f"{path}?{text}" if text else path
         return Reply(await self.http.request(method, url, content=content, headers={**signed, **(headers or {})}))
 
-    def headers(self, signer: Signer, method: str, path: str, content: bytes = b"", query: str = "") -> dict[str, str]:
+    def headers(
+        self, signer: Signer, method: str, path: str, content: bytes = b"", query: str = "", nonce: str | None = None
+    ) -> dict[str, str]:
         """What a client sends with a request stamped now."""
         operation = _TABLE[method, path]
         stamp = str(self.clock.now_us() // 1_000)
         signed = Signed(operation.instruction, _usual(operation, content, query))
+        text = signing_text(signed, stamp, WINDOW)
         return {
             "X-API-Key": signer.public_key,
             "X-Timestamp": stamp,
             "X-Window": WINDOW,
-            "X-Signature": signer.sign(signing_text(signed, stamp, WINDOW)),
+            "X-Signature": signer.sign(text if nonce is None else f"{text}&nonce={nonce}"),
+            **({} if nonce is None else {"X-Nonce": nonce}),
         }
 
 

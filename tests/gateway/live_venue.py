@@ -86,7 +86,7 @@ class LiveVenue:
         self.committer = Committer(state, clock, writer, outbox, self.streams, metrics, ending)
         history = cast("History", _NoHistory())
         self.exchange = Venue(state, clock, outbox, self.streams, public, self.committer, history, metrics, ending)
-        self.exchange.take_commands()
+        self.exchange.take_commands(restarted=False)
         self._keys = 0
         self._later_us = 0
 

@@ -56,7 +56,7 @@ async def test_an_account_from_its_opening_to_its_first_order(venue: HttpVenue) 
     order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
     assert (await venue.ask(carol, "POST", "/api/v1/order", order)).status == 200
     assert (await post(venue, "keys/revoke", {"key_id": key_id, "reason": "test"})).status == 200
-    assert (await venue.ask(carol, "POST", "/api/v1/order", order)).refusal[:2] == (401, "UNAUTHORIZED")
+    assert (await venue.ask(carol, "POST", "/api/v1/order", order)).refusal[:2] == (401, "INVALID_SIGNATURE")
 
 
 @pytest.mark.asyncio(loop_scope="module")

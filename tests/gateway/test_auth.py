@@ -206,7 +206,7 @@ def test_of_a_field_given_twice_the_last_counts() -> None:
     ],
 )
 def test_the_time_window(timestamp: str, window: str, late_ms: int, message: str | None) -> None:
-    refusal = auth.check_time(Credentials(PUBLIC, "", timestamp, window), NOW_US + late_ms * 1_000)
+    refusal = auth.check_form(Credentials(PUBLIC, "", timestamp, window), NOW_US + late_ms * 1_000)
     assert (refusal.message if refusal else None) == message
 
 

@@ -72,19 +72,19 @@ async def test_a_login_is_taken_once(venue: LiveVenue) -> None:
     params = {"apiKey": key, "signature": signature, "timestamp": timestamp, "window": window}
     assert (await client.call("session.login", params))["result"] == {"session": client.name}
     other = Client(venue, services=client.services)
-    assert code(await other.call("session.login", params)) == (400, "INVALID_CLIENT_REQUEST")
+    assert code(await other.call("session.login", params)) == (429, "TOO_MANY_REQUESTS")
     assert code(await client.login(trader)) == (400, "INVALID_CLIENT_REQUEST"), "a session is for one key"
 
 
 async def test_logins_that_prove_nothing(venue: LiveVenue) -> None:
     trader, client = venue.trader(), Client(venue)
-    assert code(await client.login(trader, instruction="subscribe")) == (400, "INVALID_CLIENT_REQUEST")
+    assert code(await client.login(trader, instruction="subscribe")) == (401, "INVALID_SIGNATURE")
     before_start_ms = (venue.exchange.now_us() - venue.exchange.started_us()) // 1_000 + 2
-    assert "before the exchange started" in (await client.login(trader, late_ms=before_start_ms))["error"]["message"]
+    assert code(await client.login(trader, late_ms=before_start_ms)) == (503, "MAINTENANCE")
     assert code(await client.login(trader, late_ms=6_000)) == (400, "INVALID_CLIENT_REQUEST")
     stranger = LiveVenue().trader()
     stranger.api_key = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
-    assert code(await client.login(stranger)) == (401, "UNAUTHORIZED")
+    assert code(await client.login(stranger)) == (401, "INVALID_SIGNATURE")
     wrong: tuple[Any, ...] = ({}, {"apiKey": 1}, None, [], {"apiKey": "", "timestamp": "", "signature": ""})
     for params in wrong:
         assert (await client.call("session.login", params))["status"] in (400, 401)
@@ -102,7 +102,7 @@ async def test_who_signs_in_vain_too_often_must_wait(venue: LiveVenue) -> None:
     trader = venue.trader()
     client = Client(venue, requests=GatewayLimits(failed_signatures_per_minute=3))
     for _ in range(3):
-        assert code(await client.login(trader, instruction="wrong")) == (400, "INVALID_CLIENT_REQUEST")
+        assert code(await client.login(trader, instruction="wrong")) == (401, "INVALID_SIGNATURE")
     assert code(await client.login(trader)) == (429, "TOO_MANY_REQUESTS")
 
 

@@ -41,6 +41,7 @@ def verify(server: Server) -> None:
 
 async def blow(server: Server, seen: Seen, choose: random.Random, target: str) -> None:
     """Load, and after a moment the end of one process or of all."""
+    await asyncio.sleep(server.settling_s())
     async with traffic.load(seen, server.ws_url, choose.randrange(2**32)) as tasks:
         await traffic.until_acknowledged(seen)
         await asyncio.sleep(choose.uniform(*BLOW_S))

@@ -80,6 +80,7 @@ async def order(exchange: Exchange, key: KeyView, params: OrderQuery) -> AnyOrde
     example={**examples.LIMIT_ORDER, "status": "Cancelled"},
     changes=True,
     cancels=True,
+    repeatable=True,
     hot=True,
 )
 async def cancel(exchange: Exchange, key: KeyView, params: OrderCancelPayload) -> AnyOrder | Refusal:
@@ -141,6 +142,7 @@ async def orders(exchange: Exchange, key: KeyView, params: OrdersQuery) -> list[
     example=[{**examples.LIMIT_ORDER, "status": "Cancelled"}],
     changes=True,
     cancels=True,
+    repeatable=True,
     hot=True,
 )
 async def cancel_many(exchange: Exchange, key: KeyView, params: OrderCancelAllPayload) -> list[AnyOrder] | Refusal:

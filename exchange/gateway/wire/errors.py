@@ -8,6 +8,7 @@ from exchange.values.refusals import Code, Refusal
 
 _STATUS: Final = {
     Code.UNAUTHORIZED: 401,
+    Code.INVALID_SIGNATURE: 401,
     Code.FORBIDDEN: 403,
     Code.ACCOUNT_DEACTIVATED: 403,
     Code.RESOURCE_NOT_FOUND: 404,
