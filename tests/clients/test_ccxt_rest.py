@@ -1,10 +1,12 @@
 """ccxt, unmodified, over REST: what a bot written for any exchange does, against a running server."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import ccxt
+import ccxt.async_support
 import pytest
 
 from tests.server import Account, Server
@@ -301,6 +303,29 @@ def test_wrong_secret_and_unknown_key(server: Server, maker: Any) -> None:
     unknown = connect(server, Account("unknown", "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", bob.api_secret))
     with pytest.raises(ccxt.AuthenticationError):
         unknown.fetch_balance()
+
+
+async def test_equal_orders_of_one_millisecond_are_a_rate_limit_unless_they_are_named(
+    server: Server, maker: Any
+) -> None:
+    account = server.accounts["alice"]
+    client = ccxt.async_support.backpack(
+        {"apiKey": account.api_key, "secret": account.api_secret, "enableRateLimit": False}
+    )
+    client.urls["api"] = maker.urls["api"]
+    async with client:
+        await client.load_markets()
+        # All of a gather are signed in one millisecond; and this makes sure of it.
+        signed_ms = client.milliseconds()
+        client.nonce = lambda: signed_ms
+        order = (SYMBOL, "limit", "buy", 0.01, PRICE - FAR)
+        twins = await asyncio.gather(*(client.create_order(*order) for _ in range(3)), return_exceptions=True)
+        refused = [type(twin) for twin in twins if isinstance(twin, BaseException)]
+        assert refused == [ccxt.RateLimitExceeded] * 2
+        named = [client.create_order(*order, {"clientOrderId": number}) for number in (71, 72)]
+        assert len({placed["id"] for placed in await asyncio.gather(*named)}) == 2
+        cancelled = [client.cancel_all_orders(SYMBOL) for _ in range(2)]
+        assert sorted(len(orders) for orders in await asyncio.gather(*cancelled)) == [0, 3]
 
 
 def test_stale_request(maker: Any) -> None:
