@@ -48,6 +48,8 @@ class Server:
         self.ws_url = f"ws://127.0.0.1:{self.ws_port}"
         self.log = data.with_name(data.name + ".log")
         self.settings = dict(settings or {})
+        #: The program, before its command and options.
+        self.program = [sys.executable, "-m", "exchange.cli"]
         self.process: subprocess.Popen[bytes] | None = None
         self._answered_at_s = 0.0
 
@@ -63,7 +65,7 @@ class Server:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exchange.cli", "demo", "--bots" if self.bots else "--no-bots"],
+                [*self.program, "demo", "--bots" if self.bots else "--no-bots"],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

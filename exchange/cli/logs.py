@@ -1,11 +1,19 @@
 """Structured logs: for a person on a terminal, one JSON object a line elsewhere. They never hold secrets."""
 
 import logging
+import re
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+#: A traceback shows where, never what: local variables hold keys, signatures and orders.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+#: The base64 of 32 and of 64 bytes: a key, a seed, a signature.
+_SECRET: Final = re.compile(r"[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=")
 
 
 def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
@@ -17,9 +25,9 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback), _without_secrets]
         if for_person
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer(), _without_secrets]
     )
     structlog.configure(
         processors=[*shared, *last],
@@ -35,3 +43,8 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         )
     )
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), handlers=[handler])
+
+
+def _without_secrets(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
+    """The finished line; what an error's own message may have quoted is taken out."""
+    return _SECRET.sub("***", str(line))

@@ -204,7 +204,10 @@ class Attempt:
 
 
 async def main(job: Job) -> None:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     if job.task == "hold":
         await hold(job)
         return
