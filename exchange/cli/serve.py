@@ -18,6 +18,7 @@ from exchange.cli import logs
 from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.folder import exit_of, keep_to_us, need_journal
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.cli.supervisor import told
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
@@ -33,11 +34,14 @@ from exchange.runtime.clock import ClockBehindJournal
 from exchange.runtime.ending import Reason
 from exchange.runtime.life import Life
 from exchange.runtime.venue import Venue
+from exchange.runtime.watchdog import Bounds
 
 app = typer.Typer()
 
 #: How long requests under way over HTTP may still take when the exchange stops.
 HTTP_GRACE_S: Final = 3
+#: What is not answered by then never will be: its connection is closed without a word.
+HTTP_ANSWERS_S: Final = 2
 #: Containers made and not gone again before the garbage collector looks, and how often it looks deeper. What an
 #: order leaves behind goes with its last reference; at Python's defaults looking for cycles took a third of the time.
 GC_THRESHOLDS: Final = (100_000, 20, 100)
@@ -135,6 +139,7 @@ async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, b
         async with _gateway(settings, life.venue, http_socket, ws_socket):
             ended = asyncio.create_task(life.ended())
             async with (
+                told(),
                 Scheduler(life, settings.witness).running(),
                 beside(life.venue) if beside is not None else nullcontext(),
             ):
@@ -170,7 +175,8 @@ async def _start(settings: Settings, signals: Signals) -> Life:
             signals.check()  # the loop doesn't turn while records are folded
             show(seq, last_seq)
 
-        return await Life.start(settings.data, witness_dir=settings.witness, progress=reached)
+        bounds = Bounds(**settings.bounds)
+        return await Life.start(settings.data, witness_dir=settings.witness, progress=reached, bounds=bounds)
 
 
 @asynccontextmanager
@@ -204,6 +210,10 @@ async def _gateway(
     finally:
         await trading.close()
         http.should_exit = True
+        await asyncio.wait((serving,), timeout=HTTP_ANSWERS_S)
+        # Not even an error: whoever asked must not think that nothing has happened.
+        for connection in list(http.server_state.connections):
+            connection.transport.abort()
         await serving
 
 

@@ -24,6 +24,7 @@ from exchange.cli.listing import GenesisTable
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ws_limits import WsLimits
+from exchange.runtime.watchdog import Bounds
 
 #: Read when no file is named and it lies in the current folder.
 DEFAULT_FILE = Path("exchange.toml")
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     )
     ws_limits: Annotated[dict[str, Any], _names_of(WsLimits)] = Field(
         default={}, description="limits of WebSocket connections, by name, such as `EXCHANGE_WS_LIMITS__CONNECTIONS`"
+    )
+    bounds: Annotated[dict[str, Any], _names_of(Bounds)] = Field(
+        default={},
+        description="how far disk and history may be behind, by name, such as `EXCHANGE_BOUNDS__SLOW_AT_RECORDS`",
     )
     genesis: GenesisTable | None = Field(default=None, description="what `exchange init` founds; a table of the file")
 

@@ -31,7 +31,7 @@ from exchange.gateway.auth import (
 from exchange.gateway.operations import Answer, Authority, Operation
 from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unfit_parameter, unparsable
 from exchange.gateway.wire.maintenance import opens_in_s
-from exchange.runtime.port import Exchange
+from exchange.runtime.port import Exchange, NotNow
 from exchange.values.enums import Scope
 from exchange.values.refusals import Code, Refusal
 from exchange.values.views import AdminView, KeyView
@@ -67,6 +67,8 @@ class Dispatcher(Collector):
         """The answer to a request for `operation`. Raises nothing a client could cause."""
         try:
             result = await self._result(operation, scope, receive)
+        except NotNow as error:
+            result = error.refusal
         except Exception:
             error_id = secrets.token_hex(6)
             _log.exception("request failed", method=operation.method, path=operation.path, error_id=error_id)
@@ -78,9 +80,13 @@ class Dispatcher(Collector):
         return Answer(body=_encode(result))
 
     def _when(self, code: Code) -> tuple[tuple[str, str], ...]:
-        """For a venue shut by a window: not before when a client need ask again."""
+        """When a client may ask again: soon where it passes by itself, else not before the window goes on."""
+        if code is Code.TOO_MANY_REQUESTS:
+            return (("Retry-After", "1"),)
         if code is not Code.MAINTENANCE:
             return ()
+        if self._exchange.status().conditions:
+            return (("Retry-After", "1"),)
         wait_s = opens_in_s(self._exchange.maintenance(), self._exchange.now_us())
         return (("Retry-After", str(wait_s)),) if wait_s else ()
 

@@ -4,7 +4,9 @@ FastAPI routes everything and makes the page. The order path is found by a thin 
 the framework's own layer would cost several times what those operations do; both lead to the same `Dispatcher`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -108,6 +110,11 @@ class Application:
         }
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
+        # Cancelled is what has no answer when the exchange ends; its connection is gone by then.
+        with suppress(asyncio.CancelledError):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         found = self._hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if found is None:
             await self.app(scope, receive, send)

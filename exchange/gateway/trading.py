@@ -25,6 +25,7 @@ from exchange.gateway.wire.orders import (
     place_order,
 )
 from exchange.gateway.wire.session_frames import RequestId
+from exchange.runtime.port import NotNow
 from exchange.values.commands import AnyCommand, CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
 from exchange.values.enums import CancelReason, Scope
 from exchange.values.ids import OrderId
@@ -150,6 +151,8 @@ class Trading:
         order: OrderView | Refusal | None
         try:
             order = await self._exchange.order(self.key.account, spec.symbol, order_id=order_id, client_id=client_id)
+        except NotNow as error:
+            order = error.refusal
         except Exception:
             _log.exception("query_failed")
             order = _SERVER_ERROR

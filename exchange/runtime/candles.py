@@ -94,6 +94,12 @@ def from_view(candle: CandleView) -> Bucket:
     return made
 
 
+def window_start_us(interval: str, length: int, now_us: int) -> int:
+    """Where a window of so many buckets begins that ends with the running one."""
+    start_us, end_us = bucket(interval, now_us)
+    return start_us - (length - 1) * (end_us - start_us)
+
+
 class Window:
     """The closed buckets of a rolling ticker; summed anew only when one joins or leaves."""
 
@@ -109,14 +115,9 @@ class Window:
         self._closed.append(closed)
         self._sum = None
 
-    def first_start_us(self, now_us: int) -> int:
-        """Where the window begins that ends with the running bucket."""
-        start_us, end_us = bucket(self._interval, now_us)
-        return start_us - (self._length - 1) * (end_us - start_us)
-
     def total(self, now_us: int) -> Bucket:
         """The sum of the closed buckets still in the window; not the caller's to change."""
-        first_us = self.first_start_us(now_us)
+        first_us = window_start_us(self._interval, self._length, now_us)
         while self._closed and self._closed[0].start_us < first_us:
             self._closed.popleft()
             self._sum = None
@@ -147,10 +148,6 @@ class Candles:
             self._running[interval] = from_view(candle)
         elif candle.trades and interval in _WINDOW_OF:
             self._windows[_WINDOW_OF[interval]].add(from_view(candle))
-
-    def window_start_us(self, days: int, now_us: int) -> int:
-        """From when on the buckets of a ticker window are wanted in `load`."""
-        return self._windows[days].first_start_us(now_us)
 
     def trade(self, price_ticks: int, lots: int, quote_atoms: int, time_us: int) -> None:
         if time_us >= self._second.end_us:

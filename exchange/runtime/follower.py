@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -57,12 +58,13 @@ class Follower:
         """
         self._data_dir = data_dir
         self._tell = tell
+        self._shown_s = time.monotonic()
         self._reader = JournalReader(data_dir)
         self._models = ReadModelWriter(data_dir / FILE_NAME)
         if not self._models_belong():
             self._models.empty()
         # The fold from a snapshot at or before the read models, so that not a row is missed.
-        recovered = replay(data_dir, self._reader, self._models.seq)
+        recovered = replay(data_dir, self._reader, self._models.seq, self._show_life)
         self._state: State = recovered.state
         self._chain = recovered.chain
         self._durable_seq = self._state.seq
@@ -122,6 +124,13 @@ class Follower:
         assert self.snapshotter is not None
         self._tell(self.snapshotter.answer())
         self.snapshotter = None
+
+    def _show_life(self, _seq: int, _end_seq: int) -> None:
+        """Folding a long past takes its time, but the core should not take it for hanging."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= _LOOK_S:
+            self._shown_s = now_s
+            self._tell(FromFollower())
 
     def close(self) -> None:
         if self.snapshotter is not None:

@@ -59,6 +59,25 @@ class FollowerClient(asyncio.Protocol):
         self.reached = 0
         #: How often a follower has ended of itself.
         self.ends = 0
+        #: Messages heard, so that somebody sees whether it does something.
+        self.heard = 0
+        #: Why followers end without having got any further; empty while they do.
+        self.fault = ""
+        self._said = ""
+        self._got_on = False
+        #: Set once a follower has ended: at a start somebody may wait for it in vain.
+        self.ended = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a follower at present."""
+        return self._transport is not None
+
+    def kill(self, why: str) -> None:
+        """End a follower that hangs; the next one is started as always."""
+        if self._process.returncode is None:
+            self._on_fault(f"the follower is killed: {why}")
+            self._process.kill()
 
     @classmethod
     async def start(
@@ -140,12 +159,14 @@ class FollowerClient(asyncio.Protocol):
         self._lost = self._loop.create_future()
         self._lines = Lines()
         self._told_seq = 0
+        self._said, self._got_on = "", False
         self._tell_durable()
         if self._snapshots:
             self._ask_snapshot()
 
     def data_received(self, data: bytes) -> None:
         for message in self._lines.take(data, FromFollower):
+            self.heard += 1
             if message.reached is not None:
                 self._reach(message.reached)
             if message.snapshot is not None:
@@ -153,6 +174,7 @@ class FollowerClient(asyncio.Protocol):
             if message.mismatch is not None:
                 self._on_mismatch(message.mismatch)
             if message.fault is not None:
+                self._said = message.fault
                 self._on_fault(message.fault)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -174,6 +196,9 @@ class FollowerClient(asyncio.Protocol):
             self._transport.write(encode(ToFollower(snapshot=True)))
 
     def _reach(self, seq: int) -> None:
+        # One that fails at the same record again and again is no better than one that doesn't start.
+        if seq > self.reached or seq >= self._durable_seq:
+            self._got_on, self.fault = True, ""
         self.reached = seq
         waiting = self._waiting
         while waiting and waiting[0][0] <= seq:
@@ -208,6 +233,9 @@ class FollowerClient(asyncio.Protocol):
             code = await self._process.wait()
             await self._lost
             self.ends += 1
+            if not self._got_on:
+                self.fault = self._said or f"it ended with {code}"
+            self.ended.set()
             self._on_fault(f"the follower ended with {code}")
             if self._loop.time() - started_s >= SOUND_S:
                 pause_s = MIN_RESTART_S

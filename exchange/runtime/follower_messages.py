@@ -54,7 +54,7 @@ class Mismatch(msgspec.Struct, frozen=True):
 class FromFollower(msgspec.Struct, frozen=True, omit_defaults=True):
     """`reached`: the read models hold all records to here. `snapshot`: made and proved at this seq, or `NOT_MADE`.
 
-    `fault`: an error of the follower's own.
+    `fault`: an error of the follower's own. One that says nothing shows that it is at work.
     """
 
     reached: int | None = None

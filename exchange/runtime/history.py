@@ -20,6 +20,8 @@ _THREADS: Final = 2
 #: Queries under way before further ones are refused (TOO_MANY_REQUESTS).
 MAX_QUERIES: Final = 500
 
+_NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
+
 Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +42,10 @@ class History:
         self._under_way += 1
         try:
             # What isn't durable yet has been shown to nobody.
-            if not await self.follower.wait_for(min(seq, self._outbox.durable_seq), FOLLOWER_TIMEOUT_S):
+            timeout_s = 0.0 if self.follower.fault else FOLLOWER_TIMEOUT_S
+            if not await self.follower.wait_for(min(seq, self._outbox.durable_seq), timeout_s):
+                if self.follower.fault:
+                    return _NOT_THERE
                 return Refusal(Code.TIMEOUT, "The history is not up to date yet")
             return await asyncio.get_running_loop().run_in_executor(self._threads, query)
         except sqlite3.Error:

@@ -50,6 +50,11 @@ class Inbox:
         """Commands waiting."""
         return self._commands
 
+    @property
+    def overtaking(self) -> int:
+        """Cancels waiting that overtake the others."""
+        return len(self._cancels)
+
     def holds(self, account: AccountId) -> bool:
         """Whether commands of the account wait here that its next one would not overtake."""
         return account in self._waiting
@@ -91,14 +96,19 @@ class Inbox:
             return self._commands < MAX_INBOX_COMMANDS + RESERVED_FOR_CANCELS
         return isinstance(command, CancelForAccount)
 
-    def take(self, max_commands: int) -> list[Entry]:
-        """Entries in the order to run them, up to `max_commands` commands (a batch is never split)."""
+    def take(self, max_commands: int, max_others: int | None = None) -> list[Entry]:
+        """Entries in the order to run them, up to `max_commands` commands (a batch is never split).
+
+        Behind the cancels that overtake, up to `max_others` commands.
+        """
         taken: list[Entry] = []
         count = 0
         while self._cancels and count < max_commands:
             taken.append(self._cancels.popleft())
             count += 1
         waiting = self._waiting
+        if max_others is not None:
+            max_commands = min(max_commands, count + max_others)
         while self._others and count < max_commands:
             entry = self._others.popleft()
             taken.append(entry)

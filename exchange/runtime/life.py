@@ -5,6 +5,7 @@ cancelled before anything else; then the core may let it step back to the mode i
 """
 
 import asyncio
+import sqlite3
 import time
 from pathlib import Path
 from typing import Final
@@ -16,15 +17,14 @@ from exchange.journal.errors import NoJournal, WriterFailed
 from exchange.journal.recovery import Progress, Recovered, recover
 from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
-from exchange.runtime.candles import WINDOWS
 from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock, SystemClock
 from exchange.runtime.commit import Committer, StateDoubtful
 from exchange.runtime.ending import End, Ending, Reason
 from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.follower_messages import Check, Mismatch
 from exchange.runtime.history import History
-from exchange.runtime.intervals import INTERVALS, bucket
 from exchange.runtime.lanes import run_all_due
+from exchange.runtime.market_past import wanted_from
 from exchange.runtime.metrics import Metrics
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.public_state import PublicState
@@ -32,11 +32,14 @@ from exchange.runtime.read_models import FILE_NAME, ReadModels
 from exchange.runtime.streams import Streams
 from exchange.runtime.timers import Timers
 from exchange.runtime.venue import Venue
+from exchange.runtime.watchdog import Bounds, Watchdog
 from exchange.values.commands import DropToCancelOnly, ReportFault, ResumeModes, StartProcess, StopProcess
 from exchange.values.events import Faulted
 
-#: How often a start that waits for the read models says so.
+#: How often a past that is waited for is said to be missing.
 _SAY_EVERY_S: Final = 10.0
+#: A start waits so long for candles and tickers to have their past; then it opens, and they come when they can.
+PAST_WAIT_S: Final = 5.0
 #: A stop in order gives up on its last record after this long.
 STOP_TIMEOUT_S: Final = 30.0
 #: How long it waits for a follower that is behind.
@@ -56,6 +59,7 @@ class Life:
         writer: WriterClient,
         outbox: Outbox,
         ending: Ending,
+        bounds: Bounds,
     ) -> None:
         state = recovered.state
         self.data_dir = data_dir
@@ -70,9 +74,12 @@ class Life:
         public = PublicState(state, outbox)
         self._streams = Streams(state, outbox, public)
         self._committer = Committer(state, clock, writer, outbox, self._streams, self._metrics, ending)
+        self._public = public
+        self._bounds = bounds
         self._history = History(outbox, ReadModels(data_dir / FILE_NAME))
         self._follower: FollowerClient | None = None
-        self._timers: asyncio.Task[None] | None = None
+        #: What goes on beside business: timers, the watchdog, the past in the loading.
+        self._tasks: list[asyncio.Task[None]] = []
         self._doubted = False
         self._closed = False
         self.venue = Venue(
@@ -87,8 +94,11 @@ class Life:
         witness_dir: Path | None = None,
         clock: Clock | None = None,
         progress: Progress | None = None,
+        bounds: Bounds | None = None,
     ) -> "Life":
         """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
+
+        It doesn't wait for read models that are far behind: what needs them is refused until they are there.
 
         Raises:
             JournalError: it could not be recovered or written, or another process has it; subclasses say why.
@@ -106,7 +116,8 @@ class Life:
                 raise NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
             outbox.begin(recovered.seq)
             outbox.backlog_bytes = lambda: writer.backlog_bytes
-            life = cls(data_dir, recovered, clock or SystemClock(recovered.state.time_us), writer, outbox, ending)
+            life_clock = clock or SystemClock(recovered.state.time_us)
+            life = cls(data_dir, recovered, life_clock, writer, outbox, ending, bounds or Bounds())
             await life._begin_unless_ended()
         except BaseException:
             await (writer.close() if life is None else life.close())
@@ -144,7 +155,12 @@ class Life:
         self._follower = self._history.follower = follower
         self._outbox.on_durable = follower.durable
         follower.durable(recovered.seq)
-        self._add_gauges(follower)
+        self._add_gauges()
+        watchdog = Watchdog(
+            self._bounds, self._outbox, follower, self.venue.intake, self._public, self._ending, self.clock.now_us
+        )
+        watchdog.add_gauges(self._metrics)
+        self._tasks.append(asyncio.create_task(watchdog.run(), name="watchdog"))
         for skipped in recovered.skipped:
             _log.warning("snapshot_skipped", reason=skipped)
         fault = self._last_fault()
@@ -154,7 +170,7 @@ class Life:
         if fault is not None and fault.market is not None:
             self._committer.commit(ReportFault(fault.market, fault.error_id))
         await run_all_due(self._committer)
-        await self._load_market_data(follower)
+        await self._wait_for_past(follower)
         # A fault that no market answers for, damaged snapshots and doubts are a person's to look at first; and that
         # is on record, or the next start would know nothing of it.
         if recovered.skipped or self._doubted or (fault is not None and fault.market is None):
@@ -163,7 +179,7 @@ class Life:
             self._committer.commit(ResumeModes())
         await self._outbox.durable(self.state.seq)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
-        self._timers = asyncio.create_task(timers.run(), name="timers")
+        self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self.venue.take_commands(restarted=restarted)
         _log.info("started", seq=self.state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self.state.venue_mode))
 
@@ -177,30 +193,39 @@ class Life:
                         return event
         return None
 
-    async def _load_market_data(self, follower: FollowerClient) -> None:
-        """Candles and tickers go on from where the read models say they were."""
-        seq = self._recovered.seq
-        while not await follower.wait_for(seq, _SAY_EVERY_S):
-            _log.info("waiting_for_read_models", reached=follower.reached, seq=seq)
-        now_us = self.clock.now_us()
-        for symbol, feed in self._streams.feeds.items():
-            first_us = {interval: bucket(interval, now_us)[0] for interval in INTERVALS}
-            for days, (interval, _) in WINDOWS.items():
-                first_us[interval] = feed.candles.window_start_us(days, now_us)
-            for interval, from_us in first_us.items():
-                for candle in self._history.read_models.recent_candles(symbol, interval, from_us, now_us):
-                    feed.candles.load(interval, candle, now_us)
+    async def _wait_for_past(self, follower: FollowerClient) -> None:
+        """Candles and tickers with their past, if they can have it soon."""
+        loading = asyncio.create_task(self._load_past(follower), name="past")
+        self._tasks.append(loading)
+        failing = asyncio.create_task(follower.ended.wait())
+        await asyncio.wait((loading, failing), timeout=PAST_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        if not loading.done():
+            _log.warning("started_without_past", reached=follower.reached, seq=self.state.seq)
 
-    def _add_gauges(self, follower: FollowerClient) -> None:
+    async def _load_past(self, follower: FollowerClient) -> None:
+        """Candles and tickers go on from where the read models say they were."""
+        streams, read_models = self._streams, self._history.read_models
+        while (early := streams.early) is not None:
+            if not await follower.wait_for(early.complete_after, _SAY_EVERY_S):
+                _log.info("waiting_for_read_models", reached=follower.reached, seq=early.complete_after)
+                continue
+            now_us = self.clock.now_us()
+            wanted = wanted_from(early.first_us(now_us))
+            try:
+                seq, past = await asyncio.to_thread(read_models.past, tuple(streams.feeds), wanted, now_us)
+            except sqlite3.Error:
+                _log.exception("past_not_read")
+                await asyncio.sleep(_SAY_EVERY_S)
+                continue
+            if seq >= early.complete_after:
+                streams.take_up_past(past, seq, self.clock.now_us())
+
+    def _add_gauges(self) -> None:
         state, outbox = self.state, self._outbox
-        self._metrics.gauges = {
+        self._metrics.gauges |= {
             "seq": ("Last record", lambda: state.seq),
             "durable_lag_records": ("Records made and not durable yet", lambda: state.seq - outbox.durable_seq),
-            "follower_lag_records": (
-                "Durable records the read models don't hold yet",
-                lambda: outbox.durable_seq - follower.reached,
-            ),
-            "follower_ends": ("How often the follower has ended of itself", lambda: follower.ends),
         }
 
     # --- doubts ---
@@ -268,8 +293,8 @@ class Life:
         if self._closed:
             return
         self._closed = True
-        if self._timers is not None:
-            self._timers.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self._writer.close()
         if self._follower is not None:
             await self._follower.close()

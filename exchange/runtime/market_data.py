@@ -124,7 +124,12 @@ class MarketFeed:
         self._trades: Watcher | None = None
         self._ticker: Watcher | None = None
         self._ticker_due_us = 0
-        self.candles = Candles(market.symbol, self._candle_closed)
+        #: None while their past isn't there yet: half of it would be wrong.
+        self.candles: Candles | None = None
+
+    def new_candles(self) -> Candles:
+        """Candles without a past, for `candles`."""
+        return Candles(self._market.symbol, self._candle_closed)
 
     # --- watching ---
 
@@ -139,7 +144,8 @@ class MarketFeed:
             case Channel.KLINE:
                 if topic.interval not in INTERVALS:
                     raise ValueError(f"kline {topic.interval}")
-                self._klines[topic.interval] = KlineStream(watcher, topic.interval, self.candles.trades_seen)
+                seen = 0 if self.candles is None else self.candles.trades_seen
+                self._klines[topic.interval] = KlineStream(watcher, topic.interval, seen)
             case Channel.BOOK_TICKER:
                 self._touch_watcher, self._touch = watcher, _touch(self._market)
             case Channel.TRADE:
@@ -180,7 +186,8 @@ class MarketFeed:
     def traded(self, event: Traded, time_us: int) -> None:
         if self._book_watched:
             (self._asks if event.taker_side is _BID else self._bids).add(event.price_ticks)
-        self.candles.trade(event.price_ticks, event.lots, event.quote_atoms, time_us)
+        if self.candles is not None:
+            self.candles.trade(event.price_ticks, event.lots, event.quote_atoms, time_us)
         if self._trades is not None:
             self._stage(self._trades, trade_view(event, time_us))
 
@@ -208,6 +215,8 @@ class MarketFeed:
         for stream in self.depths.values():
             if stream.pace_us:
                 stream.flush(self._market, self._stage, now_us)
+        if self.candles is None:
+            return
         self.candles.advance(now_us)
         for kline in self._klines.values():
             kline.tick(self.candles, self._stage, now_us)

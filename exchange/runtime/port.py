@@ -2,7 +2,7 @@
 
 Everything here obeys the outbox rule: nothing is handed out before the records it rests on are
 durable. Failures of the exchange itself (stopping, overloaded, too slow) come as a `Refusal`
-too; nothing here raises for a reason a client could cause.
+too, or as `NotNow` where a query has no other way; nothing here raises for a reason a client could cause.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,6 +37,14 @@ from exchange.values.views import (
 )
 
 Row = TypeVar("Row")
+
+
+class NotNow(Exception):
+    """A query that can't be answered at present, whoever asks; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 @unique
@@ -91,7 +99,8 @@ class Exchange(Protocol):
     """A running exchange, seen from outside.
 
     Queries and streams are safe to call at any time from the event loop; the queries answer
-    as of a durable seq that is at least the last one acknowledged to the account asked about.
+    as of a durable seq that is at least the last one acknowledged to the account asked about. Those on the live state
+    raise NotNow while the journal is not written.
     """
 
     # --- commands ---
@@ -195,8 +204,8 @@ class Exchange(Protocol):
     async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
         """Oldest first, from the market's listing on, empty buckets included, at most 1,000 (the earliest ones)."""
 
-    async def ticker(self, market: str, days: int) -> TickerView | None:
-        """The last 1 or 7 days; None if nothing traded."""
+    async def ticker(self, market: str, days: int) -> TickerView | Refusal | None:
+        """The last 1 or 7 days; None if nothing traded; MAINTENANCE while a start waits for history to be read."""
 
     # --- streams ---
 

@@ -36,7 +36,7 @@ from exchange.values.events import (
 from exchange.values.ids import KeyId, seq_of
 from exchange.values.maintenance_views import VerificationView
 from exchange.values.specs import AssetSpec
-from exchange.values.views import AdminView, KeyView, MarketView, StatusView
+from exchange.values.views import AdminView, ConditionView, KeyView, MarketView, StatusView
 
 _SHOWN = frozenset(
     {
@@ -85,6 +85,7 @@ class PublicState:
         self._keys: dict[str, KeyView] = {}
         self.watcher: Watcher | None = None
         self._verification: VerificationView | None = None
+        self._conditions: tuple[ConditionView, ...] = ()
 
     # --- reading ---
 
@@ -103,7 +104,7 @@ class PublicState:
 
     @property
     def status(self) -> StatusView:
-        return self._with_progress(self._shown.status)
+        return self._as_it_is(self._shown.status)
 
     def key(self, public_key: str) -> KeyView | None:
         """A key is there from when its record is durable until its revocation is; commands meet the live state."""
@@ -145,11 +146,22 @@ class PublicState:
             self._verification = verification
             self._tell(self._shown.status)
 
+    def show_conditions(self, conditions: tuple[ConditionView, ...]) -> None:
+        """What keeps the process from its full service; the stream hears of a change, not of every second of it."""
+        before, self._conditions = self._conditions, conditions
+        if [(each.part, each.stops_orders) for each in conditions] != [
+            (each.part, each.stops_orders) for each in before
+        ]:
+            self._tell(self._shown.status)
+
     def _tell(self, status: StatusView) -> None:
         if self.watcher is not None:
-            self.watcher(self._with_progress(status))
+            self.watcher(self._as_it_is(status))
 
-    def _with_progress(self, status: StatusView) -> StatusView:
+    def _as_it_is(self, status: StatusView) -> StatusView:
+        """With what isn't on record: progress, and conditions of this process."""
+        if self._conditions:
+            status = msgspec.structs.replace(status, conditions=self._conditions)
         if self._verification is None:
             return status
         maintenance = msgspec.structs.replace(status.maintenance, verification=self._verification)

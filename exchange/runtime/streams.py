@@ -2,6 +2,7 @@
 
 from exchange.core.state import State
 from exchange.runtime.market_data import MarketFeed, Stage, Watcher
+from exchange.runtime.market_past import EarlyTrades, Past, take_up
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.port import Channel, Topic
 from exchange.runtime.private_data import PrivateData
@@ -17,7 +18,7 @@ class Streams:
     """`see` every folded record, `flush` at the end of a commit batch, `tick` as time passes.
 
     `account_seqs` and `trade_seqs` hold the last record that a history answer for an account, or for a market's
-    trades, must reflect; 0 stands for what lies before this process, which the read models have reached.
+    trades, must reflect; what isn't in there lies before this process, at `begun_seq` at the latest.
     """
 
     def __init__(self, state: State, outbox: Outbox, public: PublicState) -> None:
@@ -26,6 +27,9 @@ class Streams:
         self._public = public
         self._stage: Stage = lambda watcher, update: outbox.stage(state.seq, watcher, update)
         self.private = PrivateData(state, self._stage)
+        self.begun_seq = state.seq
+        #: Until candles have their past.
+        self.early: EarlyTrades | None = EarlyTrades(state.seq)
         self.feeds = {market.symbol: MarketFeed(market, self._stage) for market in state.markets.values()}
         self._dirty: dict[str, MarketFeed] = {}
         self.account_seqs: dict[AccountId, int] = {}
@@ -39,6 +43,8 @@ class Streams:
                 self._feed(event.market).rested(event)
             elif type(event) is Traded:
                 self._feed(event.market).traded(event, time_us)
+                if self.early is not None:
+                    self.early.add(seq, event, time_us)
                 self.account_seqs[event.maker_account] = self.trade_seqs[event.market] = seq
                 self.fills += 1
             elif type(event) is OrderDone:
@@ -51,8 +57,19 @@ class Streams:
             else:
                 if type(event) is MarketListed:
                     market = self._state.markets[event.spec.symbol]
-                    self.feeds[market.symbol] = MarketFeed(market, self._stage)
+                    feed = self.feeds[market.symbol] = MarketFeed(market, self._stage)
+                    if self.early is None:
+                        feed.candles = feed.new_candles()
                 self._public.see(event)
+
+    def take_up_past(self, past: Past, seq: int, now_us: int) -> None:
+        """Candles go on from what the read models held at `seq`, which must not lie before `early.complete_after`."""
+        assert self.early is not None
+        candles = {symbol: feed.new_candles() for symbol, feed in self.feeds.items()}
+        take_up(candles, past, seq, self.early, now_us)
+        for symbol, feed in self.feeds.items():
+            feed.candles = candles[symbol]
+        self.early = None
 
     def flush(self) -> None:
         time_us = self._state.time_us

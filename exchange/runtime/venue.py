@@ -13,11 +13,12 @@ from exchange.runtime.commit import Committer
 from exchange.runtime.ending import Ending
 from exchange.runtime.history import History
 from exchange.runtime.inbox import Reply
+from exchange.runtime.intake import MAX_SLOWED_COMMANDS, STOPPED, Intake
 from exchange.runtime.intervals import DAY_US, bucket
 from exchange.runtime.lanes import Lane
 from exchange.runtime.metrics import Metrics
 from exchange.runtime.outbox import Outbox
-from exchange.runtime.port import Page, Paged, Topic
+from exchange.runtime.port import NotNow, Page, Paged, Topic
 from exchange.runtime.public_state import PublicState
 from exchange.runtime.streams import Streams
 from exchange.values.commands import AcceptLoss, AnyCommand, CancelAll, CancelForAccount, CancelOrder, PlaceOrder
@@ -52,6 +53,8 @@ Answer = TypeVar("Answer")
 
 _OF_A_MARKET: Final = (PlaceOrder, CancelOrder, CancelAll)
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting")
+_SLOWED: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting: history is far behind")
+_NO_PAST: Final = Refusal(Code.MAINTENANCE, "The exchange has just started: tickers come once history has been read")
 _NOT_LIVE: Final = Refusal(Code.PRECONDITION_FAILED, "Lost records are accepted while the exchange stands still")
 _STOPPING: Final = Refusal(Code.MAINTENANCE, "The exchange is not taking requests")
 _NO_DESK: Final = Refusal(Code.MAINTENANCE, "The exchange is starting or stopping")
@@ -96,6 +99,7 @@ class Venue:
         self._started_us = 0
         self._restarted = False
         self._taking = False
+        self.intake = Intake()
         #: None: nobody sees to maintenance, and what needs them is refused.
         self.desk: Desk | None = None
         self.metrics = metrics
@@ -122,7 +126,9 @@ class Venue:
             self._refuse(commands, reply, _STOPPING)
             return
         first = commands[0]
-        if isinstance(first, _OF_A_MARKET):
+        if self.intake.stopped is not None and type(first) in STOPPED:
+            self._refuse(commands, reply, self.intake.stopped)
+        elif isinstance(first, _OF_A_MARKET):
             self._put(first.market, commands, reply)
         elif isinstance(first, CancelForAccount):
             self._put_behind_account(first.account, commands, reply)
@@ -133,7 +139,9 @@ class Venue:
 
     def _put(self, name: str, commands: Sequence[AnyCommand], reply: Reply) -> None:
         lane = self._lanes.get(name) or self._new_lane(name)
-        if not lane.inbox.put(commands, reply):
+        if self.intake.slowed and len(lane.inbox) >= MAX_SLOWED_COMMANDS and type(commands[0]) in STOPPED:
+            self._refuse(commands, reply, _SLOWED)
+        elif not lane.inbox.put(commands, reply):
             self._refuse(commands, reply, _FULL)
 
     def _put_behind_account(self, account: AccountId, commands: Sequence[AnyCommand], reply: Reply) -> None:
@@ -160,7 +168,9 @@ class Venue:
             name = _VENUE
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, self._committer, self._outbox, self._ending)
+            # The venue's own lane keeps no pace: operators' commands go on, and what ends sessions.
+            intake = None if name == _VENUE else self.intake
+            lane = self._lanes[name] = Lane(name, self._committer, self._outbox, self._ending, intake)
         return lane
 
     def _refuse(self, commands: Iterable[AnyCommand], reply: Reply, refusal: Refusal) -> None:
@@ -255,7 +265,13 @@ class Venue:
         return view
 
     async def _durable(self) -> None:
-        """Return once the live state, as it was when this was called, is durable."""
+        """Return once the live state, as it was when this was called, is durable.
+
+        Raises:
+            NotNow: the journal is not written at present.
+        """
+        if self.intake.late is not None:
+            raise NotNow(self.intake.late)
         await self._outbox.durable(self._state.seq)
 
     # --- maintenance ---
@@ -315,21 +331,24 @@ class Venue:
         return await self._of_account(account, partial(self._history.read_models.deposits, account, page))
 
     async def _of_account(self, account: AccountId, query: Callable[[], Answer]) -> Answer | Refusal:
-        return await self._history.ask(self._streams.account_seqs.get(account, 0), query)
+        return await self._history.ask(self._streams.account_seqs.get(account, self._streams.begun_seq), query)
 
     async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
         query = partial(self._history.read_models.trades, market, limit, offset)
-        return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)
+        return await self._history.ask(self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
 
     async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
         # Before the listing there is no market whose candles could be empty.
         start_us = max(start_us, bucket(interval, self._public.markets[market].listed_us)[0])
         read = self._history.read_models.candles
         query = partial(read, market, interval, start_us, end_us, self._clock.now_us())
-        return await self._history.ask(self._streams.trade_seqs.get(market, 0), query)
+        return await self._history.ask(self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
 
-    async def ticker(self, market: str, days: int) -> TickerView | None:
-        view = self._streams.feeds[market].candles.ticker(days, self._clock.now_us())
+    async def ticker(self, market: str, days: int) -> TickerView | Refusal | None:
+        candles = self._streams.feeds[market].candles
+        if candles is None:
+            return _NO_PAST
+        view = candles.ticker(days, self._clock.now_us())
         await self._durable()
         return view
 

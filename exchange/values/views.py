@@ -223,6 +223,20 @@ class PauseView(View, frozen=True):
     reason: str
 
 
+class ConditionView(View, frozen=True):
+    """Something that keeps the running process from its full service.
+
+    `part`: writer, history or loop. `message` is for everybody, `way_out` for operators. `stops_orders`: new orders are
+    refused meanwhile.
+    """
+
+    part: str
+    message: str
+    way_out: str
+    since_us: int
+    stops_orders: bool
+
+
 class StatusView(View, frozen=True):
     """The venue as a whole, and every market's ruling mode with its reason."""
 
@@ -235,6 +249,7 @@ class StatusView(View, frozen=True):
     build: str
     epoch: int
     maintenance: MaintenanceView
+    conditions: tuple[ConditionView, ...] = ()
 
 
 # --- updates on streams -------------------------------------------------------------------------------------

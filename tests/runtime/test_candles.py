@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from exchange.runtime.candles import Bucket, Candles
+from exchange.runtime.candles import WINDOWS, Bucket, Candles
 from exchange.runtime.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
+from exchange.runtime.market_past import wanted_from
 from exchange.values.views import CandleView, TickerView
 
 START_US = 1_750_000_000_000_000
@@ -97,7 +98,7 @@ def test_the_running_bucket_and_the_tickers_hold_every_trade_so_far(seed: int) -
             assert figures(running) == summed(trades[: number + 1], start_us, end_us)
         for days, length_us in ((1, MINUTE_US), (7, HOUR_US)):
             from_us = now_us // length_us * length_us - days * DAY_US + length_us
-            assert candles.window_start_us(days, now_us) == from_us
+            assert wanted_from(now_us)[WINDOWS[days][0]] == from_us
             assert ticker_figures(candles.ticker(days, now_us)) == summed(trades[: number + 1], from_us, now_us + 1)
 
 

@@ -84,7 +84,9 @@ async def trade_for_a_while(venue: Venue, traders: Traders, clock: HandClock) ->
 
 
 def running_candles(life: Life, now_us: int) -> list[Any]:
-    return [life._streams.feeds[MARKET].candles.running(interval, now_us) for interval in INTERVALS]
+    candles = life._streams.feeds[MARKET].candles
+    assert candles is not None
+    return [candles.running(interval, now_us) for interval in INTERVALS]
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -214,7 +216,7 @@ async def test_a_folder_that_was_never_founded_is_not_started(tmp_path: Path) ->
 async def test_a_writer_that_dies_during_the_start_ends_the_start(
     tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = Life._load_market_data
+    load = Life._wait_for_past
 
     async def killing(life: Life, follower: FollowerClient) -> None:
         life._writer._process.kill()
@@ -222,7 +224,7 @@ async def test_a_writer_that_dies_during_the_start_ends_the_start(
 
     await write_journal(tmp_path, traders.core.records)
     with monkeypatch.context() as broken:
-        broken.setattr(Life, "_load_market_data", killing)
+        broken.setattr(Life, "_wait_for_past", killing)
         with pytest.raises(WriterFailed):
             async with asyncio.timeout(20):
                 await Life.start(tmp_path, clock=HandClock())

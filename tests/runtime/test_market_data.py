@@ -25,6 +25,7 @@ class Market:
         self.accounts = [self.venue.account({"USDC": 10**14, "SOL": 10**15}) for _ in range(3)]
         self.market = self.venue.state.markets[SYMBOL]
         self.feed = MarketFeed(self.market, lambda watcher, update: watcher(update))
+        self.feed.candles = self.feed.new_candles()
         self.random = random.Random(seed)
 
     def watch(self, channel: Channel, interval: str = "") -> list[Update]:

@@ -96,15 +96,19 @@ async def ticker(exchange: Exchange, params: TickerQuery) -> wire.Ticker | Answe
     if market is None:
         return INVALID_SYMBOL
     view = await exchange.ticker(params.symbol, _DAYS[params.interval])
-    return Answer(status=204) if view is None else wire.ticker_to_wire(view, market.spec)
+    if view is None:
+        return Answer(status=204)
+    return view if isinstance(view, Refusal) else wire.ticker_to_wire(view, market.spec)
 
 
 @routes.public("GET", "/api/v1/tickers", example=[examples.TICKER])
-async def tickers(exchange: Exchange, params: TickersQuery) -> list[wire.Ticker]:
+async def tickers(exchange: Exchange, params: TickersQuery) -> list[wire.Ticker] | Refusal:
     """The last day or week of every market in which something traded."""
     found = []
     for market in exchange.markets():
         view = await exchange.ticker(market.spec.symbol, _DAYS[params.interval])
+        if isinstance(view, Refusal):
+            return view
         if view is not None:
             found.append(wire.ticker_to_wire(view, market.spec))
     return found

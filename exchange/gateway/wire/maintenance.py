@@ -122,7 +122,11 @@ def status_to_wire(status: StatusView) -> Status:
     planned = announcement(status.maintenance)
     if status.mode is Mode.OFFLINE:
         return Status("Maintenance", planned or status.reason or None)
-    return Status("Ok", planned)
+    conditions = sorted(status.conditions, key=lambda condition: not condition.stops_orders)
+    said = "; ".join(condition.message for condition in conditions)
+    if conditions and conditions[0].stops_orders:
+        return Status("Maintenance", said)
+    return Status("Ok", "; ".join(filter(None, (said, planned))) or None)
 
 
 def maintenance_to_wire(view: MaintenanceView, now_us: int) -> Maintenance:

@@ -6,7 +6,7 @@ reads as empty. How far the answers reach is `seq`: who needs more waits for the
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -131,7 +131,9 @@ class ReadModels:
             made = buckets[at_us] = Bucket(*bucket(interval, at_us))
             at_us = made.end_us
         if buckets:
-            for traded in self._candles(market, interval, min(buckets), at_us):
+            with self._reading() as connection:
+                traded_in = _candles(connection, market, interval, min(buckets), at_us)
+            for traded in traded_in:
                 buckets[traded.start_us] = traded
         return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in buckets.values())
 
@@ -140,23 +142,22 @@ class ReadModels:
 
         At most `MAX_RECENT_CANDLES`, the latest ones.
         """
-        traded = self._candles(market, interval, from_us, now_us + 1)
-        return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in traded)
+        with self._reading() as connection:
+            return _recent_candles(connection, market, interval, from_us, now_us)
+
+    def past(
+        self, markets: Iterable[str], from_us: Mapping[str, int], now_us: int
+    ) -> tuple[int, dict[tuple[str, str], tuple[CandleView, ...]]]:
+        """The seq reached, and by market and interval the recent candles at that seq, from the interval's `from_us`."""
+        with self._reading() as connection:
+            seq = int(connection.execute("SELECT seq FROM progress").fetchone()[0]) if connection else 0
+            return seq, {
+                (market, interval): _recent_candles(connection, market, interval, first_us, now_us)
+                for market in markets
+                for interval, first_us in from_us.items()
+            }
 
     # --- how ---
-
-    def _candles(self, market: str, interval: str, start_us: int, end_us: int) -> list[Bucket]:
-        with self._reading() as connection:
-            if connection is None:
-                return []
-            rows = connection.execute(_CANDLES, (market, interval, start_us, end_us, MAX_RECENT_CANDLES)).fetchall()
-        buckets = []
-        for at_us, *traded in reversed(rows):
-            made = Bucket(*bucket(interval, at_us))
-            made.open_ticks, made.high_ticks, made.low_ticks, made.close_ticks = traded[:4]
-            made.lots, made.quote_atoms, made.trades = traded[4:]
-            buckets.append(made)
-        return buckets
 
     def _page(
         self, view: type[AnyView], table: str, where: "_Where", page: Page, time: str, key: tuple[str, ...]
@@ -221,6 +222,28 @@ class ReadModels:
             isolation_level=None,
             check_same_thread=False,
         )
+
+
+def _recent_candles(
+    connection: sqlite3.Connection | None, market: str, interval: str, from_us: int, now_us: int
+) -> tuple[CandleView, ...]:
+    traded = _candles(connection, market, interval, from_us, now_us + 1)
+    return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in traded)
+
+
+def _candles(
+    connection: sqlite3.Connection | None, market: str, interval: str, start_us: int, end_us: int
+) -> list[Bucket]:
+    if connection is None:
+        return []
+    buckets = []
+    rows = connection.execute(_CANDLES, (market, interval, start_us, end_us, MAX_RECENT_CANDLES)).fetchall()
+    for at_us, *traded in reversed(rows):
+        made = Bucket(*bucket(interval, at_us))
+        made.open_ticks, made.high_ticks, made.low_ticks, made.close_ticks = traded[:4]
+        made.lots, made.quote_atoms, made.trades = traded[4:]
+        buckets.append(made)
+    return buckets
 
 
 class _Where:
