@@ -105,14 +105,14 @@ class WriterClient(asyncio.Protocol):
         self._next_seq += len(bodies)
         self.backlog_bytes += len(chunk) + 1
 
-    async def close(self) -> None:
-        """Wait until everything appended is durable, or the writer has failed, and end it."""
+    async def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Wait until everything appended is durable, or the writer has failed, at most `timeout_s`, and end it."""
         self._closing = True
         self._flush()
         if not self._lost.done():
             self._transport.write_eof()
         try:
-            await asyncio.wait_for(asyncio.shield(self._lost), CLOSE_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.shield(self._lost), timeout_s)
         except TimeoutError:
             self._process.kill()
         await self._process.wait()

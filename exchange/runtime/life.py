@@ -42,6 +42,8 @@ _SAY_EVERY_S: Final = 10.0
 PAST_WAIT_S: Final = 5.0
 #: A stop in order gives up on its last record after this long.
 STOP_TIMEOUT_S: Final = 30.0
+#: A writer that failed or hangs is given this long to end by itself: nothing it might still write was promised.
+FAILED_WRITER_S: Final = 1.0
 #: How long it waits for a follower that is behind.
 CATCH_UP_S: Final = 5.0
 
@@ -295,7 +297,8 @@ class Life:
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        await self._writer.close()
+        failed = self._ending.come and (await self._ending.wait()).reason is Reason.JOURNAL_FAILED
+        await (self._writer.close(FAILED_WRITER_S) if failed else self._writer.close())
         if self._follower is not None:
             await self._follower.close()
         self._history.close()

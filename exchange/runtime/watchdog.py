@@ -243,7 +243,9 @@ class Watchdog:
                 "History is not available: its process does not start",
                 f"see the runbook: {follower.fault}",
             )
-        elif follower.connected and not moves:
+        elif not follower.connected:
+            message, way_out = "History stands still: its process is started again", "by itself"
+        elif not moves:
             message = f"History stands still since {silent_s:.0f} s"
             way_out = f"its process is started again after {self._bounds.follower_lost_s:.0f} s"
         elif slowed or full:

@@ -27,6 +27,9 @@ SETTINGS: Final = {
     "EXCHANGE_LIMITS__REQUESTS_PER_MINUTE": "60000000",
     "EXCHANGE_LIMITS__PUBLIC_REQUESTS_PER_MINUTE": "60000000",
     "EXCHANGE_LIMITS__IN_FLIGHT_PER_ACCOUNT": "4096",
+    # The path of an order is measured in short bursts; what is sustained is what history keeps up with.
+    "EXCHANGE_BOUNDS__SLOW_AT_RECORDS": "10000000",
+    "EXCHANGE_BOUNDS__FULL_AT_RECORDS": "20000000",
     "EXCHANGE_LOG_LEVEL": "warning",
 }
 WINDOW_MS: Final = 60_000
