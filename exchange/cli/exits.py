@@ -46,7 +46,7 @@ MEANING = {
     Exit.JOURNAL_DAMAGED: "a record is missing, changed or unreadable, or a check of the books failed",
     Exit.BEHIND_WITNESS: "the journal is gone, or ends before what the witness has seen: records are missing",
     Exit.CLOCK_BEHIND: "the clock of this machine is behind the journal's last record",
-    Exit.JOURNAL_FAILED: "the journal could not be written (disk full, lost lock)",
+    Exit.JOURNAL_FAILED: "the journal could not be written (disk full, a file of it removed or replaced, lost lock)",
     Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
     Exit.REFUSED: "the exchange refused the request",
     Exit.UNREACHABLE: "no exchange answers at that address",

@@ -43,6 +43,14 @@ class WriterFailed(JournalError):
     """The writer process could not start."""
 
 
+class FilesReplaced(JournalError):
+    """A file of the journal is gone, or another one stands in its place, while it is being written."""
+
+
+class LogGone(FilesReplaced):
+    """The write-ahead log is gone, and its database is still there."""
+
+
 class WitnessError(JournalError):
     """Base: the journal and the witness do not agree."""
 

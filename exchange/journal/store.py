@@ -114,6 +114,10 @@ class Journal:
         """Move what is in the write-ahead log into the database file, as far as readers let us."""
         self._all("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def rescue(self) -> None:
+        """Move all that is in the write-ahead log into the database file, waiting for readers: its name is gone."""
+        self._all("PRAGMA wal_checkpoint(FULL)")
+
     def first_seq(self) -> int:
         """The lowest seq still in the database; `last_seq` + 1 if all are in segments."""
         (first,) = self._all("SELECT min(first_seq) FROM batches")[0]

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from exchange.journal.errors import BehindWitness, UnknownFormat, WitnessDamaged, WitnessDisagrees, WitnessMissing
+from exchange.journal.held import HeldFile
 from exchange.journal.layout import whole_file
 from exchange.journal.privacy import open_private
 from exchange.journal.store import JournalReader
@@ -45,6 +46,7 @@ class Witness:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = -1
+        self._held: HeldFile
         self._slot = 0
         self._unsynced = False
         self._synced_at = 0.0
@@ -71,13 +73,20 @@ class Witness:
         slots = _slots(self._path)
         self._slot = min((0, 1), key=lambda slot: slots[slot].seq if slot in slots else -1)
         self._file = open_private(self._path, os.O_RDWR)
+        self._held = HeldFile(self._path, self._file)
         os.fdatasync(self._file)  # the slot that is now left alone may have come from a process that was killed
 
     def write(self, genesis: str, seq: int, chain: bytes) -> None:
-        """Note what has become durable. Raises OSError."""
+        """Note what has become durable. Raises OSError, FilesReplaced."""
         os.pwrite(self._file, _pack(genesis, seq, chain), self._slot * _SLOT_BYTES)
         self._unsynced = True
         self.sync_if_due()
+        self.require()
+
+    def require(self) -> None:
+        """Raises FilesReplaced: the file in hand is no longer the one that bears its name."""
+        if self._file >= 0:
+            self._held.look()
 
     def sync_if_due(self) -> None:
         """To be called at least every `SYNC_INTERVAL_S`. Raises OSError."""

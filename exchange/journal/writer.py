@@ -1,9 +1,9 @@
 """The journal writer: a process of its own, `python -m exchange.journal.writer`.
 
 It holds the journal's lock from its first moment to its last, takes all records that have gathered,
-makes them durable with one transaction and one sync, notes the end in the witness, then acknowledges. It ends
-when the core is gone. If it can't write it says why and ends; it never
-acknowledges what is not durable.
+makes them durable with one transaction and one sync, sees that the files are still those that bear their names,
+notes the end in the witness, then acknowledges. It ends when the core is gone. If it can't write it says why and
+ends; it never acknowledges what is not durable.
 """
 
 import argparse
@@ -18,17 +18,18 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from exchange.journal import frames
-from exchange.journal.errors import JournalError, JournalLocked, OutOfSequence, SegmentError
+from exchange.journal.errors import JournalError, JournalLocked, LogGone, OutOfSequence, SegmentError
+from exchange.journal.held import HeldJournal
 from exchange.journal.layout import lock_path, witness_path
 from exchange.journal.privacy import UMASK, make_folder, open_private
 from exchange.journal.sealing import SEAL_AT_RECORDS
-from exchange.journal.segments import manifest, manifest_path
+from exchange.journal.segments import Segment, manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
 from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 
@@ -38,6 +39,8 @@ GATHER_BYTES: Final = 1 << 22
 _CHECKPOINT_BYTES: Final = 1 << 22
 #: Sealed rows deleted between two commits.
 _DROPPED_ROWS: Final = 8
+#: Segments that are looked at before rows are deleted, oldest first; rows that lie in others wait.
+_LOOKED_AT: Final = 2
 
 
 def main() -> None:
@@ -58,9 +61,10 @@ def main() -> None:
 def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
     """Serve until the core is gone (0) or the journal can't be written (1)."""
     try:
-        with locked(data_dir), closing(open_writing(data_dir)) as journal:
+        with locked(data_dir) as lock, closing(open_writing(data_dir)) as journal:
+            held = HeldJournal(data_dir, lock)
             _reply(core, frames.STARTED, frames.END.pack(journal.last_seq, journal.last_chain))
-            serve(core, journal, Witness(witness), Upkeep(data_dir, journal))
+            serve(core, journal, held, Witness(witness), Upkeep(data_dir, journal))
     except ConnectionError:  # the core is gone
         return 0
     except (JournalError, sqlite3.Error, OSError) as error:
@@ -73,8 +77,8 @@ def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
 
 
 @contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
-    """Hold the journal's exclusive lock, which also ends with the process.
+def locked(data_dir: Path) -> Iterator[int]:
+    """Hold the journal's exclusive lock, which also ends with the process; yields the lock's descriptor.
 
     Raises:
         JournalLocked
@@ -88,7 +92,7 @@ def locked(data_dir: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
+        yield lock.fileno()
 
 
 class Upkeep:
@@ -100,13 +104,14 @@ class Upkeep:
         self._due_at = 0.0
         self._manifest_ns = 0
         self._droppable_seq = 0
+        self._segments: tuple[Segment, ...] = ()
         self._first_seq = journal.first_seq()
         self._sealer: subprocess.Popen[bytes] | None = None
 
     def turn(self) -> None:
         """One step, if any is due. Raises what the journal's connection raises."""
         if self._first_seq <= self._droppable_seq:
-            self._journal.drop_sealed(self._droppable_seq, _DROPPED_ROWS)
+            self._journal.drop_sealed(self._sealed_in_place(), _DROPPED_ROWS)
             first_seq = self._journal.first_seq()
             # The last row of all stays, and one that reaches beyond its segment.
             self._droppable_seq = 0 if first_seq == self._first_seq else self._droppable_seq
@@ -119,6 +124,18 @@ class Upkeep:
                 print(f"journal writer: nothing is sealed: {error}", file=sys.stderr)  # noqa: T201
                 self._due_at = math.inf
 
+    def _sealed_in_place(self) -> int:
+        """The seq up to which the segments that replace the oldest rows are seen to be there: only those rows go."""
+        seen_seq = 0
+        for segment in [one for one in self._segments if self._first_seq <= one.last_seq][:_LOOKED_AT]:
+            path = segment.path(self._data_dir)
+            if not path.exists() or path.stat().st_size != segment.file_bytes:
+                print(f"journal writer: {path} is not what was sealed; its rows stay", file=sys.stderr)  # noqa: T201
+                self._droppable_seq = seen_seq
+                break
+            seen_seq = segment.last_seq
+        return seen_seq
+
     def _look(self) -> None:
         if self._sealer is not None:
             if self._sealer.poll() is None:
@@ -130,16 +147,14 @@ class Upkeep:
         manifest_ns = path.stat().st_mtime_ns if path.exists() else 0
         if manifest_ns != self._manifest_ns:
             self._manifest_ns = manifest_ns
-            last = manifest(self._data_dir)[-1]
-            # Rows go only when what replaces them is seen to be there.
-            if last.path(self._data_dir).stat().st_size == last.file_bytes:
-                self._droppable_seq = last.last_seq
+            self._segments = manifest(self._data_dir)
+            self._droppable_seq = self._segments[-1].last_seq if self._segments else 0
         elif self._journal.last_seq - self._first_seq >= SEAL_AT_RECORDS:
             arguments = [sys.executable, "-m", "exchange.journal.sealing", "--data", str(self._data_dir)]
             self._sealer = subprocess.Popen(arguments)
 
 
-def serve(core: socket.socket, journal: Journal, witness: Witness, upkeep: Upkeep) -> None:
+def serve(core: socket.socket, journal: Journal, held: HeldJournal, witness: Witness, upkeep: Upkeep) -> None:
     """Write what the core sends until it is gone.
 
     Raises:
@@ -155,16 +170,32 @@ def serve(core: socket.socket, journal: Journal, witness: Witness, upkeep: Upkee
         first_seq, bodies = _take_frames(gathered)
         if bodies:
             witness.begin(journal.genesis, journal.last_seq, journal.last_chain)
+            _require_in_place(held.require_log, journal)
             journal.append(first_seq, bodies)
+            _require_in_place(held.require, journal)  # before the witness: it shall not vouch for what is gone with us
             witness.write(journal.genesis, journal.last_seq, journal.last_chain)
             _reply(core, frames.DURABLE, frames.END.pack(journal.last_seq, journal.last_chain))
             unmoved_bytes += gathered_bytes
+        else:
+            _require_in_place(held.require, journal)
+            witness.require()
         witness.sync_if_due()
         if unmoved_bytes >= _CHECKPOINT_BYTES:
             journal.checkpoint()
+            held.moved()
             unmoved_bytes = 0
         upkeep.turn()
     witness.sync()
+
+
+def _require_in_place(look: Callable[[], None], journal: Journal) -> None:
+    """Raises FilesReplaced: nothing more may be acknowledged."""
+    try:
+        look()
+    except LogGone:
+        with suppress(sqlite3.Error):
+            journal.rescue()
+        raise
 
 
 def _gather(core: socket.socket, gathered: bytearray) -> bool:
