@@ -1,6 +1,7 @@
 """Who may ask how much: named limits on requests, each with a clear refusal and the time to wait."""
 
-from typing import Annotated, Final
+from collections.abc import Hashable
+from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ MAX_TRACKED: Final = 100_000
 _KEY_CHARACTERS: Final = 44
 
 
+K = TypeVar("K", bound=Hashable)
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -78,6 +80,33 @@ class Rate:
         self._through_us = {key: through_us for key, through_us in self._through_us.items() if through_us > now_us}
         if len(self._through_us) >= MAX_TRACKED:
             self._through_us.clear()
+
+
+class Shares(Generic[K]):
+    """Units of something bounded: so many for each, so many in all, and for nobody more than are left for the rest."""
+
+    def __init__(self, each: int, total: int) -> None:
+        self._each = each
+        self._total = total
+        self._taken = 0
+        self._by_holder: dict[K, int] = {}
+
+    def take(self, holder: K) -> bool:
+        """One unit more, unless it is one too many."""
+        taken = self._by_holder.get(holder, 0)
+        if taken >= min(self._each, self._total - self._taken):
+            return False
+        self._by_holder[holder] = taken + 1
+        self._taken += 1
+        return True
+
+    def give_back(self, holder: K, units: int = 1) -> None:
+        left = self._by_holder[holder] - units
+        self._taken -= units
+        if left:
+            self._by_holder[holder] = left
+        else:
+            del self._by_holder[holder]
 
 
 class Admission:

@@ -2,10 +2,12 @@
 
 picows parses frames and leaves the rest of RFC 6455 to us: fragments, reserved bits, UTF-8, close
 codes, and what happens when a client doesn't read. Messages that gather until a connection's turn
-to be written to leave in one write.
+to be written to leave in one write; those for a client that lags wait as they are, shared with every
+other one that waits for the same.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -37,6 +39,12 @@ _COMMON_BYTES: Final = 4_096
 _HEADERS: Final = tuple(_header(size) for size in range(_COMMON_BYTES))
 
 
+#: What a message that waits costs beside its bytes.
+_MESSAGE_COST: Final = 64
+#: A write of so many bytes is weighed although nothing was unread before it.
+_LARGE_WRITE: Final = 16 * 1024
+
+
 class Owner(Protocol):
     """Who keeps the connections: the server."""
 
@@ -49,6 +57,9 @@ class Owner(Protocol):
     def flush_soon(self, connection: "Connection") -> None:
         """Call the connection's `flush` once, when its turn comes: after this turn of the loop, or soon after."""
 
+    def weighs(self, connection: "Connection", size: int) -> None:
+        """So many bytes wait on behalf of the connection from now on."""
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object: ...
 
     def now_s(self) -> float:
@@ -58,14 +69,25 @@ class Owner(Protocol):
 class Connection(WSListener):
     """Implements `hub.Reader`."""
 
-    def __init__(self, owner: Owner, address: str) -> None:
+    def __init__(self, owner: Owner, address: str, earned: Callable[[], None]) -> None:
+        """`earned` is called when the client has shown what it is here for."""
         self.address = address
+        self.earned = earned
         self._owner = owner
         self._limits = owner.limits
         self._out: list[bytes] = []
+        #: What the transport doesn't take yet, in frames.
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
         self._latest: dict[str, bytes] = {}
         self._partial: bytearray | None = None
+        #: What has grown to hold messages that are not complete.
+        self._reading_bytes = 0
+        self._weight = 0
+        #: The transport takes no more just now.
         self._unwritable = False
+        #: Since it last took no more, not everything has gone out yet.
+        self._lags = False
         self._closing = False
         self._session: Session
         self._transport: WSTransport
@@ -84,34 +106,101 @@ class Connection(WSListener):
         self._out.append(payload)
 
     def send_latest(self, stream: str, payload: bytes) -> None:
-        if self._unwritable:
+        if self._lags:
             self._latest[stream] = payload
         else:
             self.send(payload)
 
     def flush(self) -> None:
-        """Write what has gathered; a client that has left too much unread is dropped."""
+        """Write what has gathered, as far as the client keeps up; one that leaves too much unread is dropped."""
         out, self._out = self._out, []
-        if not out or self._transport.is_close_frame_sent or self._transport.is_disconnected:
+        if self._transport.is_close_frame_sent or self._transport.is_disconnected:
             return
-        tcp = self._tcp
-        tcp.write(b"".join(out))
-        if tcp.get_write_buffer_size() > self._limits.hard_backlog_bytes:
-            self.close(CloseCode.POLICY_VIOLATION, "too much left unread")
+        if self._lags:
+            self._hold(out)
+            self._catch_up()
+        elif out:
+            unread = self._tcp.get_write_buffer_size()
+            data = b"".join(out)
+            self._tcp.write(data)
+            if unread or self._weight or len(data) >= _LARGE_WRITE:
+                self._weigh()
+
+    def _hold(self, out: list[bytes]) -> None:
+        self._held.extend(out)
+        self._held_bytes += sum(map(len, out)) + len(out) // 2 * _MESSAGE_COST
+
+    def _catch_up(self) -> None:
+        """Write of what waits as much as the transport takes."""
+        while self._held and not self._unwritable:
+            self._tcp.write(self._next_piece(self._limits.soft_backlog_bytes // 2))
+        if not self._unwritable:
+            self._lags = False
+            self._tcp.resume_reading()
+            latest, self._latest = self._latest, {}
+            for payload in latest.values():
+                self.send(payload)
+        self._weigh()
+
+    def _next_piece(self, size: int) -> bytes:
+        """The oldest frames that wait, in all at least `size` bytes if there are as many."""
+        piece: list[bytes] = []
+        held = self._held
+        while held and size > 0:
+            piece += (held.popleft(), held.popleft())
+            taken = len(piece[-2]) + len(piece[-1])
+            self._held_bytes -= taken + _MESSAGE_COST
+            size -= taken
+        return b"".join(piece)
+
+    def _drop_held(self) -> None:
+        self._out.clear()
+        self._held.clear()
+        self._held_bytes = 0
+        self._latest.clear()
+
+    def _weigh(self) -> None:
+        """Count what waits; a client that leaves more than its share unread is dropped."""
+        unread = self._tcp.get_write_buffer_size() + self._held_bytes
+        weight = unread + sum(map(len, self._latest.values())) + self._reading_bytes + len(self._partial or b"")
+        self._weighs(0 if self._transport.is_disconnected else weight)
+        if unread > self._limits.hard_backlog_bytes:
+            self.drop()
+
+    def _weighs(self, weight: int) -> None:
+        if weight != self._weight:
+            self._weight = weight
+            self._owner.weighs(self, weight)
+
+    def weigh_again(self) -> int:
+        """The bytes that wait on its behalf now: a client may have read since they were counted."""
+        self._weigh()
+        return self._weight
+
+    def drop(self) -> None:
+        """Close it for what it leaves unread, which is let go of: a stream with a hole in it is worth nothing."""
+        if self._closing:
+            self.abort()
+            self._weighs(0)
+            return
+        self._drop_held()
+        self._partial = None
+        self.close(CloseCode.POLICY_VIOLATION, "too much left unread")
+
+    def reading(self, size: int) -> None:
+        """What has come in of a message that isn't complete takes `size` bytes."""
+        self._reading_bytes = size
+        self._weigh()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: take nothing more from it until it has caught up."""
-        self._unwritable = True
+        self._unwritable = self._lags = True
         self._tcp.pause_reading()
 
     def resume_writing(self) -> None:
         self._unwritable = False
-        if self._tcp.is_closing():
-            return
-        self._tcp.resume_reading()
-        latest, self._latest = self._latest, {}
-        for payload in latest.values():
-            self.send(payload)
+        if not self._tcp.is_closing():
+            self._owner.flush_soon(self)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -123,17 +212,23 @@ class Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closing = True
+        self._drop_held()
         self._owner.closed(self)
         self._session.close()
+        del self._session, self.earned  # they hold us; the garbage collector looks too rarely to leave it to it
 
     def close(self, code: int, reason: str) -> None:
         """Begin the close handshake, behind what is still to go out. A client that stays silent is cut."""
         if self._closing:
             return
-        self.flush()
+        out = [*self._held, *self._out]
+        self._drop_held()
         self._closing = True
+        if out and not self._tcp.is_closing():
+            self._tcp.write(b"".join(out))
         self._transport.send_close(code, reason)  # type: ignore[arg-type]  # takes any number
         self._owner.call_later(self._limits.close_timeout_s, self.abort)
+        self._weigh()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -164,6 +259,8 @@ class Connection(WSListener):
             self._take_text(frame, kind)
         elif kind is WSMsgType.PING:
             self._transport.send_pong(frame.get_payload_as_bytes())
+            if self._tcp.get_write_buffer_size():
+                self._weigh()
         elif kind is WSMsgType.PONG:
             self.pong_at_s = self._owner.now_s()
         elif kind is WSMsgType.CLOSE:
@@ -180,11 +277,13 @@ class Connection(WSListener):
             if self._partial is None:
                 self._partial = bytearray()
             self._partial += message
+            self._weigh()
             if len(self._partial) > self._limits.message_bytes:
                 return self.close(CloseCode.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes")
             if not frame.fin:
                 return None
             message, self._partial = bytes(self._partial), None
+            self._weigh()
         if not message.isascii() and not _is_utf8(message):
             return self.close(CloseCode.INVALID_TEXT, "not UTF-8")
         self._session.receive(message)

@@ -53,6 +53,9 @@ _HANDLERS: Final[dict[type, Callable[[Trading, Any], None]]] = {
 class Outlet(Reader, Protocol):
     """The session's connection."""
 
+    def earned(self) -> None:
+        """The client has logged in or reads a stream: its connection is one to keep."""
+
     def close(self, code: int, reason: str) -> None:
         """End the connection, behind what has been sent."""
 
@@ -99,6 +102,8 @@ class Session:
         for feed in self._feeds.values():
             if feed is not None:
                 self._services.hub.unsubscribe(feed, self._outlet)
+        if self._feeds:
+            self._services.subscriptions.give_back(self._address, len(self._feeds))
         self._feeds.clear()
         if self._trading is not None:
             self._trading.end()
@@ -131,6 +136,7 @@ class Session:
         if isinstance(key, Refusal):
             return self._refuse(request.id, key)
         self._trading = Trading(self._services, key, self._name, self._outlet.send)
+        self._outlet.earned()
         self._outlet.send(frames.result(request.id, {"session": self._name}))
 
     def _refuse(self, request_id: frames.RequestId, refusal: Refusal) -> None:
@@ -180,9 +186,14 @@ class Session:
                 return signer
             key = signer
         held = (name.text, AccountId(0) if key is None else key.account)
-        if held not in self._feeds and len(self._feeds) >= self._services.limits.subscriptions:
+        services = self._services
+        if held not in self._feeds and (
+            len(self._feeds) >= services.limits.subscriptions or not services.subscriptions.take(self._address)
+        ):
             return TOO_MANY_SUBSCRIPTIONS
-        self._feeds[held] = self._services.hub.subscribe(name, self._outlet, key)
+        feed = self._feeds[held] = services.hub.subscribe(name, self._outlet, key)
+        if feed is not None:
+            self._outlet.earned()
         return None
 
     def _signer(self, signature: tuple[str, str, str, str] | None) -> KeyView | StreamError:
@@ -205,6 +216,7 @@ class Session:
         gone = frozenset(frame.params)
         for held in [held for held in self._feeds if held[0] in gone]:
             feed = self._feeds.pop(held)
+            self._services.subscriptions.give_back(self._address)
             if feed is not None:
                 self._services.hub.unsubscribe(feed, self._outlet)
 

@@ -36,6 +36,7 @@ from exchange.values.views import KeyView, OrderView, Outcome
 _SERVER_ERROR: Final = Refusal(Code.SERVER_ERROR, "Internal error")
 #: They take orders back, or see to it that they will be: never behind anything else of the account.
 _CANCELS: Final = (frames.Cancel, frames.CancelAllOrders, frames.CancelAllAfter, frames.CancelOnDisconnect)
+_IN_FLIGHT: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests wait for their answer")
 _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 
 _log: Final = structlog.get_logger(__name__)
@@ -49,7 +50,9 @@ class Trading:
         "_armed",
         "_exchange",
         "_in_flight",
-        "_max_in_flight",
+        "_limits",
+        "_of_account",
+        "_of_all",
         "_send",
         "_session",
         "_tasks",
@@ -60,7 +63,9 @@ class Trading:
         self.key = key
         self._exchange = services.exchange
         self._admission = services.admission
-        self._max_in_flight = services.limits.in_flight
+        self._limits = services.limits
+        self._of_all = services.waiting
+        self._of_account = services.waiting_of(key.account)
         self._session = session
         self._send = send
         self._in_flight = 0
@@ -71,8 +76,13 @@ class Trading:
         """Whether this request is one too many; if not, it is counted."""
         cancels = isinstance(request, _CANCELS)
         reserve = self._admission.limits.reserved_cancels_in_flight if cancels else 0
-        if self._in_flight >= self._max_in_flight + reserve:
-            return Refusal(Code.TOO_MANY_REQUESTS, f"More than {self._max_in_flight} requests in flight")
+        limits = self._limits
+        if (
+            self._in_flight >= limits.in_flight + reserve
+            or self._of_account.count >= limits.in_flight_per_account + reserve
+            or self._of_all.count >= limits.in_flight_total + reserve
+        ):
+            return _IN_FLIGHT
         cost = len(request.params) if isinstance(request, frames.Batch) else 1
         wait_s = self._admission.account_wait_s(self.key.account, self._exchange.now_us(), cost, cancels=cancels)
         return too_many(wait_s) if wait_s else None
@@ -141,7 +151,7 @@ class Trading:
         if Scope.READ not in self.key.scopes or self._exchange.key(self.key.public_key) != self.key:
             return self._refuse(request.id, _NO_READ)
         task = asyncio.get_running_loop().create_task(self._find(request.id, market.spec, *ids))
-        self._in_flight += 1
+        self._waits()
         self._tasks.add(task)
         task.add_done_callback(self._found)
 
@@ -166,7 +176,7 @@ class Trading:
         self._landed()
 
     def batch(self, request: frames.Batch) -> None:
-        self._in_flight += 1
+        self._waits()
         place_batch(self._exchange, self.key, request.params, partial(self._batch_done, request.id))
 
     def _batch_done(self, request_id: RequestId, items: list[BatchItem]) -> None:
@@ -201,11 +211,18 @@ class Trading:
     # --- what they share ------------------------------------------------------------------------------
 
     def _submit(self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None]) -> None:
-        self._in_flight += 1
+        self._waits()
         self._exchange.submit(commands, reply)
+
+    def _waits(self) -> None:
+        self._in_flight += 1
+        self._of_account.count += 1
+        self._of_all.count += 1
 
     def _landed(self) -> None:
         self._in_flight -= 1
+        self._of_account.count -= 1
+        self._of_all.count -= 1
 
     def _refuse(self, request_id: RequestId, refusal: Refusal) -> None:
         self._send(frames.failure(request_id, refusal))

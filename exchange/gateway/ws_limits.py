@@ -26,24 +26,40 @@ class CloseCode(IntEnum):
 
 
 class WsLimits(msgspec.Struct, frozen=True):
-    """Per process unless a name says otherwise."""
+    """Per process unless a name says otherwise; a trusted proxy's address has no share, its clients' have theirs."""
 
-    #: Open connections; one more is answered 503 instead of being upgraded.
+    #: Open connections. Beyond it one that has neither logged in nor subscribed is cut, the longest open first; if
+    #: there is none, the upgrade is answered 503.
     connections: Positive = 10_000
-    #: Open connections from one address; one more is answered 429.
-    connections_per_address: Positive = 2_000
-    #: Sockets that haven't asked for their upgrade yet; one more is cut.
+    #: Open connections from one address; beyond it the same among its own, or the upgrade is answered 429.
+    connections_per_address: Positive = 500
+    #: Sockets that haven't asked for their upgrade yet; beyond it the one that has been silent the longest is cut.
     handshakes: Positive = 1_000
+    #: The same, from one address.
+    handshakes_per_address: Positive = 100
     #: Bytes of one message, in one frame or in fragments; a larger one closes the connection with 1009.
     message_bytes: Positive = 65_536
     #: Streams one connection reads; one more is answered with error 4030.
     subscriptions: Positive = 500
+    #: Streams the connections of one address read together.
+    subscriptions_per_address: Positive = 20_000
+    #: Streams all connections read together.
+    subscriptions_total: Positive = 200_000
     #: Requests of one connection that wait for their answer; one more is answered 429.
     in_flight: Positive = 1_024
+    #: Requests of one account, over all its connections, that wait for their answer.
+    in_flight_per_account: Positive = 4_096
+    #: Requests of all connections that wait for their answer.
+    in_flight_total: Positive = 32_768
     #: Unread bytes at which a connection isn't read any more and its conflated streams wait.
-    soft_backlog_bytes: Positive = 256 * 1024
+    soft_backlog_bytes: Positive = 64 * 1024
     #: Unread bytes at which a connection is closed with 1008.
     hard_backlog_bytes: Positive = 4 * 1024 * 1024
+    #: Bytes that wait for all connections together, unread or of messages that aren't complete; beyond it the
+    #: connection with the most, of the address with the most, is closed with 1008.
+    backlog_bytes_total: Positive = 128 * 1024 * 1024
+    #: Bytes the kernel may hold unread for one connection, beside those above.
+    kernel_backlog_bytes: Positive = 256 * 1024
     #: A ping goes out this often.
     ping_interval_s: Seconds = 60.0
     #: A connection whose last pong is older than this is dropped.

@@ -5,16 +5,20 @@ Both are the same picows protocol with the same session behind it. permessage-de
 
 import asyncio
 import logging
-from collections import Counter, deque
+import socket
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its type stubs
 
+from exchange.gateway.addresses import counted
 from exchange.gateway.connection import Connection
 from exchange.gateway.services import Services
 from exchange.gateway.session import Session
+from exchange.gateway.shares import Pool, Slots
 from exchange.gateway.wire.errors import error_body, http_status, invalid
 from exchange.gateway.ws_limits import CloseCode
 from exchange.values.refusals import Code, Refusal
@@ -22,8 +26,14 @@ from exchange.values.refusals import Code, Refusal
 #: Connections written to in one turn of the event loop: orders are read and committed between the slices of a long
 #: fan-out, and what gathers for a connection until its turn comes leaves in one write.
 FLUSHES_PER_TURN: Final = 64
+#: The longest a connection's turn is away: with more of them, slices grow, for what gathers meanwhile is not counted.
+TURNS_PER_ROUND: Final = 16
+#: What a connection's buffer begins with; it grows for messages that don't fit.
+READ_BYTES: Final = 4 * 1024
 
 _PATHS: Final = frozenset({b"/", b"/ws"})
+_FULL: Final = Refusal(Code.MAINTENANCE, "Too many connections")
+_FULL_ADDRESS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many connections from this address")
 _VERSION: Final = invalid("WebSocket version 13 is spoken here")
 #: Connections are looked at for pings and pongs this often in a ping interval.
 _SWEEPS_PER_PING: Final = 60
@@ -41,7 +51,14 @@ class WsServer:
         self._services = services
         self._loop = asyncio.get_running_loop()
         self.connections: dict[Connection, None] = {}
-        self._sockets: Counter[str] = Counter()
+        self._handshakes: Slots[_Protocol] = Slots(
+            self.limits.handshakes, self._share(self.limits.handshakes_per_address, self.limits.handshakes)
+        )
+        self._slots: Slots[_Protocol] = Slots(
+            self.limits.connections, self._share(self.limits.connections_per_address, self.limits.connections)
+        )
+        self._backlog: Pool[Connection] = Pool(self.limits.backlog_bytes_total)
+        self._relieving = False
         self._to_flush: deque[Connection] = deque()
         self._sessions = 0
         self._none_left = asyncio.Event()
@@ -64,7 +81,17 @@ class WsServer:
     def _protocol(self) -> "_Protocol":
         return _Protocol(self)
 
-    def accept(self, request: WSUpgradeRequest, address: str) -> WSListener | WSUpgradeResponseWithListener | None:
+    def _share(self, of_address: int, total: int) -> Callable[[str], int]:
+        trusts = self._services.proxies.trusts
+        return lambda address: total if trusts(address) else of_address
+
+    def counted(self, address: str) -> str:
+        """What a client, or a proxy, counts as."""
+        return address if self._services.proxies.trusts(address) else counted(address)
+
+    def accept(
+        self, request: WSUpgradeRequest, socket: "_Protocol"
+    ) -> WSListener | WSUpgradeResponseWithListener | None:
         """A listener for an upgrade request, or the answer that refuses it; None is 404."""
         if request.path.partition(b"?")[0] not in _PATHS:
             return None
@@ -75,21 +102,37 @@ class WsServer:
             headers["Connection"] = "upgrade"  # picows knows no list here, and browsers send one
         if self._closing:
             return _refusal(Refusal(Code.MAINTENANCE, "The exchange is shutting down"))
-        if len(self.connections) >= self.limits.connections:
-            return _refusal(Refusal(Code.MAINTENANCE, "Too many connections"))
-        if self._sockets[address] > self.limits.connections_per_address:
-            return _refusal(Refusal(Code.TOO_MANY_REQUESTS, "Too many connections from this address"))
-        return Connection(self, address)
+        hops = headers.getall("X-Forwarded-For", [""])
+        address = self.counted(self._services.proxies.client(socket.peer, hops[-1]))
+        refusal = self._place(socket, address)
+        return _refusal(refusal) if refusal is not None else Connection(self, address, partial(self._earned, socket))
 
-    def socket_opened(self, address: str) -> bool:
-        """Count a socket that is yet to ask for its upgrade; False if too many are."""
-        self._sockets[address] += 1
-        return self._sockets.total() - len(self.connections) <= self.limits.handshakes
+    def _place(self, socket: "_Protocol", address: str) -> Refusal | None:
+        """From now on it has a place among the connections; or why not."""
+        found, victim = self._slots.take(socket, address)
+        if victim is not None:
+            victim.cut()
+        if found:
+            socket.placed(address)
+            return None
+        full = self._slots.by_address.total() > self.limits.connections
+        self._slots.give_back(socket, address)
+        return _FULL if full else _FULL_ADDRESS
 
-    def socket_closed(self, address: str) -> None:
-        self._sockets[address] -= 1
-        if not self._sockets[address]:
-            del self._sockets[address]
+    def _earned(self, socket: "_Protocol") -> None:
+        self._slots.busy(socket, socket.address)
+
+    def socket_opened(self, socket: "_Protocol") -> None:
+        """A place for a socket that is yet to ask for its upgrade; if there is none, the longest silent one is cut."""
+        _, victim = self._handshakes.take(socket, socket.address)
+        if victim is not None:
+            victim.cut()
+
+    def handshake_over(self, socket: "_Protocol") -> None:
+        self._handshakes.give_back(socket, socket.address)
+
+    def place_left(self, socket: "_Protocol") -> None:
+        self._slots.give_back(socket, socket.address)
 
     # --- their owner -----------------------------------------------------------------------------------
 
@@ -101,6 +144,7 @@ class WsServer:
 
     def closed(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
+        self._backlog.hold(connection, connection.address, 0)
         if not self.connections:
             self._none_left.set()
 
@@ -111,10 +155,24 @@ class WsServer:
 
     def _flush(self) -> None:
         to_flush = self._to_flush
-        for _ in range(min(len(to_flush), FLUSHES_PER_TURN)):
+        for _ in range(min(len(to_flush), max(FLUSHES_PER_TURN, len(to_flush) // TURNS_PER_ROUND))):
             to_flush.popleft().flush()
         if to_flush:
             self._loop.call_soon(self._flush)
+
+    def weighs(self, connection: Connection, size: int) -> None:
+        self._backlog.hold(connection, connection.address, size)
+        if self._backlog.bytes > self._backlog.most_bytes and not self._relieving:
+            self._relieving = True
+            self._loop.call_soon(self._relieve)
+
+    def _relieve(self) -> None:
+        """Drop those that leave the most unread; what was counted of those that have read since, counts no more."""
+        for connection, address in self._backlog.holders():
+            self._backlog.hold(connection, address, connection.weigh_again())
+        while (heaviest := self._backlog.heaviest()) is not None:
+            heaviest.drop()
+        self._relieving = False
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object:
         return self._loop.call_later(delay_s, callback)
@@ -148,7 +206,10 @@ class WsServer:
 
 
 class _Protocol(WSProtocol):  # type: ignore[misc]
-    """picows' protocol, which also knows the client's address and can be handed bytes already read."""
+    """picows' protocol, which also knows the client's address and can be handed bytes already read.
+
+    It has a place among the handshakes, then one among the connections.
+    """
 
     def __init__(self, server: WsServer) -> None:
         limits = server.limits
@@ -167,21 +228,51 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
             False,  # its own pongs, which don't look at reserved bits
             limits.message_bytes,
             None,  # headers: for clients
-            16 * 1024,
+            READ_BYTES,
         )
         self._server = server
-        self._address = ""
+        self._left: Callable[[_Protocol], None] | None = None
+        self._read_bytes = READ_BYTES
+        self.peer = ""
+        #: What it counts as.
+        self.address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
+        self.peer = str(peer[0]) if peer else ""
         super().connection_made(transport)
-        if not self._server.socket_opened(self._address):
-            transport.abort()
+        kernel_bytes = self._server.limits.kernel_backlog_bytes
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
+        self.address = self._server.counted(self.peer)
+        self._left = self._server.handshake_over
+        self._server.socket_opened(self)
+
+    def placed(self, address: str) -> None:
+        """It has a place among the connections, as `address`."""
+        self._leave()
+        self.address = address
+        self._left = self._server.place_left
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.socket_closed(self._address)
+        self._leave()
         super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """End at once, and give the place up."""
+        self._leave()
+        self.transport.underlying_transport.abort()
+
+    def _leave(self) -> None:
+        left, self._left = self._left, None
+        if left is not None:
+            left(self)
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        buffer: memoryview = super().get_buffer(size_hint)
+        if len(buffer) > self._read_bytes and self.listener is not None:
+            self._read_bytes = len(buffer)
+            self.listener.reading(len(buffer))
+        return buffer
 
     def data_received(self, data: bytes) -> None:
         """uvicorn hands over the upgrade request this way; the transport brings what follows by `get_buffer`."""
@@ -193,7 +284,7 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
             self.buffer_updated(size)
 
     def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
-        return self._server.accept(request, self._address)
+        return self._server.accept(request, self)
 
 
 def _refusal(

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from nacl.signing import SigningKey
 
+from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.hub import Hub
@@ -121,7 +122,12 @@ class LiveVenue:
         self._later_us += int(later_s * 1e6)
         self.streams.tick(self.exchange.now_us() + self._later_us)
 
-    def services(self, limits: WsLimits | None = None, requests: GatewayLimits | None = None) -> Services:
+    def services(
+        self,
+        limits: WsLimits | None = None,
+        requests: GatewayLimits | None = None,
+        proxies: TrustedProxies | None = None,
+    ) -> Services:
         exchange = self.exchange
         admission = Admission(requests or GatewayLimits(requests_per_minute=1_000_000))
-        return Services(exchange, Hub(exchange), Authenticator(exchange), admission, limits or WsLimits())
+        return Services(exchange, Hub(exchange), Authenticator(exchange), admission, limits or WsLimits(), proxies)

@@ -40,17 +40,23 @@ UPGRADE = (
 )
 
 
+def upgrade(path: bytes = b"/", forwarded_for: str = "") -> bytes:
+    """The request for an upgrade; `forwarded_for` is what a proxy says."""
+    named = f"\r\nX-Forwarded-For: {forwarded_for}\r\n\r\n".encode() if forwarded_for else b"\r\n\r\n"
+    return UPGRADE.replace(b"\r\n\r\n", named) % path
+
+
 class RawClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     @classmethod
-    async def connect(cls, port: int, path: bytes = b"/", limit: int = 2**16) -> "RawClient":
+    async def connect(cls, port: int, path: bytes = b"/", limit: int = 2**16, forwarded_for: str = "") -> "RawClient":
         """Connected and upgraded."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
         client = cls(reader, writer)
-        writer.write(UPGRADE % path)
+        writer.write(upgrade(path, forwarded_for))
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
         assert head.startswith(b"HTTP/1.1 101 "), head
         return client

@@ -26,6 +26,7 @@ class Client:
         self.venue = venue
         self.payloads: list[bytes] = []
         self.closed_with: int | None = None
+        self.has_earned = False
         self.name = f"session {id(self)}"
         self.services = services or venue.services(limits, requests)
         self.session = Session(self.services, self.name, "192.0.2.1", self)
@@ -35,6 +36,9 @@ class Client:
 
     def send_latest(self, stream: str, payload: bytes) -> None:
         self.send(payload)
+
+    def earned(self) -> None:
+        self.has_earned = True
 
     def close(self, code: int, reason: str) -> None:
         self.closed_with = code

@@ -202,6 +202,23 @@ async def test_requests_in_flight_are_limited(venue: LiveVenue) -> None:
     assert (await client.call("order.place", ORDER))["status"] == 200
 
 
+@pytest.mark.parametrize("limit", ["in_flight_per_account", "in_flight_total"])
+async def test_requests_in_flight_are_limited_over_all_sessions(venue: LiveVenue, limit: str) -> None:
+    trader = venue.trader()
+    one = Client(venue, WsLimits(**{limit: 3}))
+    other = Client(venue, services=one.services)
+    await one.login(trader)
+    await other.login(venue.trader(account=trader.account))
+    for number in range(2):
+        for client in (one, other):
+            request = {"id": number, "method": "order.place", "params": ORDER}
+            client.session.receive(json.dumps(request).encode())
+    other.session.receive(b'{"id":2,"method":"order.cancelAll","params":{"symbol":"SOL_USDC"}}')
+    assert [answer["status"] for answer in await one.settle()] == [200, 200]
+    assert {answer["id"]: answer["status"] for answer in await other.settle()} == {0: 200, 1: 429, 2: 200}
+    assert (await other.call("order.place", ORDER))["status"] == 200
+
+
 async def test_requests_per_account_are_limited_batches_by_their_orders(venue: LiveVenue) -> None:
     client = Client(venue, requests=GatewayLimits(requests_per_minute=5))
     await client.login(venue.trader())
@@ -443,6 +460,21 @@ async def test_subscriptions_are_limited(venue: LiveVenue) -> None:
     assert await client.subscribe("trade.SOL_USDC", "depth.SOL_USDC") == [], "it has these already"
     await client.frame({"method": "UNSUBSCRIBE", "params": ["trade.SOL_USDC"]})
     assert await client.subscribe("ticker.SOL_USDC") == []
+
+
+async def test_streams_of_an_address_are_limited_and_of_all_so_that_some_are_left(venue: LiveVenue) -> None:
+    streams = ["trade.SOL_USDC", "depth.SOL_USDC", "ticker.SOL_USDC", "status"]
+    client = Client(venue, WsLimits(subscriptions_per_address=3))
+    other = Client(venue, services=client.services)
+    assert await client.subscribe(*streams[:2]) == []
+    [answer] = await other.subscribe(*streams[:2])
+    assert answer["error"]["code"] == 4030
+    client.session.close()
+    assert await other.subscribe(*streams[:3]) == []
+    client = Client(venue, WsLimits(subscriptions_total=4))
+    [answer] = await client.subscribe(*streams)
+    assert answer["error"]["code"] == 4030
+    assert len(client.session._feeds) == 2, "who comes later finds as many"
 
 
 async def test_a_key_that_may_not_read_gets_no_private_stream(venue: LiveVenue) -> None:

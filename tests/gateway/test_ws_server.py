@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,12 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.gateway import ws_server
+from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.connection import Connection
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from tests.gateway.live_venue import LiveVenue, Trader
-from tests.gateway.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, RawClient, frame
+from tests.gateway.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, RawClient, frame, upgrade
 
 TIMEOUT_S = 5.0
 ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99.5", "quantity": "1.5", "clientId": 7}
@@ -30,9 +33,9 @@ ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99
 class Running:
     """A venue behind a WebSocket server on a free port."""
 
-    def __init__(self, **limits: Any) -> None:
+    def __init__(self, proxies: Sequence[str] = (), **limits: Any) -> None:
         self.venue = LiveVenue()
-        self.server = WsServer(self.venue.services(WsLimits(**limits)))
+        self.server = WsServer(self.venue.services(WsLimits(**limits), proxies=TrustedProxies(proxies)))
         self.port = 0
 
     async def __aenter__(self) -> "Running":
@@ -287,7 +290,7 @@ def test_no_bytes_do_harm(packets: list[bytes]) -> None:
 
 # --- clients that don't read, don't answer, or are too many --------------------------------------------
 
-SMALL = {"soft_backlog_bytes": 65_536, "hard_backlog_bytes": 262_144}
+SMALL: dict[str, Any] = {"soft_backlog_bytes": 65_536, "hard_backlog_bytes": 262_144}
 #: What the kernel itself may hold between the two ends.
 KERNEL_BYTES = 8 * 2**20
 
@@ -337,6 +340,93 @@ async def test_a_client_that_leaves_too_much_unread_is_dropped() -> None:
         await asyncio.sleep(0.2)
         assert not running.server.connections
         client.writer.transport.abort()
+
+
+async def test_who_lags_gets_everything_in_order_once_it_reads() -> None:
+    async with Running(soft_backlog_bytes=20_000) as running:
+        client = await RawClient.connect(running.port, limit=1_000)
+        [connection] = running.server.connections
+        await fill(connection)
+        for number in range(3_000):
+            connection.send(b"%05d" % number * 100)
+            if not number % 100:
+                await asyncio.sleep(0)
+        assert connection._held, "they wait as they are, not in the transport"
+        assert backlog_bytes(connection) < 80_000
+        while len(received := (await client.receive()).payload) == 10_000:
+            pass
+        assert received == b"%05d" % 0 * 100
+        for number in range(1, 2_000):
+            assert (await client.receive()).payload == b"%05d" % number * 100
+        connection.close(1001, "")
+        for number in range(2_000, 3_000):
+            assert (await client.receive()).payload == b"%05d" % number * 100
+        assert (await client.receive()).close_code == 1001
+        await client.close()
+
+
+FEW: dict[str, Any] = {"soft_backlog_bytes": 16_384, "kernel_backlog_bytes": 16_384, "backlog_bytes_total": 400_000}
+
+
+async def test_unread_bytes_are_bounded_in_sum_and_who_leaves_most_goes_first() -> None:
+    """Who reads is left alone, whatever others do."""
+    async with Running(**FEW, close_timeout_s=0.1) as running:
+        slow = [await RawClient.connect(running.port, limit=1_000) for _ in range(6)]
+        *light, heavy = list(running.server.connections)
+        reading = await RawClient.connect(running.port)
+        [read] = running.server.connections.keys() - {*light, heavy}
+        dropped: list[Connection] = []
+        for number in range(KERNEL_BYTES // 10_000):
+            for connection in (*light, heavy, heavy, read):
+                connection.send(b"%05d" % number * 1_000)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert running.server._backlog.bytes <= 400_000 + 8 * 5_000
+            assert (await reading.receive()).payload == b"%05d" % number * 1_000
+            dropped += [one for one in (*light, heavy) if one._closing and one not in dropped]
+            if len(dropped) > 3:
+                break
+        assert dropped[0] is heavy
+        assert len(dropped) > 3
+        await eventually(lambda: not running.server.connections.keys() & set(dropped))
+        assert await served(reading)
+        for client in (*slow, reading):
+            await client.close()
+        await eventually(lambda: not running.server._backlog.bytes)
+
+
+@pytest.mark.parametrize("fragments", [False, True])
+async def test_messages_that_never_end_are_bounded_in_sum(fragments: bool) -> None:
+    async with Running(backlog_bytes_total=300_000, close_timeout_s=0.1) as running:
+        kept = await earning(running)
+        parts = [frame(TEXT, b"x" * 20_000, fin=False), *[frame(CONTINUATION, b"x" * 20_000, fin=False)] * 2]
+        unended = b"".join(parts) if fragments else frame(TEXT, b"x" * 60_000)[:-1]
+        clients = [await RawClient.connect(running.port) for _ in range(20)]
+        for client in clients:
+            client.send(unended)
+        await eventually(lambda: len(running.server.connections) < 15)
+        assert running.server._backlog.bytes <= 300_000
+        assert await served(kept)
+        for client in (*clients, kept):
+            await client.close()
+        await eventually(lambda: not running.server._backlog.bytes)
+
+
+async def test_a_connection_that_is_gone_leaves_nothing_behind() -> None:
+    """Not even until the garbage collector looks, which it rarely does."""
+    async with Running() as running:
+        running.venue.trader()
+        gc.collect()
+        gc.disable()
+        try:
+            client = await earning(running)
+            client.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+            assert json.loads((await client.receive()).payload)["status"] == 200
+            [connection] = [weakref.ref(one) for one in running.server.connections]
+            await client.close()
+            await eventually(lambda: connection() is None)
+        finally:
+            gc.enable()
 
 
 async def test_a_slow_reader_gets_the_newest_frame_of_a_conflated_stream() -> None:
@@ -392,36 +482,123 @@ async def test_a_socket_whose_other_end_is_gone_is_dropped() -> None:
         await silent.close()
 
 
-async def test_connections_are_limited_in_all_and_per_address() -> None:
-    async with Running(connections=2) as running:
-        held = [await websockets.connect(running.url) for _ in range(2)]
-        with pytest.raises(websockets.InvalidStatus) as refused:
-            await websockets.connect(running.url)
-        assert refused.value.response.status_code == 503
-        assert json.loads(refused.value.response.body)["code"] == "MAINTENANCE"
-        await held.pop().close()
-        async with websockets.connect(running.url):
-            pass
-    async with Running(connections_per_address=1) as running, websockets.connect(running.url):
-        with pytest.raises(websockets.InvalidStatus) as refused:
-            await websockets.connect(running.url)
-        assert refused.value.response.status_code == 429
-        assert json.loads(refused.value.response.body)["code"] == "TOO_MANY_REQUESTS"
+SUBSCRIBE = frame(TEXT, b'{"method":"SUBSCRIBE","params":["status"]}')
 
 
-async def test_sockets_that_never_ask_for_an_upgrade_are_limited_and_cut() -> None:
-    async with Running(handshakes=3, handshake_timeout_s=0.5) as running:
+async def earning(running: Running, forwarded_for: str = "") -> RawClient:
+    """A connection that has earned its place."""
+    client = await RawClient.connect(running.port, forwarded_for=forwarded_for)
+    client.send(SUBSCRIBE)
+    assert b'"status"' in (await client.receive()).payload
+    return client
+
+
+async def refused(running: Running, forwarded_for: str = "") -> int:
+    """The status that an upgrade is refused with."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(upgrade(forwarded_for=forwarded_for))
+    answer = await asyncio.wait_for(reader.read(), TIMEOUT_S)
+    writer.close()
+    return int(answer.split()[1])
+
+
+async def served(client: RawClient) -> bool:
+    client.send(frame(PING, b"there?"))
+    return (await client.receive()).payload == b"there?"
+
+
+@pytest.mark.parametrize(("limit", "status"), [("connections", 503), ("connections_per_address", 429)])
+async def test_a_full_server_lets_go_of_who_has_shown_nothing_the_longest_first(limit: str, status: int) -> None:
+    """Neither login nor subscription: sockets that only take places keep nobody out."""
+    limits: dict[str, Any] = {limit: 3}
+    async with Running(**limits) as running:
+        kept = [await earning(running)]
+        silent = [await RawClient.connect(running.port) for _ in range(2)]
+        silent[0].send(
+            frame(PING, b"x"), frame(TEXT, b"nonsense"), frame(TEXT, b'{"method":"UNSUBSCRIBE","params":[]}')
+        )
+        kept.append(await earning(running))
+        await silent[0].ended()
+        assert await served(silent[1])
+        login = await RawClient.connect(running.port)
+        await silent[1].ended()
+        login.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+        assert json.loads((await login.receive()).payload)["status"] == 200
+        kept.append(login)
+        assert await refused(running) == status
+        assert [await served(client) for client in kept] == [True] * 3
+        await kept.pop().close()
+        await eventually(lambda: len(running.server.connections) == 2)
+        kept.append(await earning(running))
+        for client in (*kept, *silent):
+            await client.close()
+
+
+async def test_an_address_that_takes_many_places_loses_them_first() -> None:
+    async with Running(proxies=["127.0.0.1"], connections=4) as running:
+        few = await RawClient.connect(running.port, forwarded_for="192.0.2.1")
+        many = [await RawClient.connect(running.port, forwarded_for="192.0.2.2") for _ in range(3)]
+        late = await earning(running, "192.0.2.3")
+        await many[0].ended()
+        assert await served(few)
+        for client in (few, late, *many):
+            await client.close()
+
+
+async def test_behind_a_trusted_proxy_each_client_has_its_own_share() -> None:
+    async with Running(proxies=["127.0.0.1"], connections_per_address=1, handshakes_per_address=1) as running:
+        clients = [await earning(running, f"192.0.2.{host}") for host in range(4)]
+        assert await refused(running, "192.0.2.3") == 429
+        assert await refused(running, "192.0.2.9, 192.0.2.3") == 429, "the last hop is what the proxy has seen"
+        for client in clients:
+            await client.close()
+    async with Running(connections_per_address=1) as running:
+        client = await earning(running, "192.0.2.1")
+        assert await refused(running, "192.0.2.2") == 429, "who isn't trusted names nobody"
+        await client.close()
+
+
+@pytest.mark.parametrize("limit", ["handshakes", "handshakes_per_address"])
+async def test_sockets_that_never_ask_for_an_upgrade_keep_nobody_out(limit: str) -> None:
+    limits: dict[str, Any] = {limit: 3, "handshake_timeout_s": 60}
+    async with Running(**limits) as running:
         idle = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3)]
-        extra_reader, extra_writer = await asyncio.open_connection("127.0.0.1", running.port)
-        extra_writer.write(UPGRADE % b"/")
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await asyncio.wait_for(extra_reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
-        for reader, writer in idle:
-            assert await asyncio.wait_for(reader.read(), TIMEOUT_S) == b""
+        idle[0][1].write(b"GET / HTTP/1.1\r\n")
+        for number in range(3):
+            late = await RawClient.connect(running.port)
+            assert await asyncio.wait_for(gone(idle[0][0]), TIMEOUT_S)
+            assert number or not idle[1][0].at_eof()
+            await late.close()
+        for _, writer in idle:
             writer.close()
-        async with websockets.connect(running.url):
-            pass
-        extra_writer.close()
+
+
+async def gone(reader: asyncio.StreamReader) -> bool:
+    """Return once the server has closed the socket."""
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    return True
+
+
+async def test_a_socket_has_a_time_to_ask_for_its_upgrade() -> None:
+    async with Running(handshake_timeout_s=0.2) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        assert await asyncio.wait_for(gone(reader), TIMEOUT_S)
+        writer.close()
+
+
+async def test_who_shared_an_address_gives_its_subscriptions_back() -> None:
+    async with Running(subscriptions_per_address=2) as running:
+        first, second = await earning(running), await earning(running)
+        third = await RawClient.connect(running.port)
+        third.send(SUBSCRIBE)
+        assert json.loads((await third.receive()).payload)["error"]["code"] == 4030
+        await first.close()
+        await eventually(lambda: len(running.server.connections) == 2)
+        third.send(SUBSCRIBE)
+        assert b'"stream":"status"' in (await third.receive()).payload
+        await second.close()
+        await third.close()
 
 
 @pytest.mark.parametrize(
