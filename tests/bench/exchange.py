@@ -30,6 +30,7 @@ SETTINGS: Final = {
     # The path of an order is measured in short bursts; what is sustained is what history keeps up with.
     "EXCHANGE_BOUNDS__SLOW_AT_RECORDS": "10000000",
     "EXCHANGE_BOUNDS__FULL_AT_RECORDS": "20000000",
+    "EXCHANGE_WS_LIMITS__CONNECTIONS_PER_ADDRESS": "10000",
     "EXCHANGE_LOG_LEVEL": "warning",
 }
 WINDOW_MS: Final = 60_000
