@@ -195,7 +195,7 @@ async def _gateway(
         uvicorn.Config(
             create_app(venue, authenticator, admission, lambda: generate_latest(venue.metrics.registry)),
             ws=trading.upgraded,  # type: ignore[arg-type]  # any callable that makes a protocol will do
-            http=HttpServer(admission.limits).protocol,  # type: ignore[arg-type]  # the same
+            http=HttpServer(admission.limits, proxies).protocol,  # type: ignore[arg-type]  # the same
             lifespan="off",
             log_config=None,
             access_log=False,

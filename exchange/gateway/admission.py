@@ -42,14 +42,25 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     body_bytes: Positive = 65_536
     #: Orders in one batch.
     batch_orders: Positive = 50
-    #: Open HTTP connections; one more is answered 503 and closed.
+    #: Open HTTP connections; one more takes the place of one that is silent, or is answered 503 and closed.
     connections: Positive = 2_000
-    #: Open HTTP connections from one address; one more is answered 429 and closed.
-    connections_per_address: Positive = 1_000
+    #: Open HTTP connections from one address; one more takes the place of one of its own that is silent, or is
+    #: answered 429 and closed. Trusted proxies aren't held to it.
+    connections_per_address: Positive = 200
     #: Bytes of a request's line and headers.
     head_bytes: Positive = 32_768
+    #: Bytes of a request's URL.
+    url_bytes: Positive = 8_192
+    #: Headers of a request.
+    headers: Positive = 100
     #: Seconds a request has to arrive in, counted from its first byte, or from the connection's start.
     request_timeout_s: Positive = 10
+    #: Bytes of requests on their way in, over all connections; beyond it whoever sends most is refused 503.
+    arriving_bytes: Positive = 32 * 1024 * 1024
+    #: Seconds a client has to read an answer in.
+    answer_timeout_s: Positive = 30
+    #: Bytes of answers left unread, over all connections; beyond it whoever leaves most is cut.
+    unread_bytes: Positive = 64 * 1024 * 1024
 
 
 class Rate:

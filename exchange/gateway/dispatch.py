@@ -230,19 +230,17 @@ def _list_fields(params: Any) -> frozenset[str]:
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
     """The whole body; None if it is larger than `limit`. One that breaks off is empty, and refused as such."""
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return b""
         chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
+        if len(body) + len(chunk) > limit:
             return None
         if not message.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else chunk
-        chunks.append(chunk)
+            return bytes(body + chunk) if body else chunk
+        body += chunk
 
 
 def _credentials(headers: list[tuple[bytes, bytes]]) -> Credentials | None:
