@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from exchange.gateway.addresses import TrustedProxies, counted
 from exchange.gateway.admission import GatewayLimits
+from exchange.gateway.http_framing import HEAD_TOO_LARGE, Framing
 from exchange.gateway.shares import Pool, Slots
 from exchange.gateway.wire.errors import error_body, invalid
 from exchange.values.refusals import Code, Refusal
@@ -26,24 +27,14 @@ _FULL_ADDRESS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many connections fro
 _SILENT: Final = Refusal(Code.MAINTENANCE, "Too many connections: this one was silent the longest")
 _HEAVY: Final = Refusal(Code.MAINTENANCE, "Too much on its way in")
 _SLOW: Final = Refusal(Code.TIMEOUT, "The request took too long to arrive")
-_HEAD: Final = invalid("The request's head is too large")
 _URL: Final = invalid("The request's URL is too long")
-_CHUNKS: Final = invalid("Request body is too large")
 
 #: Bytes of one read, so also what is held of a connection while a request of it is answered.
 READ_BYTES: Final = 16 * 1024
 #: Unread bytes at which a connection's next answer waits, and beyond which it counts among those that don't read.
 UNREAD_BYTES: Final = 16 * 1024
-#: Where a body in chunks ends is seen only by parsing it: so many bytes at a time, lest requests behind it are parsed
-#: too.
-CHUNKED_BYTES: Final = 64
-#: A body in chunks may be so many times as long on the wire as its limit: chunks have sizes written before them.
-CHUNKED_OVERHEAD: Final = 8
-
 #: How long a client that is refused may take to read why.
 CLOSE_S: Final = 2.0
-
-_HEAD_END: Final = b"\r\n\r\n"
 
 # uvicorn warns of every malformed request; what fails on our side it logs as errors.
 logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -155,7 +146,7 @@ _NOWHERE: Final = _Nowhere()
 class _Protocol(HttpToolsProtocol):
     """One connection: a request is parsed once the one before it is answered.
 
-    While one is on its way in, `_partial` holds; then a deadline is running.
+    While one is on its way in, a deadline is running.
     """
 
     flow: _Flow
@@ -163,16 +154,12 @@ class _Protocol(HttpToolsProtocol):
     def __init__(self, server: HttpServer, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._server = server
+        self._peer = ""
         self._address = ""
+        self._of_proxy = False
         self._here = False
         self._proven = False
-        self._held = b""
-        self._partial = False
-        self._head_bytes = 0
-        self._tail = b""
-        #: Bytes of the body that are to come; -1 in chunks, None while it is the head that comes.
-        self._body_left: int | None = None
-        self._body_bytes = 0
+        self._framing = Framing(server.limits)
         self._weighs = False
         self._deadline: asyncio.TimerHandle | None = None
         self._read_deadline: asyncio.TimerHandle | None = None
@@ -183,7 +170,9 @@ class _Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = _Flow(transport)
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
-        self._address = counted(self.client[0]) if self.client else ""
+        self._peer = self.client[0] if self.client else ""
+        self._address = counted(self._peer)
+        self._of_proxy = self._server.proxies.trusts(self._peer)
         self._here = True
         found, victim = self._server.slots.take(self, self._address)
         if victim is not None:
@@ -211,7 +200,7 @@ class _Protocol(HttpToolsProtocol):
         if not self._here:
             return
         self._here = False
-        self._held = b""
+        self._framing.drop()
         self._disarm()
         self._weigh_arriving()
         self._unread(0)
@@ -221,7 +210,7 @@ class _Protocol(HttpToolsProtocol):
         """End for the sake of others. An idle client is used to that; one in the middle of a request is told why."""
         if self._is_answering():
             self.cut()
-        elif self._proven and not self._partial:
+        elif self._proven and not self._framing.partial:
             self._leave()
             self.transport.close()
         else:
@@ -236,7 +225,8 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        self._held = self._held + data if self._held else data
+        framing = self._framing
+        framing.held = framing.held + data if framing.held else data
         self._advance()
 
     def _is_answering(self) -> bool:
@@ -246,87 +236,56 @@ class _Protocol(HttpToolsProtocol):
 
     def _advance(self) -> None:
         """Parse what is held, up to the end of one request."""
-        while self._held and not self._is_answering():
-            piece = self._next_piece()
-            if piece:
-                self._partial = True
-                super().data_received(piece)
+        framing = self._framing
+        while framing.held and not self._is_answering():
+            piece = framing.next_piece()
+            if isinstance(piece, tuple):
+                return self._close_with(*piece)
+            super().data_received(piece)
             if not self._here or self.transport.is_closing():
-                return
-        self.flow.hold(bool(self._held))
-        if not self._partial:
+                return None
+        self.flow.hold(bool(framing.held))
+        if not framing.partial:
             self._disarm()
         elif self._deadline is None:
             self._arm()
-        if self._weighs or self._held or self._partial:
+        if self._weighs or framing.held or framing.partial:
             self._weigh_arriving()
-
-    def _next_piece(self) -> bytes:
-        """Of what is held, the part that belongs to the request on its way in; nothing if it is refused."""
-        held, left, limits = self._held, self._body_left, self._server.limits
-        if left is None:
-            end = self._head_end()
-            self._head_bytes += end
-            if self._head_bytes > limits.head_bytes:
-                self._close_with(431, _HEAD)
-                return b""
-        else:
-            end = min(len(held), left if left >= 0 else CHUNKED_BYTES)
-            self._body_bytes += end
-            self._tail = held[:end][1 - len(_HEAD_END) :]
-            if left > 0:
-                self._body_left = left - end
-            elif self._body_bytes > CHUNKED_OVERHEAD * limits.body_bytes:
-                self._close_with(413, _CHUNKS)
-                return b""
-        piece, self._held = (held, b"") if end == len(held) else (held[:end], held[end:])
-        return piece
-
-    def _head_end(self) -> int:
-        """Where the head ends in what is held, which may begin inside the mark of its end."""
-        tail = self._tail
-        at = (tail + self._held).find(_HEAD_END)
-        if at >= 0:
-            self._tail = b""
-            return at + len(_HEAD_END) - len(tail)
-        self._tail = (tail + self._held)[1 - len(_HEAD_END) :]
-        return len(self._held)
+        return None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._partial = True
+        self._framing.partial = True
 
     def on_headers_complete(self) -> None:
         limits = self._server.limits
         if len(self.url) > limits.url_bytes:
             return self._close_with(414, _URL)
         if len(self.headers) > limits.headers:
-            return self._close_with(431, _HEAD)
-        self._body_left, forwarded_for = 0, b""
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._body_left = int(value)
-            elif name == b"transfer-encoding":
-                self._body_left = -1
-            elif name == b"x-forwarded-for":
-                forwarded_for = value
-        if self.client is not None:
-            named = self._server.proxies.client(self.client[0], forwarded_for.decode("latin-1"))
-            self.scope["client"] = (counted(named), self.client[1])
+            return self._close_with(*HEAD_TOO_LARGE)
+        chunked = self._framing.head_complete(self.headers)
+        self.scope["client"] = (self._named(), 0)
         super().on_headers_complete()
         if self.parser.should_upgrade():
             if self.cycle is not None:
                 self.cycle.keep_alive = False  # what follows is in a protocol that isn't spoken here
-        elif self._body_left < 0:
+        elif chunked:
             self.headers = _NOWHERE
         return None
+
+    def _named(self) -> str:
+        """The address this request counts for."""
+        if not self._of_proxy:
+            return self._address
+        named = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        return counted(self._server.proxies.client(self._peer, named[-1].decode("latin-1") if named else ""))
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._partial, self._body_left, self._head_bytes, self._body_bytes = False, None, 0, 0
+        self._framing.request_complete()
         if not self._here or self.transport.is_closing():
             return
         super().on_message_complete()
@@ -342,13 +301,13 @@ class _Protocol(HttpToolsProtocol):
         elif not self._is_answering():
             self._proven = True
             self._server.slots.idle(self, self._address)
-            if self._held:
+            if self._framing.held:
                 self._advance()
 
     # --- what is held for it ----------------------------------------------------------------------------
 
     def _weigh_arriving(self) -> None:
-        size = len(self._held) + (self._head_bytes + self._body_bytes if self._partial else 0) if self._here else 0
+        size = self._framing.size
         self._weighs = size > 0
         self._server.arriving.hold(self, self._address, size)
         self._server.make_room()
@@ -386,7 +345,7 @@ class _Protocol(HttpToolsProtocol):
             self._deadline = None
 
     def _too_slow(self) -> None:
-        if self.cycle is not None and self._body_left is not None and self.cycle.response_complete:
+        if self.cycle is not None and self._framing.in_body and self.cycle.response_complete:
             self.cut()  # it has its answer already
         else:
             self._close_with(408, _SLOW)
