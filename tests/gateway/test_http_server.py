@@ -118,6 +118,7 @@ async def serving(proxies: Iterable[str] = ()) -> AsyncIterator[Port]:
         lifespan="off",
         log_config=None,
         proxy_headers=False,
+        date_header=False,  # a time could look like a body
         timeout_keep_alive=1,
         timeout_graceful_shutdown=1,
     )
