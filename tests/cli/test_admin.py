@@ -64,7 +64,10 @@ def test_the_venue_goes_down_at_once_and_up_by_steps(own: Server) -> None:
 def test_a_shut_venue_says_so_and_is_not_opened_in_one_step(fresh_server: Callable[..., Server]) -> None:
     server = fresh_server()
     done(server, "mode", "OFFLINE", "--reason", "closing")
-    assert httpx.get(f"{server.http_url}/api/v1/status").json() == {"status": "Maintenance", "message": "closing"}
+    assert httpx.get(f"{server.http_url}/api/v1/status").json() == {
+        "status": "Maintenance",
+        "message": "OFFLINE: closing",
+    }
     refused = admin(server, "mode", "FULL", "--reason", "too fast")
     assert refused.returncode == Exit.REFUSED
     assert "PRECONDITION_FAILED" in refused.stderr

@@ -27,15 +27,18 @@ async def test_from_open_to_closed(venue: HttpVenue) -> None:
     offer = {**ORDER, "side": "Ask", "price": "100", "quantity": "5"}
     assert (await venue.ask(venue.bob, "POST", "/api/v1/order", offer)).status == 200
     assert await state(venue) == "Open"
+    assert (await venue.get("/api/v1/status")).json == {"status": "Ok", "message": None}
     assert await place(venue, MARKET) == 200
 
     await done(exchange, SetMode(core.ADMIN, Mode.LIMIT_ONLY, "test"))
     assert await state(venue) == "LimitOnly"
+    assert (await venue.get("/api/v1/status")).json == {"status": "Ok", "message": "LIMIT_ONLY: test"}
     assert await place(venue, MARKET) == 400
     assert await place(venue, {**ORDER, "price": "100"}) == 200
 
     await done(exchange, SetMode(core.ADMIN, Mode.POST_ONLY, "test"))
     assert await state(venue) == "PostOnly"
+    assert (await venue.get("/api/v1/status")).json == {"status": "Ok", "message": "POST_ONLY: test"}
     assert await place(venue, {**ORDER, "price": "100"}) == 400
     assert await place(venue, ORDER) == 200
 
@@ -44,12 +47,15 @@ async def test_from_open_to_closed(venue: HttpVenue) -> None:
     assert await place(venue, ORDER) == 400
     cancelled = await venue.ask(venue.ann, "DELETE", "/api/v1/orders", {"symbol": SYMBOL})
     assert len(cancelled.json) == 1
-    assert (await venue.get("/api/v1/status")).json == {"status": "Ok", "message": None}
+    assert (await venue.get("/api/v1/status")).json == {"status": "Maintenance", "message": "CANCEL_ONLY: test"}
 
     book = (await venue.get("/api/v1/depth", symbol=SYMBOL)).json
     await done(exchange, SetMode(core.ADMIN, Mode.OFFLINE, "Planned maintenance"))
     assert await state(venue) == "Closed"
-    assert (await venue.get("/api/v1/status")).json == {"status": "Maintenance", "message": "Planned maintenance"}
+    assert (await venue.get("/api/v1/status")).json == {
+        "status": "Maintenance",
+        "message": "OFFLINE: Planned maintenance",
+    }
     assert await place(venue, ORDER) == 503
     refused = await venue.ask(venue.ann, "DELETE", "/api/v1/orders", {"symbol": SYMBOL})
     assert refused.refusal[:2] == (503, "MAINTENANCE")

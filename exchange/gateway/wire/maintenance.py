@@ -23,10 +23,12 @@ from exchange.values.views import StatusView
 
 _PERCENT: Final = 100
 _SECOND_US: Final = 1_000_000
+#: In these no order is taken, whatever its kind; cancels may be.
+_NO_ORDERS: Final = (Mode.OFFLINE, Mode.CANCEL_ONLY)
 
 
 class Status(Wire, frozen=True):
-    """Maintenance while the venue as a whole takes nothing; the message says why, or what is planned."""
+    """Maintenance while the venue as a whole takes no orders; the message says any mode below FULL, and the plan."""
 
     status: Literal["Ok", "Maintenance"]
     message: str | None
@@ -119,14 +121,20 @@ class Maintenance(Wire, frozen=True):
 
 
 def status_to_wire(status: StatusView) -> Status:
-    planned = announcement(status.maintenance)
-    if status.mode is Mode.OFFLINE:
-        return Status("Maintenance", planned or status.reason or None)
+    planned = announcement(status.maintenance) or ""
     conditions = sorted(status.conditions, key=lambda condition: not condition.stops_orders)
-    said = "; ".join(condition.message for condition in conditions)
-    if conditions and conditions[0].stops_orders:
-        return Status("Maintenance", said)
-    return Status("Ok", "; ".join(filter(None, (said, planned))) or None)
+    said = [condition.message for condition in conditions]
+    if status.mode is Mode.FULL:
+        said.append(planned)
+    else:
+        reason = "" if status.reason in planned else status.reason
+        said.append(f"{status.mode}: {_joined(reason, planned)}".removesuffix(": "))
+    shut = status.mode in _NO_ORDERS or any(condition.stops_orders for condition in conditions)
+    return Status("Maintenance" if shut else "Ok", _joined(*said) or None)
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(filter(None, texts))
 
 
 def maintenance_to_wire(view: MaintenanceView, now_us: int) -> Maintenance:
