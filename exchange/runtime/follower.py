@@ -1,4 +1,4 @@
-"""The follower: a process of its own, `python -m exchange.runtime.follower`, at low priority.
+"""The follower: a process of its own, `python -m exchange.runtime.follower`, that interrupts nobody.
 
 It folds the durable journal as it grows and feeds the read models. Meanwhile it doubts: it decides
 every recorded command again and compares, compares its state with the core's, and has snapshots made by
@@ -41,7 +41,6 @@ MAX_MISMATCHES: Final = 100
 _MAX_TEXT: Final = 2_000
 _RECEIVE_BYTES: Final = 1 << 16
 _LOOK_S: Final = 1.0
-_NICE: Final = 10
 
 
 class Follower:
@@ -213,7 +212,9 @@ def main() -> None:
     # The signals that end an exchange go to all its processes; the follower ends with the core.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_NICE)
+    # It may interrupt nobody, but needs its share: orders are taken at its speed once it is behind.
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     sys.exit(serve(socket.socket(fileno=arguments.socket), arguments.data))
 
 

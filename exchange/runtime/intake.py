@@ -8,7 +8,7 @@ from exchange.values.refusals import Refusal
 #: What an intake that is stopped refuses; cancels and the venue's and its operators' commands it does not.
 STOPPED: Final = frozenset({PlaceOrder, UpdateAccount, SetCancelAllAfter, SetCancelOnDisconnect})
 #: While it is slowed an inbox takes this many commands: what waits longer had better be told.
-MAX_SLOWED_COMMANDS: Final = 2_000
+MAX_SLOWED_COMMANDS: Final = 4_000
 #: What was not used of the pace is kept for this long.
 _KEPT_S: Final = 0.2
 

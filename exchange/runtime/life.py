@@ -83,6 +83,7 @@ class Life:
         #: What goes on beside business: timers, the watchdog, the past in the loading.
         self._tasks: list[asyncio.Task[None]] = []
         self._doubted = False
+        self._started = False
         self._closed = False
         self.venue = Venue(
             state, clock, outbox, self._streams, public, self._committer, self._history, self._metrics, ending
@@ -159,7 +160,14 @@ class Life:
         follower.durable(recovered.seq)
         self._add_gauges()
         watchdog = Watchdog(
-            self._bounds, self._outbox, follower, self.venue.intake, self._public, self._ending, self.clock.now_us
+            self._bounds,
+            self._outbox,
+            follower,
+            self.venue.intake,
+            self._public,
+            self._ending,
+            self.clock.now_us,
+            lambda: self._started and self._streams.early is not None,
         )
         watchdog.add_gauges(self._metrics)
         self._tasks.append(asyncio.create_task(watchdog.run(), name="watchdog"))
@@ -182,6 +190,7 @@ class Life:
         await self._outbox.durable(self.state.seq)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
+        self._started = True
         self.venue.take_commands(restarted=restarted)
         _log.info("started", seq=self.state.seq, snapshot_seq=recovered.snapshot_seq, mode=str(self.state.venue_mode))
 

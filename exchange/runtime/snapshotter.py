@@ -6,6 +6,7 @@ and neither trading nor history waits for it.
 """
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from exchange.runtime.follower_messages import NOT_MADE, Check, FromFollower, Mi
 TIMEOUT_S: Final = 900.0
 #: Broken invariants that are named; one is enough to stop on.
 _NAMED_VIOLATIONS: Final = 3
+_NICE: Final = 10
 
 
 def make(data_dir: Path, seq: int, expected_digest: str) -> FromFollower:
@@ -90,6 +92,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Who stops the exchange signals all of its processes; the follower ends this one when it must.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(_NICE)
     sys.stdout.buffer.write(encode(make(arguments.data, arguments.seq, arguments.digest)))
 
 

@@ -48,8 +48,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     that has work and says nothing is said, and killed. `loop_blocked_s`: when an event loop that doesn't turn is said.
     """
 
-    slow_at_records: Records = 50_000
-    full_at_records: Records = 100_000
+    slow_at_records: Records = 8_000
+    full_at_records: Records = 20_000
     writer_late_s: Seconds = 1.0
     writer_stop_s: Seconds = 3.0
     writer_lost_s: Seconds = 60.0
@@ -129,6 +129,7 @@ class Watchdog:
         public: PublicState,
         ending: Ending,
         now_us: Callable[[], int],
+        past_is_missing: Callable[[], bool],
     ) -> None:
         self._bounds = bounds
         self._outbox = outbox
@@ -137,6 +138,7 @@ class Watchdog:
         self._public = public
         self._ending = ending
         self._now_us = now_us
+        self._past_is_missing = past_is_missing
         self._durable = Lag()
         self._history = Lag()
         self._speeds: deque[tuple[float, int]] = deque()
@@ -252,6 +254,9 @@ class Watchdog:
             message = f"History is {behind} records ({self._history.seconds:.0f} s) behind"
             way_out = "by itself as it catches up"
             tail = tail or "orders are taken at the speed it is written"
+        elif self._past_is_missing():
+            message = f"History is {behind} records behind: candles and tickers are not there yet"
+            way_out = "by itself as it catches up"
         else:
             self._clear("history")
             return

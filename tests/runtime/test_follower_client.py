@@ -195,7 +195,7 @@ async def test_it_ends_with_the_core_and_not_by_the_signals_meant_for_it(core: C
         process.send_signal(number)
     core.commit(history.records[100:200])
     assert await core.client.wait_for(200, PATIENCE_S)
-    assert os.getpriority(os.PRIO_PROCESS, process.pid) > 0
+    assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
     await core.client.close()
     assert process.returncode == 0
     assert not core.faults

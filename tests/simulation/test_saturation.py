@@ -1,0 +1,138 @@
+"""More orders than history can keep up with: intake settles at its speed, and history stays of use."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from clients.python import ExchangeClient, Keypair, limit
+from exchange.runtime.watchdog import Bounds
+from tests.bench import exchange as bench
+from tests.gateway.raw_client import RawClient
+from tests.server import Server
+from tests.simulation import family
+
+CONNECTIONS = 32
+WINDOW = 64
+#: What may come in before the first look that narrows the intake.
+OVERSHOOT_RECORDS = 10_000
+PATIENCE_S = 60.0
+#: Nobody's limits but those of the bounds.
+SETTINGS = {
+    "EXCHANGE_LIMITS__REQUESTS_PER_MINUTE": "60000000",
+    "EXCHANGE_LIMITS__PUBLIC_REQUESTS_PER_MINUTE": "60000000",
+    "EXCHANGE_LIMITS__HISTORY_REQUESTS_PER_MINUTE": "60000000",
+    "EXCHANGE_LIMITS__IN_FLIGHT_PER_ACCOUNT": "4096",
+}
+
+
+class Flood:
+    """One connection that keeps `WINDOW` messages in flight: an order that rests, its cancel, one that may trade."""
+
+    def __init__(self, number: int, keypair: Keypair) -> None:
+        self._frames = bench.frames(bench.cycle(number, 32))
+        self._opening = bench.opening(keypair)
+        self.answers = 0
+
+    async def run(self, port: int) -> None:
+        client = await RawClient.connect(port, limit=2**22)
+        try:
+            for frame in self._opening:
+                client.writer.write(frame)
+                await _answers(client.reader)
+            at, waiting = 0, 0
+            while True:
+                count = WINDOW - waiting
+                client.writer.write(b"".join(self._frames[(at + each) % len(self._frames)] for each in range(count)))
+                at, waiting = at + count, WINDOW
+                answered = await _answers(client.reader)
+                waiting -= answered
+                self.answers += answered
+        finally:
+            client.writer.close()
+
+
+async def _answers(reader: asyncio.StreamReader) -> int:
+    """Wait for a frame of the server's, skip what has come in with it, and count them."""
+    count = 0
+    while True:
+        head = await reader.readexactly(2)
+        size = head[1]
+        if size == 126:
+            size = int.from_bytes(await reader.readexactly(2), "big")
+        await reader.readexactly(size)
+        count += 1
+        if not reader._buffer:  # type: ignore[attr-defined]  # what else would have to be waited for
+            return count
+
+
+@asynccontextmanager
+async def flooded(server: Server, keypairs: list[Keypair]) -> AsyncIterator[list[Flood]]:
+    floods = [Flood(number, keypair) for number, keypair in enumerate(keypairs)]
+    tasks = [asyncio.create_task(flood.run(server.ws_port)) for flood in floods]
+    try:
+        yield floods
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def gauge(http: httpx.AsyncClient, name: str) -> float:
+    text = (await http.get("/metrics")).text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"exchange_{name} "))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bounds"),
+    [
+        (5.0, Bounds(slow_at_records=2_000, full_at_records=4_000)),
+        pytest.param(120.0, Bounds(), marks=[pytest.mark.torture, pytest.mark.timeout(600)]),
+    ],
+)
+async def test_history_keeps_up_and_cancels_come_through(tmp_path: Path, seconds: float, bounds: Bounds) -> None:
+    given = {"slow_at_records": bounds.slow_at_records, "full_at_records": bounds.full_at_records}
+    server = Server(tmp_path / "data", SETTINGS | {"EXCHANGE_BOUNDS": json.dumps(given)})
+    server.start()
+    try:
+        keypairs = await asyncio.to_thread(bench.open_accounts, server, CONNECTIONS)
+        bob = ExchangeClient(server.http_url, Keypair(server.accounts["bob"].api_secret))
+        async with bob, httpx.AsyncClient(base_url=server.http_url, timeout=30) as http:
+            placed = await bob.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
+            lags, cancels_s, histories_s, slowed = [], [], [], 0.0
+            async with flooded(server, keypairs) as floods:
+                end_s = time.monotonic() + seconds
+                while time.monotonic() < end_s:
+                    lags.append(await gauge(http, "follower_lag_records"))
+                    slowed = max(slowed, await gauge(http, "intake_slowed"))
+                    begun_s = time.monotonic()
+                    await bob.cancel("SOL_USDC", order_id=placed.id)
+                    cancels_s.append(time.monotonic() - begun_s)
+                    shown = await bob.order_history("SOL_USDC", limit=1)
+                    assert [order.id for order in shown] == [placed.id], "history says what its account was told"
+                    placed = await bob.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
+                    histories_s.append(time.monotonic() - begun_s)
+                    await asyncio.sleep(0.2)
+            answers = sum(flood.answers for flood in floods)
+            print(
+                f"{answers / seconds:,.0f} answers/s, lag at most {max(lags):,.0f}, cancels {max(cancels_s):.3f} s,"
+                f" cancel, history and order {max(histories_s):.1f} s"
+            )
+            begun_s = time.monotonic()
+            while await gauge(http, "follower_lag_records"):
+                assert time.monotonic() - begun_s < PATIENCE_S
+                await asyncio.sleep(0.1)
+            print(f"caught up after {time.monotonic() - begun_s:.1f} s")
+            assert slowed, "the flood was not enough for this test to say anything"
+            assert max(lags) < bounds.full_at_records + OVERSHOOT_RECORDS
+            await asyncio.sleep(0.3)
+            assert (await http.get("/api/v1/status")).json() == {"status": "Ok", "message": None}
+    finally:
+        family.kill(server, "all")
+        assert family.gone(server)
