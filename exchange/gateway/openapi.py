@@ -62,7 +62,7 @@ _COMMON_ERRORS: Final = (
 )
 _CHANGE_ERRORS: Final = (
     (413, "The body is too large"),
-    (503, "The venue is shut"),
+    (503, "The venue is shut, or a part of it is too far behind"),
 )
 
 
