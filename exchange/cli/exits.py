@@ -45,7 +45,9 @@ MEANING = {
     Exit.NOT_FOUNDED: "the data folder holds no journal yet",
     Exit.JOURNAL_DAMAGED: "a record is missing, changed or unreadable, or a check of the books failed",
     Exit.BEHIND_WITNESS: "the journal is gone, or ends before what the witness has seen: records are missing",
-    Exit.CLOCK_BEHIND: "the clock of this machine is behind the journal's last record",
+    Exit.CLOCK_BEHIND: (
+        "this machine's clock can't be right: behind the journal's last record, or far ahead of it and not kept by NTP"
+    ),
     Exit.JOURNAL_FAILED: "the journal could not be written (disk full, a file of it removed or replaced, lost lock)",
     Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
     Exit.REFUSED: "the exchange refused the request",

@@ -30,7 +30,7 @@ from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from exchange.journal.errors import JournalError
 from exchange.maintenance.scheduler import Scheduler
-from exchange.runtime.clock import ClockBehindJournal
+from exchange.runtime.clock import ClockDoubtful
 from exchange.runtime.ending import Reason
 from exchange.runtime.life import Life
 from exchange.runtime.venue import Venue
@@ -102,12 +102,18 @@ def serve(
     data: DataOption = None,
     http_port: Annotated[int | None, typer.Option(help="REST, docs, metrics and /ws.")] = None,
     ws_port: Annotated[int | None, typer.Option(help="Trading WebSocket.")] = None,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option("--clock-is-right", help="Believe this machine's clock, however far it is from the last record."),
+    ] = False,
 ) -> None:
     """Run the exchange over a data folder until it is asked to stop (Ctrl-C, SIGTERM)."""
-    raise typer.Exit(run(load(config, data=data, http_port=http_port, ws_port=ws_port)))
+    raise typer.Exit(run(load(config, data=data, http_port=http_port, ws_port=ws_port), clock_is_right=clock_is_right))
 
 
-def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | None = None) -> Exit:
+def run(
+    settings: Settings, prepare: Prepare | None = None, beside: Beside | None = None, *, clock_is_right: bool = False
+) -> Exit:
     """Run the exchange; returns why it ended.
 
     `prepare` is awaited before the ports open; `beside` is entered when they are open, left before they close.
@@ -118,21 +124,23 @@ def run(settings: Settings, prepare: Prepare | None = None, beside: Beside | Non
     signals = Signals()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_live(settings, signals, prepare, beside))
+            return runner.run(_live(settings, signals, prepare, beside, clock_is_right))
     except Stopped:
         return Exit.OK
     except JournalError as error:
         stop(exit_of(error), str(error))
-    except ClockBehindJournal as error:
+    except ClockDoubtful as error:
         stop(Exit.CLOCK_BEHIND, str(error))
 
 
-async def _live(settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None) -> Exit:
+async def _live(
+    settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None, clock_is_right: bool
+) -> Exit:
     wish = asyncio.create_task(signals.wait())
     # Both before anything is recorded: a start that can't open its ports has not happened.
     http_socket = _bound(settings, "http_port")
     ws_socket = _bound(settings, "ws_port")
-    life = await _unless(wish, _start(settings, signals))
+    life = await _unless(wish, _start(settings, signals, clock_is_right))
     try:
         if prepare is not None:
             await prepare(life.venue)
@@ -166,7 +174,7 @@ async def _unless(wish: asyncio.Task[None], starting: Coroutine[Any, Any, Life])
     return start.result()
 
 
-async def _start(settings: Settings, signals: Signals) -> Life:
+async def _start(settings: Settings, signals: Signals, clock_is_right: bool) -> Life:
     """Recover the venue, showing how far it is."""
     gc.set_threshold(*GC_THRESHOLDS)
     with progress("Reading the records back") as show:
@@ -176,7 +184,13 @@ async def _start(settings: Settings, signals: Signals) -> Life:
             show(seq, last_seq)
 
         bounds = Bounds(**settings.bounds)
-        return await Life.start(settings.data, witness_dir=settings.witness, progress=reached, bounds=bounds)
+        return await Life.start(
+            settings.data,
+            witness_dir=settings.witness,
+            progress=reached,
+            bounds=bounds,
+            clock_is_right=clock_is_right,
+        )
 
 
 @asynccontextmanager

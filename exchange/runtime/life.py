@@ -6,7 +6,6 @@ cancelled before anything else; then the core may let it step back to the mode i
 
 import asyncio
 import sqlite3
-import time
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from exchange.journal.errors import NoJournal, WriterFailed
 from exchange.journal.recovery import Progress, Recovered, recover
 from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
-from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock, SystemClock
+from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock, clock_after
 from exchange.runtime.commit import Committer, StateDoubtful
 from exchange.runtime.ending import End, Ending, Reason
 from exchange.runtime.follower_client import FollowerClient
@@ -98,14 +97,17 @@ class Life:
         clock: Clock | None = None,
         progress: Progress | None = None,
         bounds: Bounds | None = None,
+        clock_is_right: bool = False,
     ) -> "Life":
         """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
+
+        `clock_is_right`: somebody's word for the system's clock, however far it is from the last record.
 
         It doesn't wait for read models that are far behind: what needs them is refused until they are there.
 
         Raises:
             JournalError: it could not be recovered or written, or another process has it; subclasses say why.
-            ClockBehindJournal
+            ClockDoubtful: nothing was recorded.
             StateDoubtful: what was recovered did not hold.
         """
         outbox, ending = Outbox(), Ending()
@@ -113,13 +115,13 @@ class Life:
         life = None
         try:
             # With the writer's lock held nobody else can add to what is recovered here.
-            now_us = clock.now_us if clock is not None else lambda: time.time_ns() // 1000 + MAX_DIVERGENCE_US
+            now_us = clock.now_us if clock is not None else None
             recovered = recover(data_dir, progress, witness_dir=witness_dir, now_us=now_us)
             if not recovered.seq:
                 raise NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
             outbox.begin(recovered.seq)
             outbox.backlog_bytes = lambda: writer.backlog_bytes
-            life_clock = clock or SystemClock(recovered.state.time_us)
+            life_clock = clock or await clock_after(recovered.state.time_us, confirmed=clock_is_right)
             life = cls(data_dir, recovered, life_clock, writer, outbox, ending, bounds or Bounds())
             await life._begin_unless_ended()
         except BaseException:
@@ -187,6 +189,10 @@ class Life:
             self._committer.commit(DropToCancelOnly("what was found at the start is to be looked at first"))
         else:
             self._committer.commit(ResumeModes())
+            if abs(self.clock.divergence_us()) > MAX_DIVERGENCE_US:
+                self._committer.commit(
+                    DropToCancelOnly("time stands still until the clock has reached the last record")
+                )
         await self._outbox.durable(self.state.seq)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))

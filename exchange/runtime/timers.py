@@ -8,6 +8,7 @@ import structlog
 from exchange.core import State
 from exchange.core.digest import PARTITIONS, partition_digest
 from exchange.core.due import next_due
+from exchange.rules.modes import permits
 from exchange.runtime.clock import MAX_DIVERGENCE_US, Clock
 from exchange.runtime.commit import Committer, StateDoubtful
 from exchange.runtime.ending import Ending
@@ -16,6 +17,7 @@ from exchange.runtime.intervals import SECOND_US
 from exchange.runtime.lanes import run_all_due
 from exchange.runtime.streams import Streams
 from exchange.values.commands import DropToCancelOnly
+from exchange.values.enums import Action
 
 #: How late a timer may fire at most, and the finest pace of any stream.
 TICK_S: Final = 0.1
@@ -68,7 +70,8 @@ class Timers:
         """A wall clock that has left its bounds is somebody's to look at; until then nobody opens anything new."""
         divergence_us = self._clock.divergence_us()
         outside = abs(divergence_us) > MAX_DIVERGENCE_US
-        if outside and not self._braked:
+        # Opened meanwhile, it would trade in a time that stands still.
+        if outside and (not self._braked or permits(self._state.venue_mode, (), Action.REST)):
             message = f"the wall clock is {divergence_us / 1e6:+.3f} s off the exchange's"
             _log.error("clock_diverged", divergence_us=divergence_us)
             self._committer.commit(DropToCancelOnly(message))

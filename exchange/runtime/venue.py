@@ -109,7 +109,7 @@ class Venue:
 
     def take_commands(self, *, restarted: bool) -> None:
         """From now on commands are taken; `restarted`: not for the first time in this venue's life."""
-        self._started_us = self._clock.now_us()
+        self._started_us = self._clock.real_us()
         self._restarted = restarted
         self._taking = True
 
@@ -211,7 +211,7 @@ class Venue:
         return self._public.admins.get(public_key)
 
     def now_us(self) -> int:
-        return self._clock.now_us()
+        return self._clock.real_us()
 
     def started_us(self) -> int:
         return self._started_us

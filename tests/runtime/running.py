@@ -34,6 +34,9 @@ class HandClock:
     def now_us(self) -> int:
         return self.time_us
 
+    def real_us(self) -> int:
+        return self.now_us()
+
     def divergence_us(self) -> int:
         return self.off_us
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from exchange.core.invariants import violations
 from exchange.journal.errors import ClockBehind, JournalLocked, NoJournal, WriterFailed
 from exchange.journal.layout import snapshots_dir
 from exchange.runtime import life as life_module
+from exchange.runtime.clock import ClockAheadOfJournal, ClockBehindJournal, clock_after
 from exchange.runtime.ending import Reason
 from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.follower_messages import Check, Mismatch
@@ -22,6 +25,8 @@ from exchange.runtime.port import Channel, Page, Topic
 from exchange.runtime.venue import Venue
 from exchange.values.commands import (
     CancelForAccount,
+    CancelOrder,
+    PlaceOrder,
     ResumeModes,
     SetCancelOnDisconnect,
     SetMode,
@@ -205,6 +210,45 @@ async def test_a_clock_behind_the_journal_refuses_to_start_and_leaves_nothing_ru
         await Life.start(tmp_path, clock=HandClock(START_US - 10**12))
     async with running(tmp_path, HandClock()):
         pass
+
+
+async def test_a_system_clock_far_from_the_last_record_records_nothing(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The traders' past is of long ago."""
+    monkeypatch.setattr(life_module, "clock_after", partial(clock_after, kept=lambda: False))
+    await write_journal(tmp_path, traders.core.records)
+    with pytest.raises(ClockAheadOfJournal):
+        await Life.start(tmp_path)
+    assert len(records(tmp_path)) == len(traders.core.records)
+    life = await Life.start(tmp_path, clock_is_right=True)
+    assert life.venue.status().mode is Mode.FULL
+    await life.stop("the test is over")
+    await (await Life.start(tmp_path)).stop("the last record is of just now")
+
+
+async def test_a_venue_whose_records_are_of_tomorrow_goes_on_with_cancels(tmp_path: Path, traders: Traders) -> None:
+    """A start with the clock a day ahead, then one with the right time."""
+    tomorrow_us = time.time_ns() // 1_000 + 86_400 * 10**6
+    async with trading(tmp_path, traders, HandClock(tomorrow_us)) as life:
+        resting = await done(life.venue, traders.buy(traders.ann, 9_000))
+    with pytest.raises(ClockBehindJournal, match="--clock-is-right"):
+        await Life.start(tmp_path)
+    life = await Life.start(tmp_path, clock_is_right=True)
+    try:
+        assert life.venue.status().mode is Mode.CANCEL_ONLY
+        assert "time stands still" in life.venue.status().reason
+        assert abs(life.venue.now_us() - time.time_ns() // 1_000) < 5 * 10**6  # or every signature would be too old
+        refused = await life.venue.execute(traders.buy(traders.bob, 9_000))
+        assert refused.refusal is not None
+        assert isinstance(resting.command, PlaceOrder)
+        cancel = CancelOrder(traders.ann, resting.command.key_id, MARKET, resting.orders[0].order_id)
+        assert (await done(life.venue, cancel)).time_us >= tomorrow_us
+        assert life.clock.divergence_us() < 0
+    finally:
+        await life.stop("the test is over")
+    times = [record.time_us for record in records(tmp_path)]
+    assert times == sorted(times)
 
 
 async def test_a_folder_that_was_never_founded_is_not_started(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from exchange.maintenance.scheduler import TICK_S, Scheduler
 from exchange.maintenance.venue_key import seed_of
 from exchange.maintenance.worker import GATES, WorkFailed, work
 from exchange.runtime.build import build_id
-from exchange.runtime.clock import ClockBehindJournal
+from exchange.runtime.clock import ClockDoubtful
 from exchange.runtime.life import Life
 from exchange.values.commands import AnyCommand, ApproveOpening, PlaceOrder, SetMode, StepWindow
 from exchange.values.enums import Mode, Side, TimeInForce
@@ -64,13 +64,16 @@ class DrillClock:
     def now_us(self) -> int:
         return (time.monotonic_ns() + self._offset_ns) // 1_000
 
+    def real_us(self) -> int:
+        return self.now_us()
+
     def divergence_us(self) -> int:
         return 0
 
 
 @asynccontextmanager
 async def started(job: Job, clock: DrillClock) -> AsyncIterator[Life]:
-    """The exchange of a job. Raises JournalError, ClockBehindJournal."""
+    """The exchange of a job. Raises JournalError, ClockDoubtful."""
     life = await Life.start(Path(job.data), witness_dir=Path(job.witness), clock=clock)
     try:
         yield life
@@ -130,7 +133,7 @@ class Attempt:
                 scheduler = Scheduler(life, Path(self._job.witness))
                 async with nullcontext() if self._job.unproven else scheduler.running():
                     await self._open(life)
-        except (JournalError, ClockBehindJournal) as error:
+        except (JournalError, ClockDoubtful) as error:
             self._object(f"start: {type(error).__name__}", str(error))
             if isinstance(error, BehindWitness):
                 self._said += loss.touched_lines(loss.touched_since(self._data_dir, error.journal_seq + 1))
