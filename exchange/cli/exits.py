@@ -48,7 +48,9 @@ MEANING = {
     Exit.CLOCK_BEHIND: (
         "this machine's clock can't be right: behind the journal's last record, or far ahead of it and not kept by NTP"
     ),
-    Exit.JOURNAL_FAILED: "the journal could not be written (disk full, a file of it removed or replaced, lost lock)",
+    Exit.JOURNAL_FAILED: (
+        "the journal could not be written (disk full, a file of it removed or replaced, lost lock, a writer that hangs)"
+    ),
     Exit.STATE_DOUBTFUL: "the state in memory could not be trusted, so the process ended; start it again",
     Exit.REFUSED: "the exchange refused the request",
     Exit.UNREACHABLE: "no exchange answers at that address",

@@ -12,9 +12,9 @@ routes = Routes("System")
 async def status(exchange: Exchange) -> wire.Status:
     """Whether the venue takes orders.
 
-    Ok: it does, from POST_ONLY on. Maintenance: it takes no new orders (OFFLINE, CANCEL_ONLY, or a disk or a history that is
-    too far behind). Below FULL `message` names the mode, with why and until when; otherwise it says what is late, or
-    announces the next planned maintenance. A single market may be shut beside that: see its `orderBookState`.
+    Ok: it does, from POST_ONLY on. Maintenance: it takes no new orders (OFFLINE, CANCEL_ONLY, or a disk or a history
+    that is too far behind). Below FULL `message` names the mode, with why and until when; otherwise it says what is
+    late, or announces the next planned maintenance. A single market may be shut beside that: see its `orderBookState`.
     `/api/v1/maintenance` says more, in fields. Reading goes on in any case.
     """
     return wire.status_to_wire(exchange.status())
