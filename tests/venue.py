@@ -139,6 +139,7 @@ class Venue:
         time_in_force: TimeInForce = TimeInForce.GTC,
         slippage_ticks: int | None = None,
         slippage_ppm: int | None = None,
+        client_id: int | None = None,
     ) -> PlaceOrder:
         return PlaceOrder(
             account,
@@ -152,6 +153,7 @@ class Venue:
             time_in_force=time_in_force,
             slippage_ticks=slippage_ticks,
             slippage_ppm=slippage_ppm,
+            client_id=client_id,
         )
 
     def cancel(self, account: AccountId, order_id: OrderId) -> CancelOrder:

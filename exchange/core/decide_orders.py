@@ -8,6 +8,7 @@ from typing import Final
 
 from exchange.core import refuse
 from exchange.core.book import Order
+from exchange.core.client_ids import holder
 from exchange.core.matching import Match, crosses, match
 from exchange.core.state import Account, Market, State
 from exchange.rules import validity
@@ -55,7 +56,6 @@ _FILLED: Final = OrderStatus.FILLED
 _CANCELLED: Final = OrderStatus.CANCELLED
 _BY_USER: Final = CancelReason.USER
 
-_DUPLICATE_CLIENT_ID = Refusal(Code.INVALID_CLIENT_REQUEST, "Duplicate clientId among the open orders")
 _ORDER_LIMIT = Refusal(Code.ORDER_LIMIT, "Too many open orders on this market")
 _BELOW_MINIMUM = Refusal(Code.INVALID_CLIENT_REQUEST, "Quantity is below the minimum allowed value")
 _ONE_ID = Refusal(Code.INVALID_CLIENT_REQUEST, "Specify exactly one of `orderId` and `clientId`")
@@ -78,7 +78,7 @@ def place_order(state: State, time_us: int, command: PlaceOrder) -> list[AnyEven
         or validity.filters(
             command, market.spec, market.filters, market.active_price_ticks(), BAND_BY_SIDE in state.rules
         )
-        or _account_limits(state, account, market, command)
+        or _account_limits(state, time_us, account, market, command)
         or (refuse.INSUFFICIENT_FUNDS if _most_paid(market, command) > _available(account, market, command) else None)
     )
     if refusal is not None:
@@ -104,12 +104,24 @@ def _rests(command: PlaceOrder) -> bool:
     return command.order_type is _LIMIT and command.time_in_force is _GTC
 
 
-def _account_limits(state: State, account: Account, market: Market, command: PlaceOrder) -> Refusal | None:
-    if command.client_id is not None and (market.symbol, command.client_id) in account.client_ids:
-        return _DUPLICATE_CLIENT_ID
+def _account_limits(
+    state: State, time_us: int, account: Account, market: Market, command: PlaceOrder
+) -> Refusal | None:
+    if command.client_id is not None:
+        client_id = (market.symbol, command.client_id)
+        resting = account.client_ids.get(client_id)
+        if resting is not None:
+            return _duplicate(f"order {resting.order_id} is open under it")
+        ended = holder(account, client_id, time_us)
+        if ended is not None:
+            return _duplicate(f"order {ended} ended under it less than 10 minutes ago")
     if _rests(command) and account.open_orders.get(market.symbol, 0) >= state.limits.open_orders_per_market:
         return _ORDER_LIMIT
     return None
+
+
+def _duplicate(why: str) -> Refusal:
+    return Refusal(Code.INVALID_CLIENT_REQUEST, f"Duplicate clientId: {why}")
 
 
 def _most_paid(market: Market, command: PlaceOrder) -> int:
@@ -205,6 +217,7 @@ def _done(
         found.left_lots if command.lots else 0,
         resting=False,
         expiry_reason=reason,
+        client_id=command.client_id,
     )
 
 

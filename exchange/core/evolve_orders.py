@@ -88,6 +88,9 @@ def traded(state: State, event: Traded) -> None:
 
 def order_done(state: State, event: OrderDone) -> None:
     if not event.resting:
+        if event.client_id is not None:
+            account = state.accounts[event.account]
+            state.ended_client_ids.add(account, (event.market, event.client_id), event.order_id, state.time_us)
         return
     order = state.orders[event.order_id]
     order.pays.locked_atoms -= event.released_atoms
@@ -107,7 +110,9 @@ def _leave_book(state: State, order: Order) -> None:
     del account.orders[order.order_id]
     account.open_orders[market.symbol] -= 1
     if order.client_id is not None:
-        del account.client_ids[(market.symbol, order.client_id)]
+        client_id = (market.symbol, order.client_id)
+        del account.client_ids[client_id]
+        state.ended_client_ids.add(account, client_id, order.order_id, state.time_us)
 
 
 def cancel_all_after_set(state: State, event: CancelAllAfterSet) -> None:

@@ -75,6 +75,7 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     failed_gates: GatesFailed | None
     losses: tuple[tuple[int, int, int], ...]
     proposals: tuple[tuple[AdminSpec, AdminId], ...]
+    ended_count: int
 
 
 class KeyImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -100,8 +101,18 @@ class OrderImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
     cancel_at_close: bool
 
 
+class EndedImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A client id that an ended order keeps to itself (`core.client_ids`)."""
+
+    number: int
+    order_id: OrderId
+    ended_us: int
+    market: str
+    client_id: int
+
+
 class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id."""
+    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id; `ended` by number."""
 
     account: AccountId
     label: str
@@ -112,3 +123,4 @@ class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cancel_all_after_us: int = 0
     armed_sessions: tuple[str, ...] = ()
     changed_seq: int = 0
+    ended: tuple[EndedImage, ...] = ()

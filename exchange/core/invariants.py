@@ -108,6 +108,9 @@ def indexes_agree(state: State) -> Iterator[str]:
             yield f"account {account.account_id}: its counts of orders are wrong"
     if owned != len(state.orders):
         yield f"accounts own {owned} orders, {len(state.orders)} are open"
+    kept = [ended for account in state.accounts.values() for ended in (account.ended_client_ids or {}).values()]
+    if sorted(kept) != list(state.ended_client_ids):
+        yield "the client ids of ended orders and the order they ended in do not agree"
     switches = sorted((a.cancel_all_after_us, a.account_id) for a in state.accounts.values() if a.cancel_all_after_us)
     if switches != state.deadlines:
         yield "the dead-man's switches and the list of deadlines do not agree"

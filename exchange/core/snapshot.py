@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from exchange.core.book import Order
-from exchange.core.images import AccountImage, KeyImage, MarketImage, OrderImage, VenueImage, WindowImage
+from exchange.core.images import AccountImage, EndedImage, KeyImage, MarketImage, OrderImage, VenueImage, WindowImage
 from exchange.core.state import Account, Balance, Key, Market, State, Window
 from exchange.values.enums import Side
 from exchange.values.ids import VENUE_ACCOUNTS
@@ -71,6 +71,7 @@ def venue_line(state: State) -> bytes:
             failed_gates=state.failed_gates,
             losses=state.losses,
             proposals=tuple(state.proposals.items()),
+            ended_count=state.ended_client_ids.count,
         )
     )
 
@@ -125,8 +126,14 @@ def account_line(account: Account) -> bytes:
             # They become orphaned in this order.
             tuple(account.armed_sessions),
             account.changed_seq,
+            tuple(_ended_images(account)),
         )
     )
+
+
+def _ended_images(account: Account) -> Iterable[EndedImage]:
+    for number, order_id, ended_us, _, (market, client_id) in (account.ended_client_ids or {}).values():
+        yield EndedImage(number, order_id, ended_us, market, client_id)
 
 
 def _order_image(order: Order) -> OrderImage:
@@ -178,6 +185,7 @@ def load(data: bytes) -> State:
     for user, tier in venue.tiers:
         state.users[user].tier = tier
     _restore_orders(state, orders)
+    _restore_ended(state, accounts)
     return state
 
 
@@ -241,6 +249,7 @@ def _restore_maintenance(state: State, venue: VenueImage) -> None:
     state.failed_gates = venue.failed_gates
     state.losses = venue.losses
     state.proposals = dict(venue.proposals)
+    state.ended_client_ids.count = venue.ended_count
 
 
 def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderImage, Account]]:
@@ -294,3 +303,14 @@ def _restore_orders(state: State, orders: list[tuple[OrderImage, Account]]) -> N
         account.open_orders[image.market] = account.open_orders.get(image.market, 0) + 1
         if image.client_id is not None:
             account.client_ids[(image.market, image.client_id)] = order
+
+
+def _restore_ended(state: State, accounts: list[AccountImage]) -> None:
+    """In the order the orders ended in, over all accounts."""
+    ended = [
+        (image.number, image.order_id, image.ended_us, account.account, (image.market, image.client_id))
+        for account in accounts
+        for image in account.ended
+    ]
+    for each in sorted(ended):
+        state.ended_client_ids.restore(state.accounts[each[3]], each)

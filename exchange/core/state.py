@@ -4,9 +4,11 @@ Only the `evolve_*` modules change anything here. Iteration order of every dict 
 order of events, so it is the same in every process.
 """
 
+from collections import OrderedDict
 from typing import Final
 
 from exchange.core.book import BookSide, Order
+from exchange.core.client_ids import ClientId, Ended, EndedClientIds
 from exchange.rules.modes import lower
 from exchange.values.commands import AdminSpec
 from exchange.values.enums import Mode, Pause, Scope, Side
@@ -58,6 +60,7 @@ class Account:
         "cancel_all_after_us",
         "changed_seq",
         "client_ids",
+        "ended_client_ids",
         "keys",
         "label",
         "open_orders",
@@ -75,7 +78,9 @@ class Account:
         self.orders: dict[OrderId, Order] = {}
         #: Open orders per market, for the limit.
         self.open_orders: dict[str, int] = {}
-        self.client_ids: dict[tuple[str, int], Order] = {}
+        self.client_ids: dict[ClientId, Order] = {}
+        #: Of orders that have ended, the first to end in front; None before the first (see `State.ended_client_ids`).
+        self.ended_client_ids: OrderedDict[ClientId, Ended] | None = None
         self.keys: dict[KeyId, Key] = {}
         #: Last record that changed its balances or orders.
         self.changed_seq = 0
@@ -211,6 +216,7 @@ class State:
         #: Approvers to be, by who proposed them.
         self.proposals: dict[AdminSpec, AdminId] = {}
         self.orders: dict[OrderId, Order] = {}
+        self.ended_client_ids = EndedClientIds(self.accounts)
         #: References of postings that must happen once, with the seq that posted them.
         self.references: dict[str, int] = {}
 

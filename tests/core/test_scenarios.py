@@ -178,14 +178,15 @@ SCENARIOS = {
         {"alice": "SOL 99 + 1, USDC 100000", "alice2": "SOL 100, USDC 100000"},
         "asks 100 x 1",
     ),
-    "a client id is unique among open orders, and free again afterwards": (
+    "a client id is taken by an open order, and for a while by one that has ended": (
         """
         alice buys 1 @ 99 id=7       | rests
         alice buys 1 @ 98 id=7       | INVALID_CLIENT_REQUEST
         bob   buys 1 @ 98 id=7       | rests
         alice cancels id=7           | done
-        alice buys 1 @ 97 id=7       | rests
-        alice cancels id=8           | RESOURCE_NOT_FOUND
+        alice buys 1 @ 97 id=7       | INVALID_CLIENT_REQUEST
+        alice cancels id=7           | RESOURCE_NOT_FOUND
+        alice buys 1 @ 97 id=8       | rests
         """,
         {"alice": "SOL 100, USDC 99903 + 97"},
         "bids 98 x 1, 97 x 1",

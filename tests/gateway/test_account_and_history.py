@@ -140,6 +140,44 @@ async def test_an_order_of_the_past(traded: HttpVenue) -> None:
     assert (await traded.ask(traded.ann, "GET", ORDERS, query={"orderId": newest["id"]})).json == []
 
 
+async def test_what_became_of_a_client_id(traded: HttpVenue) -> None:
+    """By history, open or ended, for a day; the id stays with its order for ten minutes after that has ended."""
+    order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1", "clientId": 77}
+    where = {"symbol": SYMBOL, "clientId": "77"}
+
+    async def became() -> Any:
+        return (await traded.ask(traded.bob, "GET", ORDERS, query=where)).json
+
+    assert await became() == []
+    placed = (await traded.ask(traded.bob, "POST", "/api/v1/order", order)).json
+    [row] = await became()
+    assert (row["id"], row["status"]) == (placed["id"], "New")
+    by_id = {"symbol": SYMBOL, "orderId": placed["id"]}
+    assert (await traded.ask(traded.bob, "GET", ORDERS, query=by_id)).json == [row]
+    again = await traded.ask(traded.bob, "POST", "/api/v1/order", order)
+    message = f"Duplicate clientId: order {placed['id']} is open under it"
+    assert again.refusal == (400, "INVALID_CLIENT_REQUEST", message)
+
+    await traded.ask(traded.bob, "DELETE", "/api/v1/order", {"symbol": SYMBOL, "clientId": 77})
+    [row] = await became()
+    assert (row["id"], row["status"], row["cancelReason"]) == (placed["id"], "Cancelled", "User")
+    assert (await traded.ask(traded.bob, "GET", "/api/v1/order", query=where)).status == 404
+    again = await traded.ask(traded.bob, "POST", "/api/v1/order", order)
+    message = f"Duplicate clientId: order {placed['id']} ended under it less than 10 minutes ago"
+    assert again.refusal == (400, "INVALID_CLIENT_REQUEST", message)
+    assert (await traded.ask(traded.ann, "GET", ORDERS, query=where)).json == []
+
+    traded.clock.pass_s(600)
+    second = (await traded.ask(traded.bob, "POST", "/api/v1/order", {**order, "timeInForce": "IOC"})).json
+    assert [row["id"] for row in await became()] == [second["id"]] != [placed["id"]]
+    traded.clock.pass_s(24 * 3600 - 1)
+    assert [row["status"] for row in await became()] == ["Expired"]
+    traded.clock.pass_s(2)
+    assert await became() == []
+    for wrong in ({"clientId": "77"}, {**where, "orderId": placed["id"]}, {**where, "clientId": "x"}):
+        assert (await traded.ask(traded.bob, "GET", ORDERS, query=wrong)).refusal[0] == 400
+
+
 async def test_who_asked_for_a_cancel_is_told(traded: HttpVenue) -> None:
     order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
     placed = await traded.ask(traded.bob, "POST", "/api/v1/order", order)

@@ -141,7 +141,7 @@ NO_DECIMAL = 'parse request payload error: failed to parse "string_decimal": Inv
         ({"price": ["90"]}, *REQUEST, NO_DECIMAL.format("price")),
         ({"price": {"a": 1}}, *REQUEST, NO_DECIMAL.format("price")),
         ({"price": "٩٠"}, *REQUEST, NO_DECIMAL.format("price")),
-        ({"quantity": "9" * 500}, *REQUEST, NO_DECIMAL.format("quantity")),
+        ({"quantity": "9" * 500}, 400, "INVALID_QUANTITY", "Quantity is above the maximum allowed value"),
         ({"quantity": "9" * 20}, 400, "INVALID_QUANTITY", "Quantity is above the maximum allowed value"),
         ({"price": "9" * 20}, 400, "INVALID_PRICE", "Price is above the maximum allowed value"),
         ({"price": "200"}, 400, "INVALID_PRICE", "Price is too far from the last active price"),
@@ -208,6 +208,7 @@ async def test_what_is_no_order_at_all_is_refused_before_the_core_sees_it(venue:
 
 
 async def test_post_only_that_would_take_and_a_second_client_id(venue: HttpVenue) -> None:
+    venue.clock.pass_s(600)  # what ended under this id before has let go of it
     await place(venue, venue.ann, price="100", quantity="2", clientId=1)
     crossing = await place(venue, venue.bob, side="Ask", price="100", postOnly=True)
     assert crossing.refusal == (400, "INVALID_ORDER", "Order would immediately match and take")
@@ -252,16 +253,16 @@ async def test_an_order_belongs_to_its_account(venue: HttpVenue) -> None:
 
 async def test_orders_of_a_batch_stand_or_fall_one_by_one_and_keep_their_order(venue: HttpVenue) -> None:
     batch = [
-        {**LIMIT, "clientId": 1},
+        {**LIMIT, "clientId": 11},
         {**LIMIT, "price": "90.001"},
         {**LIMIT, "symbol": "NO_SUCH"},
         {**LIMIT, "quantity": "1000000000"},
-        {**LIMIT, "side": "Ask", "price": "110", "clientId": 2},
+        {**LIMIT, "side": "Ask", "price": "110", "clientId": 12},
     ]
     answer = await venue.ask(venue.ann, "POST", ORDERS, batch)
     assert answer.status == 200
     assert [item["operation"] for item in answer.json] == ["Ok", "Err", "Err", "Err", "Ok"]
-    assert [item.get("clientId") for item in answer.json] == [1, None, None, None, 2]
+    assert [item.get("clientId") for item in answer.json] == [11, None, None, None, 12]
     assert answer.json[1] == {
         "operation": "Err",
         "code": "INVALID_CLIENT_REQUEST",
@@ -269,7 +270,7 @@ async def test_orders_of_a_batch_stand_or_fall_one_by_one_and_keep_their_order(v
     }
     assert [item.get("code") for item in answer.json[2:4]] == ["INVALID_CLIENT_REQUEST", "INSUFFICIENT_FUNDS"]
     cancelled = await venue.ask(venue.ann, "DELETE", ORDERS, {"symbol": SYMBOL})
-    assert sorted(order["clientId"] for order in cancelled.json) == [1, 2]
+    assert sorted(order["clientId"] for order in cancelled.json) == [11, 12]
     assert {order["status"] for order in cancelled.json} == {"Cancelled"}
     assert (await venue.ask(venue.ann, "DELETE", ORDERS, {"symbol": SYMBOL})).json == []
 

@@ -94,6 +94,7 @@ def test_a_snapshot_goes_on_as_if_never_taken(before: list[Choice], after: list[
     twin.state, twin.records = restored, list(venue.records)
     for choice in after:
         wanted = command(venue, accounts, choice)
+        twin.time_us = venue.time_us
         assert venue.do(wanted) == twin.do(wanted)
     assert digest(twin.state) == digest(venue.state)
 

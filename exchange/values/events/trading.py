@@ -62,8 +62,8 @@ class OrderDone(Event, frozen=True):
     """An order ended other than as a maker filled to its last lot.
 
     A resting one leaves the book and `released_atoms` go from locked to available; one that never
-    rested (`resting` False: a taker) releases nothing. `declared`: the venue's own doing, announced
-    beforehand, which does not void evidence of the books.
+    rested (`resting` False: a taker) releases nothing, and its `client_id` stands here alone. `declared`: the venue's
+    own doing, announced beforehand, which does not void evidence of the books.
     """
 
     order_id: OrderId
@@ -78,6 +78,7 @@ class OrderDone(Event, frozen=True):
     expiry_reason: ExpiryReason | None = None
     cancel_reason: CancelReason | None = None
     declared: bool = False
+    client_id: int | None = None
 
 
 class CancelAllAfterSet(Event, frozen=True):
