@@ -180,11 +180,18 @@ class ExchangeClient:
         symbol: str | None = None,
         *,
         order_id: str | None = None,
+        client_id: int | None = None,
         limit: int = 100,
         offset: int = 0,
         sort: SortDirection = "Desc",
     ) -> list[HistoricOrder]:
-        params: Params = {"symbol": symbol, "orderId": order_id, **_page(limit, offset, sort)}
+        """Orders, open and ended. `client_id`, with `symbol`: the newest under it, if it ended less than a day ago."""
+        params: Params = {
+            "symbol": symbol,
+            "orderId": order_id,
+            "clientId": client_id,
+            **_page(limit, offset, sort),
+        }
         return await self._transport.read(
             list[HistoricOrder], "/wapi/v1/history/orders", params, "orderHistoryQueryAll"
         )

@@ -50,7 +50,8 @@ def test_public_calls(public: Any) -> None:
     assert set(public.get_depth(SYMBOL)) == {"asks", "bids", "lastUpdateId", "timestamp"}
     assert isinstance(public.get_recent_trades(SYMBOL), list)
     assert isinstance(public.get_historical_trades(SYMBOL), list)
-    assert len(public.get_klines(SYMBOL, "1m", int(time.time()) - 600)) >= 10
+    klines = public.get_klines(SYMBOL, "1m", int(time.time()) - 86_400)
+    assert klines[0]["start"] <= public.get_market(SYMBOL)["createdAt"].replace("T", " ") < klines[0]["end"]
 
 
 def test_order_from_placing_to_history(public: Any, maker: Any, taker: Any) -> None:

@@ -136,13 +136,13 @@ async def test_candles(maker: Any, taker: Any) -> None:
     assert volume > 0
 
 
-@pytest.mark.parametrize("symbol", [None, SYMBOL])
-async def test_own_orders(maker: Any, symbol: str | None) -> None:
+@pytest.mark.parametrize(("symbol", "client_id"), [(None, 4242), (SYMBOL, 4243)])
+async def test_own_orders(maker: Any, symbol: str | None, client_id: int) -> None:
     watching = asyncio.create_task(maker.watch_orders(symbol))
     await asyncio.sleep(0.5)
-    placed = await maker.create_order(SYMBOL, "limit", "buy", 1, PRICE - 3, {"clientOrderId": 4242})
+    placed = await maker.create_order(SYMBOL, "limit", "buy", 1, PRICE - 3, {"clientOrderId": client_id})
     accepted = (await soon(watching))[-1]
-    assert (accepted["id"], accepted["status"], accepted["clientOrderId"]) == (placed["id"], "open", "4242")
+    assert (accepted["id"], accepted["status"], accepted["clientOrderId"]) == (placed["id"], "open", str(client_id))
     assert (accepted["price"], accepted["amount"], accepted["side"]) == (PRICE - 3, 1.0, "buy")
     watching = asyncio.create_task(maker.watch_orders(symbol))
     await asyncio.sleep(0)

@@ -283,8 +283,19 @@ def test_market_order_without_size(maker: Any) -> None:
 
 def test_same_client_id_twice_while_open(maker: Any) -> None:
     maker.create_order(SYMBOL, "limit", "buy", 0.01, PRICE - FAR, {"clientOrderId": 77})
-    with pytest.raises(ccxt.BadRequest):
+    with pytest.raises(ccxt.BadRequest, match="is open under it"):
         maker.create_order(SYMBOL, "limit", "buy", 0.01, PRICE - FAR, {"clientOrderId": 77})
+
+
+def test_an_order_whose_answer_was_lost_is_found_by_its_client_id_and_not_placed_twice(maker: Any) -> None:
+    client_id = int(time.time() * 10) % 2**32
+    again = (SYMBOL, "limit", "buy", 0.01, PRICE - FAR, {"clientOrderId": client_id})
+    placed = maker.create_order(*again)
+    maker.cancel_order(placed["id"], SYMBOL)
+    [found] = maker.fetch_orders(SYMBOL, params={"clientId": client_id})
+    assert (found["id"], found["status"], found["clientOrderId"]) == (placed["id"], "canceled", str(client_id))
+    with pytest.raises(ccxt.BadRequest, match=f"order {placed['id']} ended under it"):
+        maker.create_order(*again)
 
 
 def test_order_that_is_not_there(maker: Any) -> None:

@@ -113,6 +113,7 @@ async def test_an_order_over_rest_from_placing_to_history(carol: Trader) -> None
         await client.order(SYMBOL, order_id=placed.id)
     assert (gone.value.code, gone.value.status) == ("RESOURCE_NOT_FOUND", 404)
     history = await client.order_history(SYMBOL, order_id=placed.id)
+    assert await client.order_history(SYMBOL, client_id=placed.client_id) == history
     assert [(row.id, row.status, row.cancel_reason) for row in history] == [(placed.id, "Cancelled", "User")]
 
 

@@ -48,6 +48,9 @@ async def place(exchange: Exchange, key: KeyView, params: OrderExecutePayload) -
 
     A limit order has `price` and `quantity`. A market order has either `quantity` or `quoteQuantity`: how much
     of the quote asset to spend (Bid) or to receive (Ask) at most.
+
+    A `clientId` stays with its order while that is open and for 10 minutes after it has ended: a second order under it
+    is refused, with the first one's id. So an order whose answer was lost can be sent again under its own.
     """
     market = exchange.market(params.symbol)
     if market is None:
@@ -61,7 +64,10 @@ async def place(exchange: Exchange, key: KeyView, params: OrderExecutePayload) -
 
 @routes.signed("GET", "/api/v1/order", "orderQuery", example=examples.LIMIT_ORDER, hot=True)
 async def order(exchange: Exchange, key: KeyView, params: OrderQuery) -> AnyOrder | Refusal:
-    """One resting order, by exactly one of `orderId` and `clientId`."""
+    """One resting order, by exactly one of `orderId` and `clientId`.
+
+    One that has ended is not found here: `/wapi/v1/history/orders` shows it, by either.
+    """
     market = exchange.market(params.symbol)
     if market is None:
         return INVALID_SYMBOL
