@@ -30,6 +30,7 @@ from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
 from exchange.journal.errors import JournalError
 from exchange.maintenance.scheduler import Scheduler
+from exchange.runtime import memory
 from exchange.runtime.clock import ClockDoubtful
 from exchange.runtime.ending import Reason
 from exchange.runtime.life import Life
@@ -148,6 +149,7 @@ async def _live(
             ended = asyncio.create_task(life.ended())
             async with (
                 told(),
+                memory.given_back(),
                 Scheduler(life, settings.witness).running(),
                 beside(life.venue) if beside is not None else nullcontext(),
             ):
