@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from exchange.cli import admin_accounts, admin_listings, admin_windows
@@ -67,7 +68,7 @@ def options(
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show the modes with their reasons, the pauses, and what is listed."""
+    """Show the modes with their reasons, the pauses, and what is late, with the way out."""
     venue = venue_of(context)
     if context.obj.as_json:
         typer.echo(msgspec.json.encode(venue))
@@ -79,6 +80,9 @@ def status(context: typer.Context) -> None:
         table.add_row(symbol, mode, reason)
     for pause in shown.pauses:
         table.add_row(f"{pause.pause} of {pause.asset or 'everything'}", "paused", pause.reason)
+    for condition in shown.conditions:
+        what = "no new orders" if condition.stops_orders else "late"
+        table.add_row(condition.part, what, escape(f"{condition.message} (way out: {condition.way_out})"))
     Console().print(table)
 
 

@@ -18,6 +18,7 @@ from exchange.cli import logs
 from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.folder import exit_of, keep_to_us, need_journal
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.cli.starting import Starting
 from exchange.cli.supervisor import told
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
@@ -141,7 +142,9 @@ async def _live(
     # Both before anything is recorded: a start that can't open its ports has not happened.
     http_socket = _bound(settings, "http_port")
     ws_socket = _bound(settings, "ws_port")
-    life = await _unless(wish, _start(settings, signals, clock_is_right))
+    starting = Starting()
+    async with starting.answering(http_socket):
+        life = await _unless(wish, _start(settings, signals, starting, clock_is_right))
     try:
         if prepare is not None:
             await prepare(life.venue)
@@ -176,13 +179,14 @@ async def _unless(wish: asyncio.Task[None], starting: Coroutine[Any, Any, Life])
     return start.result()
 
 
-async def _start(settings: Settings, signals: Signals, clock_is_right: bool) -> Life:
+async def _start(settings: Settings, signals: Signals, starting: Starting, clock_is_right: bool) -> Life:
     """Recover the venue, showing how far it is."""
     gc.set_threshold(*GC_THRESHOLDS)
     with progress("Reading the records back") as show:
 
         def reached(seq: int, last_seq: int) -> None:
-            signals.check()  # the loop doesn't turn while records are folded
+            signals.check()  # a thread is not cancelled
+            starting.seq, starting.last_seq = seq, last_seq
             show(seq, last_seq)
 
         bounds = Bounds(**settings.bounds)

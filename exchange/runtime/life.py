@@ -101,7 +101,8 @@ class Life:
     ) -> "Life":
         """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
 
-        `clock_is_right`: somebody's word for the system's clock, however far it is from the last record.
+        `progress` is called in another thread. `clock_is_right`: somebody's word for the system's clock, however far it
+        is from the last record.
 
         It doesn't wait for read models that are far behind: what needs them is refused until they are there.
 
@@ -116,7 +117,7 @@ class Life:
         try:
             # With the writer's lock held nobody else can add to what is recovered here.
             now_us = clock.now_us if clock is not None else None
-            recovered = recover(data_dir, progress, witness_dir=witness_dir, now_us=now_us)
+            recovered = await asyncio.to_thread(recover, data_dir, progress, witness_dir=witness_dir, now_us=now_us)
             if not recovered.seq:
                 raise NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
             outbox.begin(recovered.seq)

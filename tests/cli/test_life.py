@@ -1,11 +1,13 @@
 """A start, what it continues, and how it ends: with the real processes."""
 
+import contextlib
 import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -102,6 +104,23 @@ def last_record(data: Path) -> str:
         check=True,
     )
     return shown.stdout
+
+
+def test_a_start_says_so_on_its_port_until_it_is_open(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    assert server.stop() == Exit.OK
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    seen: list[httpx.Response] = []
+    while not seen or seen[-1].status_code != 200:
+        with contextlib.suppress(httpx.TransportError):  # before it has its port
+            seen.append(httpx.get(f"{server.http_url}/api/v1/time"))
+        time.sleep(0.005)
+    starting.join()
+    assert {answer.status_code for answer in seen} == {503, 200}
+    assert seen[0].json()["code"] == "MAINTENANCE"
+    assert "starting" in seen[0].json()["message"]
+    assert seen[0].headers["Retry-After"] == "1"
 
 
 def test_an_exchange_that_runs_keeps_a_second_one_out(fresh_server: ServerMaker) -> None:

@@ -16,7 +16,9 @@ import pytest
 
 from clients.python import ExchangeClient, Keypair, limit
 from clients.python.errors import ExchangeError
+from exchange.cli.admin_client import AdminClient
 from exchange.cli.exits import Exit
+from exchange.cli.keys import read_key
 from exchange.runtime.read_models import FILE_NAME
 from tests.server import Server
 from tests.simulation import family
@@ -60,6 +62,11 @@ async def until_status(server: Server, status: str, message: str | None) -> dict
             if shown["status"] == status and (text is None if message is None else message in (text or "")):
                 return shown
             await asyncio.sleep(0.05)
+
+
+def admin_status(server: Server) -> str:
+    key = read_key(server.admin_key)
+    return " ".join(condition.way_out for condition in AdminClient(server.http_url, key).venue().status.conditions)
 
 
 async def eventually(check: Callable[[], bool]) -> bool:
@@ -190,6 +197,8 @@ async def test_a_follower_that_cannot_start_is_said_at_once_and_everything_else_
         shown = await until_status(server, "Ok", "History is not available")
         assert str(server.data) not in shown["message"], "where the files lie is for operators"
         assert [order.id for order in await alice.open_orders(SYMBOL)] == [before.id]
+        said = await asyncio.to_thread(admin_status, server)
+        assert "Is a directory" in said, "what is wrong is for operators"
         after = await alice.place(limit(SYMBOL, "Bid", Decimal(139), Decimal(1)))
         with pytest.raises(ExchangeError) as refused:
             await alice.order_history(SYMBOL)
