@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,6 +20,7 @@ from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.intake import Intake
 from exchange.runtime.intervals import INTERVALS
 from exchange.runtime.life import Life
+from exchange.runtime.read_models import ReadModels
 from exchange.runtime.watchdog import Bounds, Lag
 from exchange.values.refusals import Code, Refusal
 from tests.runtime.running import MARKET, HandClock, Traders, done, running, trading, write_journal, writer_held
@@ -121,12 +124,25 @@ async def test_a_start_opens_without_its_past_which_comes_later_and_whole(
         os.kill(life._writer.pid, signal.SIGKILL)
         await life.ended()
     monkeypatch.setattr(life_module, "PAST_WAIT_S", 0.1)
+    read, taken_up = threading.Event(), threading.Event()
+    past = ReadModels.past
+
+    def past_and_a_while(*arguments: Any) -> Any:
+        found = past(*arguments)
+        read.set()
+        assert taken_up.wait(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(ReadModels, "past", past_and_a_while)
     async with followers_held(monkeypatch) as held, running(tmp_path, clock) as life:
         assert isinstance(await life.venue.ticker(MARKET, 1), Refusal)
         await trade(life, traders, clock, 20)
         for pid in held:
             os.kill(pid, signal.SIGCONT)
         await trade(life, traders, clock, 20)
+        await until(read.is_set)
+        await trade(life, traders, clock, 20)
+        taken_up.set()
         await until(lambda: life._streams.early is None)
         await trade(life, traders, clock, 20)
         shown = await figures(life, clock)
