@@ -15,11 +15,14 @@ class HeldFile:
     """A file that is open under a name."""
 
     def __init__(self, path: Path, descriptor: int | None = None) -> None:
-        """`descriptor` is the open file, where we have it: otherwise the name is believed once. Raises OSError."""
+        """`descriptor` is the open file, where we have it: otherwise the name is believed once. Raises OSError.
+
+        `identity` is its device and inode.
+        """
         self.path = path.absolute()
         self._text = str(self.path)
         found = os.stat(self._text) if descriptor is None else os.fstat(descriptor)
-        self._identity = (found.st_dev, found.st_ino)
+        self.identity = (found.st_dev, found.st_ino)
 
     def look(self) -> os.stat_result:
         """What the name leads to.
@@ -31,7 +34,7 @@ class HeldFile:
             found = os.stat(self._text)
         except OSError as error:
             raise FilesReplaced(f"{self.path} is gone while the exchange runs: {error.strerror}") from error
-        if (found.st_dev, found.st_ino) != self._identity:
+        if (found.st_dev, found.st_ino) != self.identity:
             raise FilesReplaced(f"{self.path} was replaced by another file while the exchange runs")
         return found
 

@@ -72,7 +72,7 @@ class Follower:
         self._snapshot_asked_seq: int | None = None
         self._snapshot_seq = max((int(path.stem) for path in snapshots.newest_first(data_dir)), default=0)
         self.snapshotter: Snapshotter | None = None
-        tell(FromFollower(reached=self._state.seq))
+        tell(FromFollower(reached=self._state.seq, models=self._models.file))
 
     def hear(self, message: ToFollower) -> None:
         if message.durable is not None:
@@ -107,6 +107,10 @@ class Follower:
             self._chain = batch.chain
         self._models.write(rows, self._state.seq, self._state.time_us, self._chain)
         self._tell(FromFollower(reached=self._state.seq))
+
+    def look_after_models(self) -> None:
+        """Raises FilesReplaced: they are gone from under us, and the next follower makes them anew."""
+        self._models.require_in_place()
 
     def look_after_snapshots(self) -> None:
         """Begin a snapshot that is due, and end one that takes too long."""
@@ -201,6 +205,8 @@ def _follow(core: socket.socket, follower: Follower) -> None:
             follower.take_snapshot_answer()
         if follower.behind:
             follower.advance()
+        else:
+            follower.look_after_models()
         follower.look_after_snapshots()
 
 

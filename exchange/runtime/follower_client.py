@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from exchange.runtime.follower_messages import NOT_MADE, Digest, FromFollower, Lines, Mismatch, ToFollower, encode
+from exchange.runtime.read_models import Vouched
 
 #: How often the follower is told what is durable, unless somebody waits for it: it works best in large batches.
 TELL_EVERY_S: Final = 0.1
@@ -56,6 +57,7 @@ class FollowerClient(asyncio.Protocol):
         self._order = count()
         self._snapshots: list[tuple[int, asyncio.Future[int | None]]] = []
         self._keeper: asyncio.Task[None]
+        self._models: tuple[int, int] | None = None
         self.reached = 0
         #: How often a follower has ended of itself.
         self.ends = 0
@@ -67,6 +69,10 @@ class FollowerClient(asyncio.Protocol):
         self._got_on = False
         #: Set once a follower has ended: at a start somebody may wait for it in vain.
         self.ended = asyncio.Event()
+
+    def vouched(self) -> Vouched | None:
+        """What the follower has in hand, as it said last; to be called from any thread."""
+        return None if self._models is None else Vouched(self._models, self.reached)
 
     @property
     def connected(self) -> bool:
@@ -167,6 +173,8 @@ class FollowerClient(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for message in self._lines.take(data, FromFollower):
             self.heard += 1
+            if message.models is not None:
+                self._models = message.models
             if message.reached is not None:
                 self._reach(message.reached)
             if message.snapshot is not None:

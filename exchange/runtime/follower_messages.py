@@ -52,15 +52,17 @@ class Mismatch(msgspec.Struct, frozen=True):
 
 
 class FromFollower(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`reached`: the read models hold all records to here. `snapshot`: made and proved at this seq, or `NOT_MADE`.
+    """`reached`: the read models hold all records to here; with `models` in this file (device and inode), from now on.
 
-    `fault`: an error of the follower's own. One that says nothing shows that it is at work.
+    `snapshot`: made and proved at this seq, or `NOT_MADE`. `fault`: an error of the follower's own. One that says
+    nothing shows that it is at work.
     """
 
     reached: int | None = None
     snapshot: int | None = None
     mismatch: Mismatch | None = None
     fault: str | None = None
+    models: tuple[int, int] | None = None
 
 
 Message = TypeVar("Message", ToFollower, FromFollower)

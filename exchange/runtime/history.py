@@ -10,7 +10,7 @@ import structlog
 
 from exchange.runtime.follower_client import FollowerClient
 from exchange.runtime.outbox import Outbox
-from exchange.runtime.read_models import ReadModels
+from exchange.runtime.read_models import ReadModels, ReadModelsHarmed
 from exchange.values.refusals import Code, Refusal
 
 #: How long an answer waits for the follower before it is refused (TIMEOUT).
@@ -20,6 +20,7 @@ _THREADS: Final = 2
 #: Queries under way before further ones are refused (TOO_MANY_REQUESTS).
 MAX_QUERIES: Final = 500
 
+_HARMED: Final = Refusal(Code.MAINTENANCE, "History is being made anew: its file was harmed")
 _NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
 
 Answer = TypeVar("Answer")
@@ -48,6 +49,9 @@ class History:
                     return _NOT_THERE
                 return Refusal(Code.TIMEOUT, "The history is not up to date yet")
             return await asyncio.get_running_loop().run_in_executor(self._threads, query)
+        except ReadModelsHarmed as error:
+            _log.error("read_models_harmed", reason=str(error))
+            return _HARMED
         except sqlite3.Error:
             _log.exception("read_models_failed")
             return Refusal(Code.SERVER_ERROR, "The history can't be read")

@@ -27,7 +27,7 @@ from exchange.runtime.market_past import wanted_from
 from exchange.runtime.metrics import Metrics
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.public_state import PublicState
-from exchange.runtime.read_models import FILE_NAME, ReadModels
+from exchange.runtime.read_models import FILE_NAME, ReadModels, Vouched
 from exchange.runtime.streams import Streams
 from exchange.runtime.timers import Timers
 from exchange.runtime.venue import Venue
@@ -77,7 +77,7 @@ class Life:
         self._committer = Committer(state, clock, writer, outbox, self._streams, self._metrics, ending)
         self._public = public
         self._bounds = bounds
-        self._history = History(outbox, ReadModels(data_dir / FILE_NAME))
+        self._history = History(outbox, ReadModels(data_dir / FILE_NAME, self._vouched))
         self._follower: FollowerClient | None = None
         #: What goes on beside business: timers, the watchdog, the past in the loading.
         self._tasks: list[asyncio.Task[None]] = []
@@ -262,6 +262,9 @@ class Life:
             self._ending.end(Reason.STATE_DOUBTFUL, message)
         else:
             self._committer.commit(DropToCancelOnly(message))
+
+    def _vouched(self) -> Vouched | None:
+        return None if self._follower is None else self._follower.vouched()
 
     def _follower_fault(self, message: str) -> None:
         _log.error("follower_fault", message=message)

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from exchange.runtime import history as history_module
 from exchange.runtime.life import Life
 from exchange.runtime.port import Page, Paged
+from exchange.runtime.read_models import FILE_NAME
 from exchange.runtime.venue import CLIENT_ID_US
 from exchange.values.enums import OrderStatus
 from exchange.values.ids import OrderId
@@ -126,3 +129,50 @@ async def test_an_order_is_found_open_and_ended_by_id_for_ever_and_by_client_id_
         clock.time_us += 1
         assert await venue.order(ann, MARKET, client_id=7) is None
         assert await venue.order(ann, MARKET, order_id=placed.order_id) == ended
+
+
+def older_copy(read: Path) -> None:
+    """One that was taken before the last order, under the same name."""
+    shutil.copy(read.with_name("older"), read.with_name("copy"))
+    read.with_name("copy").rename(read)
+
+
+HARMS: dict[str, Callable[[Path], None]] = {
+    "removed": lambda read: read.unlink(),
+    "replaced by an older copy": older_copy,
+    "its log removed": lambda read: read.with_name("read.sqlite-wal").unlink(),
+    "written over": lambda read: (read.write_bytes(read.with_name("older").read_bytes()), None)[1],
+}
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=str)
+async def test_history_whose_file_is_harmed_is_an_error_until_it_is_made_anew(
+    tmp_path: Path, traders: Traders, harm: str
+) -> None:
+    read = tmp_path / FILE_NAME
+    async with trading(tmp_path, traders, HandClock()) as life:
+        assert life._follower is not None
+        await life._follower.wait_for(life.state.seq, 5)
+        with sqlite3.connect(read) as models, sqlite3.connect(tmp_path / "older") as older:
+            models.backup(older)
+        await done(life.venue, traders.sell(traders.bob, 10_000))
+        filled = await done(life.venue, traders.buy(traders.ann, 10_000))
+        order_id = filled.orders[0].order_id
+        expected = await life.venue.fills(traders.ann, Page())
+        assert isinstance(expected, Paged)
+        assert expected.total == 1
+        ends = life._follower.ends
+        HARMS[harm](read)
+        async with asyncio.timeout(20):
+            while True:
+                fills, order = await asyncio.gather(
+                    life.venue.fills(traders.ann, Page()), life.venue.order(traders.ann, MARKET, order_id=order_id)
+                )
+                assert order is not None
+                if not isinstance(fills, Refusal):
+                    assert fills == expected, "never less than there was"
+                if life._follower.ends > ends and not isinstance(fills, Refusal) and not isinstance(order, Refusal):
+                    break
+                await asyncio.sleep(0.05)
+        assert isinstance(order, OrderView)
+        assert order.status is OrderStatus.FILLED

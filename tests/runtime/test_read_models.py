@@ -12,9 +12,10 @@ import pytest
 from exchange.core import State, fold
 from exchange.core.book import Order
 from exchange.core.views import order_view, placed_view
+from exchange.journal.errors import FilesReplaced
 from exchange.runtime.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
 from exchange.runtime.port import Page
-from exchange.runtime.read_models import ReadModels, ReadModelWriter, Rows
+from exchange.runtime.read_models import ReadModels, ReadModelsHarmed, ReadModelWriter, Rows, Vouched
 from exchange.runtime.read_models.queries import MAX_CANDLES, MAX_ROWS
 from exchange.runtime.read_models.schema import MAX_VOLUME, VERSION
 from exchange.runtime.read_models.writer import SECONDS_KEPT_US
@@ -337,24 +338,68 @@ def test_models_of_another_version_are_made_anew(history: History, tmp_path: Pat
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
         connection.execute("CREATE TABLE of_that_version (a)")
     models = ReadModels(path)
-    assert models.seq() == 0
+    with pytest.raises(ReadModelsHarmed):
+        models.seq()
     assert ReadModelWriter(path).seq == 0
+    assert models.seq() == 0
     assert "of_that_version" not in tables(path)
     assert models.ledger(CUSTODY, ALL).total == 0
 
 
-def test_without_a_file_everything_is_empty_and_none_is_made(tmp_path: Path) -> None:
+def test_without_a_file_nothing_is_answered_and_none_is_made(tmp_path: Path) -> None:
     models = ReadModels(tmp_path / "read.sqlite")
     account = AccountId(1_700_000)
-    assert models.seq() == 0
-    assert models.order(account, MARKETS[0], order_id=OrderId(1)) is None
-    assert models.order_history(account, ALL).total == models.fills(account, ALL).total == 0
-    assert models.trades(MARKETS[0], 10) == ()
-    assert models.recent_candles(MARKETS[0], "1m", 0, BEGIN_US) == ()
-    candles = models.candles(MARKETS[0], "1m", BEGIN_US, BEGIN_US + HOUR_US, BEGIN_US + HOUR_US)
-    assert len(candles) == 60
-    assert not any(candle.trades for candle in candles)
+    for ask in (
+        models.seq,
+        lambda: models.order(account, MARKETS[0], order_id=OrderId(1)),
+        lambda: models.order_history(account, ALL),
+        lambda: models.fills(account, ALL),
+        lambda: models.trades(MARKETS[0], 10),
+        lambda: models.candles(MARKETS[0], "1m", BEGIN_US, BEGIN_US + HOUR_US, BEGIN_US + HOUR_US),
+    ):
+        with pytest.raises(ReadModelsHarmed):
+            ask()
     assert not list(tmp_path.iterdir())
+
+
+def test_only_what_the_writer_vouches_for_is_believed(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "read.sqlite"
+    writer = ReadModelWriter(path)
+    fill(writer, State(), history.records[:200], 200)
+    vouched: list[Vouched | None] = [None]
+    models = ReadModels(path, lambda: vouched[0])
+    with pytest.raises(ReadModelsHarmed, match="nobody"):
+        models.seq()
+    vouched[0] = Vouched(writer.file, 200)
+    assert models.seq() == 200
+    vouched[0] = Vouched(writer.file, 201)
+    with pytest.raises(ReadModelsHarmed, match="does not hold record 201"):
+        models.seq()
+    vouched[0] = Vouched((writer.file[0], writer.file[1] + 1), 200)
+    with pytest.raises(ReadModelsHarmed, match="not the file"):
+        models.seq()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_writer_that_has_lost_its_file_says_so_and_leaves_none(history: History, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "read.sqlite"
+    writer = ReadModelWriter(path)
+    fill(writer, State(), history.records[:100], 100)
+    (tmp_path / f"read.sqlite{suffix}").rename(tmp_path / "elsewhere")
+    with pytest.raises(FilesReplaced):
+        writer.require_in_place()
+    assert not list(tmp_path.glob("read.sqlite*"))
+
+
+def test_a_writer_notices_that_another_one_has_written(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "read.sqlite"
+    writer, state = ReadModelWriter(path), State()
+    fill(writer, state, history.records[:100], 100)
+    other = ReadModelWriter(path)
+    other.empty()
+    with pytest.raises(FilesReplaced, match="another program"):
+        fill(writer, state, history.records[100:200], 100)
+    assert not path.exists()
 
 
 def test_readers_follow_when_the_file_is_replaced(history: History, tmp_path: Path) -> None:

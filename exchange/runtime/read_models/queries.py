@@ -6,7 +6,7 @@ reads as empty. How far the answers reach is `seq`: who needs more waits for the
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -44,15 +44,30 @@ ORDER BY start_us DESC LIMIT ?"""
 AnyView = TypeVar("AnyView", bound=View)
 
 
+class ReadModelsHarmed(sqlite3.OperationalError):
+    """The file of read models is missing, or isn't the one that was written: no answer may be made of it."""
+
+
+class Vouched(msgspec.Struct, frozen=True):
+    """What the writer of the read models says of them: which file it is (device and inode), and that it holds `seq`."""
+
+    file: tuple[int, int]
+    seq: int
+
+
 class ReadModels:
     """Read-only queries over the read models at `path`. Accounts are not checked: who may ask is the caller's matter.
 
+    `vouched` says which file its writer has in hand, and how far it is: nothing else is believed.
+
     Raises (every query):
+        ReadModelsHarmed: what is there is not what was written, or there is nothing.
         sqlite3.Error: the file can't be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vouched: Callable[[], Vouched | None] | None = None) -> None:
         self._path = path
+        self._vouched = vouched
         self._idle: deque[tuple[int, sqlite3.Connection]] = deque(maxlen=_IDLE_CONNECTIONS)
 
     def close(self) -> None:
@@ -62,7 +77,7 @@ class ReadModels:
     def seq(self) -> int:
         """The last record the read models hold; 0: none."""
         with self._reading() as connection:
-            return int(connection.execute("SELECT seq FROM progress").fetchone()[0]) if connection else 0
+            return _reached(connection)
 
     # --- an account's history ---
 
@@ -150,8 +165,7 @@ class ReadModels:
     ) -> tuple[int, dict[tuple[str, str], tuple[CandleView, ...]]]:
         """The seq reached, and by market and interval the recent candles at that seq, from the interval's `from_us`."""
         with self._reading() as connection:
-            seq = int(connection.execute("SELECT seq FROM progress").fetchone()[0]) if connection else 0
-            return seq, {
+            return _reached(connection), {
                 (market, interval): _recent_candles(connection, market, interval, first_us, now_us)
                 for market in markets
                 for interval, first_us in from_us.items()
@@ -169,8 +183,6 @@ class ReadModels:
             where.add(f"{time} < ?", page.to_us)
         order = ", ".join(f"{column} {'ASC' if page.ascending else 'DESC'}" for column in key)
         with self._reading() as connection:
-            if connection is None:
-                return Paged((), 0)
             (total,) = connection.execute(f"SELECT count(*) FROM {table}{where.sql}", where.values).fetchone()
             rows = _select(connection, view, table, where, order, page.limit, page.offset)
             if page.whole_ms and page.ascending and len(rows) == page.limit:
@@ -180,27 +192,34 @@ class ReadModels:
 
     def _rows(self, view: type[AnyView], table: str, where: "_Where", order: str, limit: int) -> tuple[AnyView, ...]:
         with self._reading() as connection:
-            return _select(connection, view, table, where, order, limit) if connection is not None else ()
+            return _select(connection, view, table, where, order, limit)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection that sees one moment; None before there is anything to read."""
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment. Raises ReadModelsHarmed."""
+        vouched = self._vouched() if self._vouched is not None else None
+        if self._vouched is not None and vouched is None:
+            raise ReadModelsHarmed("nobody vouches for the read models")
         try:
-            inode = self._path.stat().st_ino
-        except FileNotFoundError:
-            yield None
-            return
-        connection = self._connection(inode)
+            found = self._path.stat()
+        except OSError as error:
+            raise ReadModelsHarmed(f"{self._path.name} is gone: {error.strerror}") from error
+        if vouched is not None and vouched.file != (found.st_dev, found.st_ino):
+            raise ReadModelsHarmed(f"{self._path.name} is not the file that was written")
+        connection = self._connection(found.st_ino)
         try:
             connection.execute("BEGIN")
-            empty = connection.execute("PRAGMA user_version").fetchone() != (VERSION,)
-            yield None if empty else connection
+            if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                raise ReadModelsHarmed(f"{self._path.name} is no file of ours")
+            if vouched is not None and _reached(connection) < vouched.seq:
+                raise ReadModelsHarmed(f"{self._path.name} does not hold record {vouched.seq}, which it held")
+            yield connection
         except BaseException:
             connection.close()
             raise
         connection.execute("COMMIT")
         if len(self._idle) < _IDLE_CONNECTIONS:
-            self._idle.append((inode, connection))
+            self._idle.append((found.st_ino, connection))
         else:
             connection.close()
 
@@ -224,18 +243,18 @@ class ReadModels:
         )
 
 
+def _reached(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT seq FROM progress").fetchone()[0])
+
+
 def _recent_candles(
-    connection: sqlite3.Connection | None, market: str, interval: str, from_us: int, now_us: int
+    connection: sqlite3.Connection, market: str, interval: str, from_us: int, now_us: int
 ) -> tuple[CandleView, ...]:
     traded = _candles(connection, market, interval, from_us, now_us + 1)
     return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in traded)
 
 
-def _candles(
-    connection: sqlite3.Connection | None, market: str, interval: str, start_us: int, end_us: int
-) -> list[Bucket]:
-    if connection is None:
-        return []
+def _candles(connection: sqlite3.Connection, market: str, interval: str, start_us: int, end_us: int) -> list[Bucket]:
     buckets = []
     rows = connection.execute(_CANDLES, (market, interval, start_us, end_us, MAX_RECENT_CANDLES)).fetchall()
     for at_us, *traded in reversed(rows):

@@ -4,6 +4,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from exchange.journal.errors import FilesReplaced
+from exchange.journal.held import HeldFile
 from exchange.runtime.candles import Bucket
 from exchange.runtime.intervals import DAY_US, HOUR_US
 from exchange.runtime.read_models import schema
@@ -42,13 +44,35 @@ class ReadModelWriter:
         self._path = path
         self._connection = schema.open_for_writing(path)
         self.seq, self.time_us, self.chain = self._progress()
+        self._held = [HeldFile(path.with_name(path.name + ending)) for ending in ("", "-wal", "-shm")]
+        self._note()
+
+    @property
+    def file(self) -> tuple[int, int]:
+        """Which file it is: device and inode."""
+        return self._held[0].identity
+
+    def require_in_place(self) -> None:
+        """
+        Raises:
+            FilesReplaced: it is gone, another one, or written over; what bears its name is deleted, to begin anew.
+        """
+        try:
+            found, _log, _index = (held.look() for held in self._held)
+            if (found.st_mtime_ns, found.st_size) != self._as_left:
+                raise _written(self._path)
+        except FilesReplaced:
+            schema.delete(self._path)
+            raise
 
     def write(self, rows: Rows, seq: int, time_us: int, chain: bytes) -> None:
         """Add the rows of the records up to `seq`, whole or not at all.
 
         Raises:
             sqlite3.Error: nothing was added. If the file is damaged it is deleted, for the next writer to begin anew.
+            FilesReplaced: the same, as in `require_in_place`, or another program has written to it.
         """
+        self.require_in_place()
         try:
             self._write(rows, seq, time_us, chain)
         except sqlite3.DatabaseError as error:
@@ -57,11 +81,13 @@ class ReadModelWriter:
                 schema.delete(self._path)
             raise
         self.seq, self.time_us, self.chain = seq, time_us, chain
+        self._note()
 
     def empty(self) -> None:
         """Throw all rows away, to be made again from the first record on."""
         schema.empty(self._connection)
         self.seq, self.time_us, self.chain = self._progress()
+        self._note()
 
     def close(self) -> None:
         self._connection.close()
@@ -70,6 +96,9 @@ class ReadModelWriter:
         execute, executemany = self._connection.execute, self._connection.executemany
         execute("BEGIN IMMEDIATE")
         try:
+            if self._progress() != (self.seq, self.time_us, self.chain):
+                schema.delete(self._path)
+                raise _written(self._path)
             executemany(_NEW_ORDER, [_new_order(c) for c in rows.orders.values() if c.placed is not None])
             executemany(_CHANGED_ORDER, [_changed_order(i, c) for i, c in rows.orders.items() if c.placed is None])
             for table, columns, added in (
@@ -88,6 +117,11 @@ class ReadModelWriter:
                 execute("ROLLBACK")
             raise
 
+    def _note(self) -> None:
+        """What the file is like when we have written into it: nobody else may."""
+        found = self._held[0].look()
+        self._as_left = (found.st_mtime_ns, found.st_size)
+
     def _progress(self) -> tuple[int, int, bytes]:
         row: tuple[int, int, bytes] = self._connection.execute("SELECT seq, time_us, chain FROM progress").fetchone()
         return row
@@ -101,6 +135,10 @@ class ReadModelWriter:
             " AND market IN (SELECT DISTINCT market FROM candles WHERE interval = '1month')",
             (oldest_us,),
         )
+
+
+def _written(path: Path) -> FilesReplaced:
+    return FilesReplaced(f"another program has written to {path} while the exchange runs")
 
 
 def _new_order(change: OrderChange) -> Row:
