@@ -7,12 +7,15 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_origin
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from exchange.gateway.api import absent
+from exchange.gateway.operations import Operation
+from exchange.gateway.rest import OPERATIONS
 from tests.gateway.http_venue import SYMBOL, HttpVenue
 from tests.runtime.running import writer_held
 
@@ -106,6 +109,28 @@ async def test_what_balances_are_worth(traded: HttpVenue) -> None:
     assert summary["netEquity"] == summary["assetsValue"] == "100999999.7"
     assert (summary["netEquityAvailable"], summary["netEquityLocked"]) == ("100999819.7", "180")
     assert (summary["borrowLiability"], summary["marginFraction"]) == ("0", None)
+
+
+def answers_a_list(operation: Operation) -> bool:
+    origin: Any = get_origin(operation.returns)
+    return origin is list
+
+
+LISTS = [operation for operation in OPERATIONS if operation.method == "GET" and answers_a_list(operation)]
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.path)
+async def test_only_lists_of_what_is_not_here_are_empty(traded: HttpVenue, operation: Operation) -> None:
+    """Ann has traded, has an order at rest and was credited: whatever there is, its list shows it."""
+    usual = {"symbol": SYMBOL, "interval": "1m", "startTime": 0}
+    fields = () if operation.params is None else msgspec.structs.fields(operation.params)
+    query = {field.encode_name: usual[field.encode_name] for field in fields if field.required}
+    if operation.instruction:
+        answer = await traded.ask(traded.ann, "GET", operation.path, query=query)
+    else:
+        answer = await traded.get(operation.path, **query)
+    assert answer.status == 200
+    assert (answer.json == []) == (operation in absent.routes.operations)
 
 
 # --- history ------------------------------------------------------------------------------------------
