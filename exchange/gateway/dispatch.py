@@ -85,7 +85,7 @@ class Dispatcher(Collector):
             return (("Retry-After", "1"),)
         if code is not Code.MAINTENANCE:
             return ()
-        if self._exchange.status().conditions:
+        if any(condition.part != "loop" for condition in self._exchange.status().conditions):
             return (("Retry-After", "1"),)
         wait_s = opens_in_s(self._exchange.maintenance(), self._exchange.now_us())
         return (("Retry-After", str(wait_s)),) if wait_s else ()

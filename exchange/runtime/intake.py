@@ -24,6 +24,7 @@ class Intake:
         self.slowed = False
         self._left = 0.0
         self._paced_s = 0.0
+        self._finishing = False
 
     def slow_to(self, commands_per_s: float, now_s: float) -> None:
         """From now on, or still, take `commands_per_s`; to be called again every moment."""
@@ -35,7 +36,11 @@ class Intake:
 
     def room(self, most: int) -> int:
         """How many commands that aren't cancels may be run now, at most `most`."""
-        return min(most, max(int(self._left), 0)) if self.slowed else most
+        return min(most, max(int(self._left), 0)) if self.slowed and not self._finishing else most
+
+    def finish(self) -> None:
+        """Nothing more comes in: what waits need not keep the pace."""
+        self._finishing = True
 
     def took(self, commands: int) -> None:
         """So many were run; a batch is never split, so it may be more than there was room for."""

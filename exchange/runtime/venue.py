@@ -116,6 +116,7 @@ class Venue:
     async def drain(self) -> None:
         """Take no more commands, and return once those that wait are committed."""
         self._taking = False
+        self.intake.finish()
         for lane in self._lanes.values():
             await lane.finish()
 

@@ -143,7 +143,8 @@ class Watchdog:
         self._history = Lag()
         self._speeds: deque[tuple[float, int]] = deque()
         #: Records the read models lacked at the start and lack still: not held against the orders of this process.
-        self._inherited: int | None = None
+        self._inherited = outbox.durable_seq
+        self._reached = 0
         self._heard = -1
         self._heard_s = 0.0
         self._loop = LoopWatch(bounds.loop_blocked_s)
@@ -218,8 +219,11 @@ class Watchdog:
         """Why no orders are taken, as far as history is concerned; sets the pace of those that are."""
         bounds, follower, intake = self._bounds, self._follower, self._intake
         behind = self._behind
-        inherited = self._inherited = min(behind if self._inherited is None else self._inherited, behind)
-        grown = behind - inherited
+        if follower.reached < self._reached:
+            self._inherited = behind  # read models that were damaged are made again
+        self._reached = follower.reached
+        self._inherited = min(self._inherited, behind)
+        grown = behind - self._inherited
         silent_s = self._silent_s(now_s, behind)
         moves = follower.connected and silent_s < bounds.follower_silent_s
         speed = self._speed(now_s, follower.reached)

@@ -16,14 +16,28 @@ from structlog.testing import capture_logs
 
 from exchange.cli.supervisor import told
 from exchange.runtime import life as life_module
+from exchange.runtime.ending import Ending
 from exchange.runtime.follower_client import FollowerClient
+from exchange.runtime.follower_messages import FromFollower, encode
 from exchange.runtime.intake import Intake
 from exchange.runtime.intervals import INTERVALS
 from exchange.runtime.life import Life
+from exchange.runtime.outbox import Outbox
+from exchange.runtime.public_state import PublicState
 from exchange.runtime.read_models import ReadModels
-from exchange.runtime.watchdog import Bounds, Lag
+from exchange.runtime.watchdog import LOOK_S, Bounds, Lag, Watchdog
 from exchange.values.refusals import Code, Refusal
-from tests.runtime.running import MARKET, HandClock, Traders, done, running, trading, write_journal, writer_held
+from tests.runtime.running import (
+    MARKET,
+    START_US,
+    HandClock,
+    Traders,
+    done,
+    running,
+    trading,
+    write_journal,
+    writer_held,
+)
 
 PATIENCE_S = 20.0
 
@@ -93,6 +107,93 @@ async def test_a_late_disk_closes_the_intake_and_opens_it_again(tmp_path: Path, 
         await done(life.venue, traders.buy(traders.bob, 9_000))
     finally:
         await life.stop("the test is over")
+
+
+class Scripted:
+    """The watchdog over a follower that says what the test wants, and seconds that pass when it says so."""
+
+    def __init__(self, bounds: Bounds, follower: FollowerClient, told_by: socket.socket) -> None:
+        self.outbox, self.intake, self.follower = Outbox(), Intake(), follower
+        self.outbox.begin(0)
+        public = PublicState(Traders().core.state, self.outbox)
+        ending = Ending()
+        self.watchdog = Watchdog(
+            bounds, self.outbox, follower, self.intake, public, ending, lambda: START_US, lambda: False
+        )
+        self._told_by = told_by
+        self._now_s = 100.0
+
+    async def says(self, reached: int) -> None:
+        self._told_by.sendall(encode(FromFollower(reached=reached)))
+        await until(lambda: self.follower.reached == reached)
+
+    def durable(self, seq: int) -> None:
+        self.outbox.begin(seq)
+        self.follower.durable(seq)
+
+    def passes(self, seconds: float) -> None:
+        for _ in range(round(seconds / LOOK_S)):
+            self._now_s += LOOK_S
+            self.watchdog.look(self._now_s)
+
+    @property
+    def messages(self) -> list[str]:
+        return [condition.message for condition in self.watchdog._conditions.values()]
+
+
+@asynccontextmanager
+async def scripted(bounds: Bounds, tmp_path: Path) -> AsyncIterator[Scripted]:
+    ours, theirs = socket.socketpair()
+    follower = FollowerClient(tmp_path, lambda _mismatch: None, lambda _fault: None)
+    with theirs:
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: follower, sock=ours)
+        yield Scripted(bounds, follower, theirs)
+        transport.close()
+
+
+async def test_the_intake_narrows_with_the_lag_and_closes_at_its_bound(tmp_path: Path) -> None:
+    async with scripted(Bounds(slow_at_records=1_000, full_at_records=2_000), tmp_path) as case:
+        rooms = []
+        for behind in (0, 900, 1_100, 1_500, 1_900, 2_000, 1_400, 900, 700):
+            case.durable(10_000 + behind)
+            await case.says(10_000)
+            case.passes(1)
+            rooms.append("closed" if case.intake.stopped else case.intake.room(999) if case.intake.slowed else "open")
+        # At the least speed of 200 a second, what is kept of it for 0.2 s: twice, once, and a fifth of it.
+        assert rooms == ["open", "open", 72, 40, 8, "closed", 48, 80, "open"]
+        assert case.messages == []
+
+
+async def test_read_models_that_are_made_again_do_not_stop_orders(tmp_path: Path) -> None:
+    async with scripted(Bounds(slow_at_records=1_000, full_at_records=2_000), tmp_path) as case:
+        case.durable(50_000)
+        await case.says(50_000)
+        case.passes(1)
+        await case.says(0)
+        case.passes(1)
+        assert case.intake.stopped is None
+        assert case.intake.slowed, "half of what the follower takes in, so that it catches up"
+        case.durable(52_500)
+        await case.says(100)
+        case.passes(1)
+        assert case.intake.stopped is not None, "what has come since is held to the bound"
+
+
+async def test_a_silent_follower_lets_orders_in_up_to_the_first_bound(tmp_path: Path) -> None:
+    async with scripted(Bounds(slow_at_records=1_000, full_at_records=2_000, follower_silent_s=5), tmp_path) as case:
+        await case.says(0)
+        case.durable(900)
+        case.passes(6)
+        assert case.messages == ["History stands still since 6 s"]
+        assert not case.intake.slowed
+        assert case.intake.stopped is None
+        case.durable(1_000)
+        case.passes(0.1)
+        assert case.intake.stopped is not None
+        await case.says(1_000)
+        case.passes(0.1)
+        assert case.intake.stopped is None
+        assert case.messages == []
 
 
 async def test_a_loop_that_stands_still_is_named_without_what_it_holds(tmp_path: Path, traders: Traders) -> None:
