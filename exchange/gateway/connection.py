@@ -199,7 +199,11 @@ class Connection(WSListener):
 
     def resume_writing(self) -> None:
         self._unwritable = False
-        if not self._tcp.is_closing():
+        if self._tcp.is_closing():
+            return
+        if self._closing:
+            self._tcp.resume_reading()  # its close comes now
+        else:
             self._owner.flush_soon(self)
 
     # --- life ------------------------------------------------------------------------------------
@@ -227,6 +231,8 @@ class Connection(WSListener):
         if out and not self._tcp.is_closing():
             self._tcp.write(b"".join(out))
         self._transport.send_close(code, reason)  # type: ignore[arg-type]  # takes any number
+        if self._lags and not self._unwritable and not self._tcp.is_closing():
+            self._tcp.resume_reading()
         self._owner.call_later(self._limits.close_timeout_s, self.abort)
         self._weigh()
 

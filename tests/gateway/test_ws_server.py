@@ -343,7 +343,7 @@ async def test_a_client_that_leaves_too_much_unread_is_dropped() -> None:
 
 
 async def test_who_lags_gets_everything_in_order_once_it_reads() -> None:
-    async with Running(soft_backlog_bytes=20_000) as running:
+    async with Running(soft_backlog_bytes=20_000, close_timeout_s=60) as running:
         client = await RawClient.connect(running.port, limit=1_000)
         [connection] = running.server.connections
         await fill(connection)
@@ -362,6 +362,8 @@ async def test_who_lags_gets_everything_in_order_once_it_reads() -> None:
         for number in range(2_000, 3_000):
             assert (await client.receive()).payload == b"%05d" % number * 100
         assert (await client.receive()).close_code == 1001
+        client.send(frame(CLOSE, b"\x03\xe9"))
+        await eventually(lambda: not running.server.connections)
         await client.close()
 
 
