@@ -34,9 +34,9 @@ class WsLimits(msgspec.Struct, frozen=True):
     #: Open connections from one address; beyond it the same among its own, or the upgrade is answered 429.
     connections_per_address: Positive = 500
     #: Sockets that haven't asked for their upgrade yet; beyond it the one that has been silent the longest is cut.
-    handshakes: Positive = 1_000
+    handshakes: Positive = 2_000
     #: The same, from one address.
-    handshakes_per_address: Positive = 100
+    handshakes_per_address: Positive = 500
     #: Bytes of one message, in one frame or in fragments; a larger one closes the connection with 1009.
     message_bytes: Positive = 65_536
     #: Streams one connection reads; one more is answered with error 4030.
