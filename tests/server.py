@@ -43,8 +43,9 @@ class Server:
     def __init__(self, data: Path, settings: Mapping[str, str] | None = None, bots: bool = False) -> None:
         self.data = data
         self.bots = bots
-        self.http_port, self.ws_port = free_port(), free_port()
+        self.http_port, self.ws_port, self.ops_port = free_port(), free_port(), free_port()
         self.http_url = f"http://127.0.0.1:{self.http_port}"
+        self.ops_url = f"http://127.0.0.1:{self.ops_port}"
         self.ws_url = f"ws://127.0.0.1:{self.ws_port}"
         self.log = data.with_name(data.name + ".log")
         self.settings = dict(settings or {})
@@ -60,6 +61,7 @@ class Server:
             "EXCHANGE_DATA": str(self.data),
             "EXCHANGE_HTTP_PORT": str(self.http_port),
             "EXCHANGE_WS_PORT": str(self.ws_port),
+            "EXCHANGE_OPS_PORT": str(self.ops_port),
             "EXCHANGE_LOG_FORMAT": "json",
             **self.settings,
         }

@@ -70,12 +70,13 @@ def second_admin_key_path(data: Path) -> Path:
 def demo(
     config: ConfigOption = None,
     data: DataOption = None,
-    http_port: Annotated[int | None, typer.Option(help="REST, docs, metrics and /ws.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="REST, docs and /ws.")] = None,
     ws_port: Annotated[int | None, typer.Option(help="Trading WebSocket.")] = None,
+    ops_port: Annotated[int | None, typer.Option(help="Metrics, for operators.")] = None,
     bots: Annotated[bool, typer.Option("--bots/--no-bots", help="Whether bots quote and trade.")] = True,
 ) -> None:
     """Start an exchange to try: markets, funded accounts and bots. Ctrl-C stops it; starting again continues."""
-    settings = load(config, data=data, http_port=http_port, ws_port=ws_port)
+    settings = load(config, data=data, http_port=http_port, ws_port=ws_port, ops_port=ops_port)
     if not is_founded(settings):
         example = load(example_settings()).genesis
         assert example is not None

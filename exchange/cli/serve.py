@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 import uvicorn
@@ -25,6 +25,8 @@ from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.http_server import HttpServer
 from exchange.gateway.hub import Hub
+from exchange.gateway.ops import LIMITS as OPS_LIMITS
+from exchange.gateway.ops import Ops
 from exchange.gateway.rest import create_app
 from exchange.gateway.services import Services
 from exchange.gateway.ws_limits import WsLimits
@@ -90,6 +92,14 @@ class Signals:
             await self._wish.wait()
 
 
+class Sockets(NamedTuple):
+    """Bound to their ports, and not listening yet."""
+
+    http: socket.socket
+    ws: socket.socket
+    ops: socket.socket
+
+
 class Server(uvicorn.Server):
     """uvicorn without its own ideas about signals."""
 
@@ -102,15 +112,17 @@ class Server(uvicorn.Server):
 def serve(
     config: ConfigOption = None,
     data: DataOption = None,
-    http_port: Annotated[int | None, typer.Option(help="REST, docs, metrics and /ws.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="REST, docs and /ws.")] = None,
     ws_port: Annotated[int | None, typer.Option(help="Trading WebSocket.")] = None,
+    ops_port: Annotated[int | None, typer.Option(help="Metrics, for operators.")] = None,
     clock_is_right: Annotated[
         bool,
         typer.Option("--clock-is-right", help="Believe this machine's clock, however far it is from the last record."),
     ] = False,
 ) -> None:
     """Run the exchange over a data folder until it is asked to stop (Ctrl-C, SIGTERM)."""
-    raise typer.Exit(run(load(config, data=data, http_port=http_port, ws_port=ws_port), clock_is_right=clock_is_right))
+    settings = load(config, data=data, http_port=http_port, ws_port=ws_port, ops_port=ops_port)
+    raise typer.Exit(run(settings, clock_is_right=clock_is_right))
 
 
 def run(
@@ -139,16 +151,19 @@ async def _live(
     settings: Settings, signals: Signals, prepare: Prepare | None, beside: Beside | None, clock_is_right: bool
 ) -> Exit:
     wish = asyncio.create_task(signals.wait())
-    # Both before anything is recorded: a start that can't open its ports has not happened.
-    http_socket = _bound(settings, "http_port")
-    ws_socket = _bound(settings, "ws_port")
+    # All before anything is recorded: a start that can't open its ports has not happened.
+    sockets = Sockets(
+        _bound(settings.host, settings.http_port, "http_port"),
+        _bound(settings.host, settings.ws_port, "ws_port"),
+        _bound(settings.ops_host, settings.ops_port, "ops_port"),
+    )
     starting = Starting()
-    async with starting.answering(http_socket):
+    async with starting.answering(sockets.http):
         life = await _unless(wish, _start(settings, signals, starting, clock_is_right))
     try:
         if prepare is not None:
             await prepare(life.venue)
-        async with _gateway(settings, life.venue, http_socket, ws_socket):
+        async with _gateway(settings, life.venue, sockets):
             ended = asyncio.create_task(life.ended())
             async with (
                 told(),
@@ -200,50 +215,58 @@ async def _start(settings: Settings, signals: Signals, starting: Starting, clock
 
 
 @asynccontextmanager
-async def _gateway(
-    settings: Settings, venue: Venue, http_socket: socket.socket, ws_socket: socket.socket
-) -> AsyncIterator[None]:
-    """Both ports, open."""
+async def _gateway(settings: Settings, venue: Venue, sockets: Sockets) -> AsyncIterator[None]:
+    """All ports, open."""
     admission = Admission(GatewayLimits(**settings.limits))
     authenticator = Authenticator(venue)
     proxies = TrustedProxies(settings.trusted_proxies)
     services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits), proxies)
     trading = WsServer(services)
-    ws_socket.close()
+    sockets.ws.close()
     await trading.listen(settings.host, settings.ws_port)
-    http = Server(
+    app = create_app(venue, authenticator, admission)
+    registry = venue.metrics.registry
+    registry.register(app.metrics)
+    http = _server(app, HttpServer(admission.limits, proxies), ws=trading.upgraded)
+    ops = _server(Ops(venue.now_us, lambda: generate_latest(registry)), HttpServer(OPS_LIMITS))
+    serving = [
+        asyncio.create_task(http.serve(sockets=[sockets.http])),
+        asyncio.create_task(ops.serve(sockets=[sockets.ops])),
+    ]
+    try:
+        yield
+    finally:
+        await trading.close()
+        http.should_exit = ops.should_exit = True
+        await asyncio.wait(serving, timeout=HTTP_ANSWERS_S)
+        # Not even an error: whoever asked must not think that nothing has happened.
+        for connection in [*http.server_state.connections, *ops.server_state.connections]:
+            connection.transport.abort()
+        await asyncio.gather(*serving)
+
+
+def _server(app: Any, port: HttpServer, **more: Any) -> Server:
+    return Server(
         uvicorn.Config(
-            create_app(venue, authenticator, admission, lambda: generate_latest(venue.metrics.registry)),
-            ws=trading.upgraded,  # type: ignore[arg-type]  # any callable that makes a protocol will do
-            http=HttpServer(admission.limits, proxies).protocol,  # type: ignore[arg-type]  # the same
+            app,
+            http=port.protocol,  # type: ignore[arg-type]  # any callable that makes a protocol will do
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,  # an address is who is connected, not what a header says: limits count by it
             timeout_graceful_shutdown=HTTP_GRACE_S,
+            **{"ws": "none", **more},
         )
     )
-    serving = asyncio.create_task(http.serve(sockets=[http_socket]))
-    try:
-        yield
-    finally:
-        await trading.close()
-        http.should_exit = True
-        await asyncio.wait((serving,), timeout=HTTP_ANSWERS_S)
-        # Not even an error: whoever asked must not think that nothing has happened.
-        for connection in list(http.server_state.connections):
-            connection.transport.abort()
-        await serving
 
 
-def _bound(settings: Settings, name: str) -> socket.socket:
+def _bound(host: str, port: int, name: str) -> socket.socket:
     """A socket that has the port of that setting, and refuses connections until somebody listens on it."""
-    port: int = getattr(settings, name)
-    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((settings.host, port))
+        bound.bind((host, port))
     except OSError as error:
         stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", f"EXCHANGE_{name.upper()} chooses another")
     return bound

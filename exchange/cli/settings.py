@@ -76,9 +76,11 @@ class Settings(BaseSettings):
     witness: Path | None = Field(
         default=None, description="folder of the witness; default `<data>/witness`, better on another disk"
     )
-    host: str = Field(default="127.0.0.1", description="address both ports listen on")
-    http_port: Port = Field(default=8000, description="REST, docs, metrics and `/ws`")
+    host: str = Field(default="127.0.0.1", description="address the two ports for clients listen on")
+    http_port: Port = Field(default=8000, description="REST, docs and `/ws`")
     ws_port: Port = Field(default=8001, description="trading WebSocket")
+    ops_host: str = Field(default="127.0.0.1", description="address the operators' port listens on")
+    ops_port: Port = Field(default=8002, description="operators' port: `/metrics` for Prometheus")
     trusted_proxies: Annotated[list[str], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)] = Field(
         default=[],
         description="addresses or networks of proxies of your own, with commas: limits count the client that the last "
@@ -105,15 +107,19 @@ class Settings(BaseSettings):
     @property
     def http_url(self) -> str:
         """Where a client on this machine finds REST."""
-        return f"http://{self._reachable_host}:{self.http_port}"
+        return f"http://{_reachable(self.host)}:{self.http_port}"
+
+    @property
+    def ops_url(self) -> str:
+        return f"http://{_reachable(self.ops_host)}:{self.ops_port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://{self._reachable_host}:{self.ws_port}"
+        return f"ws://{_reachable(self.host)}:{self.ws_port}"
 
-    @property
-    def _reachable_host(self) -> str:
-        return "127.0.0.1" if self.host == "0.0.0.0" else self.host
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host == "0.0.0.0" else host
 
 
 def load(config: Path | None = None, **options: Any) -> Settings:

@@ -98,37 +98,44 @@ class Dispatcher(Collector):
         return self.refuse(refusal or too_many(wait_s), headers=(("Retry-After", str(wait_s)),))
 
     async def _result(self, operation: Operation, scope: HttpScope, receive: Receive) -> object:
-        body = b"" if operation.method == "GET" else await _read_body(receive, self._admission.limits.body_bytes)
-        if body is None:
-            return self.refuse(_TOO_LARGE, status=413, headers=(("Connection", "close"),))
-        query = query_fields(scope["query_string"].decode("latin-1"))
         if operation.authority is Authority.PUBLIC:
-            wait_s = self._address_wait_s(operation, _address(scope))
+            wait_s = self.address_wait_s(scope, history=operation.history)
             if wait_s:
                 return self.wait(wait_s)
+        body = b"" if operation.method == "GET" else await _read_body(receive, self._admission.limits.body_bytes)
+        if body is None:
+            return self._malformed(scope, self.refuse(_TOO_LARGE, status=413, headers=(("Connection", "close"),)))
+        query = query_fields(scope["query_string"].decode("latin-1"))
+        if operation.authority is Authority.PUBLIC:
             return await self._handle(operation, query, body)
         return await self._signed(operation, scope, query, body)
 
-    def _address_wait_s(self, operation: Operation, address: str) -> int:
-        now_us = self._exchange.now_us()
-        wait_s = self._admission.addresses.wait_s(address, now_us)
-        if not wait_s and operation.history:
+    def address_wait_s(self, scope: HttpScope, requests: int = 1, *, history: bool = False) -> int:
+        """0, and counted as so many unsigned requests of its address; or the seconds it has to wait."""
+        address, now_us = address_of(scope), self._exchange.now_us()
+        wait_s = self._admission.addresses.wait_s(address, now_us, requests)
+        if not wait_s and history:
             wait_s = self._admission.history.wait_s(address, now_us)
         return wait_s
+
+    def _malformed(self, scope: HttpScope, refused: Refusal | Answer) -> Refusal | Answer:
+        """What can't even be verified counts as unsigned."""
+        wait_s = self.address_wait_s(scope)
+        return self.wait(wait_s) if wait_s else refused
 
     # --- whose is it ----------------------------------------------------------------------------------
 
     async def _signed(self, operation: Operation, scope: HttpScope, query: list[Field], body: bytes) -> object:
-        address, credentials, now_us = _address(scope), _credentials(scope["headers"]), self._exchange.now_us()
+        address, credentials, now_us = address_of(scope), _credentials(scope["headers"]), self._exchange.now_us()
         api_key = credentials.api_key if credentials else ""
         wait_s = self._admission.vain_s(address, api_key, now_us)
         if wait_s:
             return self.wait(wait_s)
         signed = _signed_fields(operation, query, body)
         if isinstance(signed, Refusal):
-            return signed
+            return self._malformed(scope, signed)
         if not 1 <= len(signed.usual) <= self._admission.limits.batch_orders:
-            return invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders")
+            return self._malformed(scope, invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders"))
         prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
         changes = operation.changes and not operation.repeatable
         caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=changes)
@@ -173,7 +180,7 @@ class Dispatcher(Collector):
         return await operation.handler(*arguments)
 
     def _params(self, operation: Operation, query: list[Field], body: bytes) -> object:
-        if operation.method == "GET":
+        if operation.method == "GET" or (operation.method == "DELETE" and query and not body_fields(body)):
             try:
                 return msgspec.convert(_query_values(query, operation.params), operation.params, strict=False)
             except msgspec.MsgspecError as error:
@@ -196,7 +203,11 @@ def _signed_fields(operation: Operation, query: list[Field], body: bytes) -> Sig
         batch = batch_fields(body)
         return batch if isinstance(batch, Refusal) else Signed(operation.instruction, batch)
     fields = body_fields(body)
-    return fields if isinstance(fields, Refusal) else Signed(operation.instruction, (fields,), query)
+    if isinstance(fields, Refusal):
+        return fields
+    if operation.method == "DELETE" and not fields:
+        return Signed(operation.instruction, (query,))
+    return Signed(operation.instruction, (fields,), query)
 
 
 def _query_values(query: list[Field], params: Any) -> dict[str, Any]:
@@ -255,6 +266,7 @@ def _picked(headers: list[tuple[bytes, bytes]]) -> Mapping[bytes, str]:
     return {name: value.decode("latin-1") for name, value in headers if name[:2] == b"x-"}
 
 
-def _address(scope: HttpScope) -> str:
+def address_of(scope: HttpScope) -> str:
+    """Whose request it is, as limits count."""
     client = scope.get("client")
     return client[0] if client else ""

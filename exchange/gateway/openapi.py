@@ -6,7 +6,6 @@ from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
-from fastapi import FastAPI
 
 from exchange.gateway.operations import Authority, Operation
 from exchange.gateway.wire.errors import http_status
@@ -18,6 +17,8 @@ Schemas = dict[Any, Document]
 _REF: Final = "#/components/schemas/{name}"
 _KEY_SCHEME: Final = "apiKey"
 
+TITLE: Final = "Exchange"
+
 DESCRIPTION: Final = """\
 Spot trading, wire-compatible with clients of Backpack Exchange: point their base URL here.
 
@@ -28,9 +29,10 @@ API keys are Ed25519 public keys in base64. A signed request carries the headers
 
     instruction=<name>&<fields sorted by name as name=value, joined by &>&timestamp=<ms>&window=<ms>
 
-The fields are those of the query of a GET, and the top-level fields of the JSON body of every other method; without
-any, they and their `&` are left out. Numbers are signed as written, booleans as `true` and `false`. Values that hold
-`&` or `=` must be percent-encoded in the signed text; others may be. Each operation below names its instruction.
+The fields are those of the query of a GET, and the top-level fields of the JSON body of every other method; a DELETE
+whose body has none takes its query's. Without any, they and their `&` are left out. Numbers are signed as written,
+booleans as `true` and `false`. Values that hold `&` or `=` must be percent-encoded in the signed text; others may be.
+Each operation below names its instruction.
 
 A signed request that changes something is taken once. The same words signed in the same millisecond can't be told
 from a replay and are refused with 429: sign again, or send a header `X-Nonce` (1 to 64 of `A-Z a-z 0-9 _ -`), which is
@@ -39,6 +41,8 @@ change is refused with 503: sign again after it. `docs/clients.md` says more.
 
 Admins sign with their own keys in the same way; objects and lists in their bodies are signed as the JSON text that
 was sent.
+
+HEAD is answered where GET is, and signed like it.
 
 ## Refusals
 
@@ -66,20 +70,6 @@ _CHANGE_ERRORS: Final = (
 )
 
 
-def describe(app: FastAPI, operations: Sequence[Operation]) -> None:
-    """Make `app` serve the document of `operations` as its own."""
-    document: Document | None = None
-
-    def openapi() -> Document:
-        nonlocal document
-        if document is None:
-            document = build(operations)
-        return document
-
-    app.title = "Exchange"
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
 def build(operations: Sequence[Operation]) -> Document:
     """The whole document."""
     shown = {part for operation in operations for part in (operation.params, operation.returns) if part is not None}
@@ -91,7 +81,7 @@ def build(operations: Sequence[Operation]) -> Document:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Exchange", "version": version("exchange"), "description": DESCRIPTION},
+        "info": {"title": TITLE, "version": version("exchange"), "description": DESCRIPTION},
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
         "components": {

@@ -1,35 +1,33 @@
-"""The HTTP application: every operation, the OpenAPI page, and metrics.
+"""The HTTP application: every operation, the documents, and what is neither.
 
-FastAPI routes everything and makes the page. The order path is found by a thin ASGI application in front of it, since
-the framework's own layer would cost several times what those operations do; both lead to the same `Dispatcher`.
+FastAPI routes the operations. A thin ASGI application in front of it finds the order path, since the framework's own
+layer would cost several times what those operations do, and whatever is no operation; all of it is counted.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
-from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
-from starlette.exceptions import HTTPException
+from prometheus_client.registry import Collector
 
 from exchange.gateway import admin_api
 from exchange.gateway.admission import Admission
 from exchange.gateway.api import absent, account, history, maintenance, market_data, orders, system
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.dispatch import Dispatcher, HttpScope, Receive
-from exchange.gateway.openapi import describe
+from exchange.gateway.documents import documents
 from exchange.gateway.operations import JSON_TYPE, Answer, Authority, Operation
+from exchange.gateway.sending import Send, send_answer
 from exchange.gateway.wire.errors import NOT_FOUND, error_body, http_status, invalid
 from exchange.runtime.port import Exchange
 from exchange.values.refusals import Code, Refusal
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 _FAILED: Final = Refusal(Code.SERVER_ERROR, "Internal error")
+_METHOD: Final = invalid("Method Not Allowed")
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     operation
@@ -38,30 +36,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
 )
 
 
-def create_app(
-    exchange: Exchange, authenticator: Authenticator, admission: Admission, metrics: Callable[[], bytes]
-) -> "Application":
-    """The ASGI application over `exchange`; `metrics` gives what `/metrics` shows, in Prometheus' text format."""
+def create_app(exchange: Exchange, authenticator: Authenticator, admission: Admission) -> "Application":
+    """The ASGI application over `exchange`."""
     dispatcher = Dispatcher(exchange, authenticator, admission)
-    app = FastAPIOffline(redirect_slashes=False)
-    describe(app, OPERATIONS)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     for operation in OPERATIONS:
-        _add_route(app, operation, dispatcher)
-
-    registry = CollectorRegistry()
-    registry.register(dispatcher)
-
-    @app.get("/metrics", include_in_schema=False)
-    async def show_metrics() -> Response:
-        return Response(metrics() + generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-    @app.exception_handler(HTTPException)
-    async def refuse(request: Request, error: HTTPException) -> Response:
-        """What the framework refuses (unknown path, wrong method), in the protocol's words."""
-        refusal = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else invalid(error.detail)
-        methods = [operation.method for operation in OPERATIONS if operation.path == request.url.path]
-        headers = {"Content-Type": JSON_TYPE, **({"Allow": ", ".join(methods)} if methods else {})}
-        return Response(error_body(refusal), error.status_code, headers=headers)
+        if not operation.hot:
+            _add_route(app, operation, dispatcher)
 
     @app.exception_handler(Exception)
     async def fail(request: Request, error: Exception) -> Response:
@@ -69,6 +50,10 @@ def create_app(
         return Response(error_body(_FAILED), http_status(_FAILED.code), media_type=JSON_TYPE)
 
     return Application(app, dispatcher, OPERATIONS)
+
+
+#: What is answered like a method, without its body.
+_HEAD: Final = {"GET": ("HEAD",), "POST": (), "PATCH": (), "DELETE": ()}
 
 
 def _add_route(app: FastAPI, operation: Operation, dispatcher: Dispatcher) -> None:
@@ -82,7 +67,7 @@ def _add_route(app: FastAPI, operation: Operation, dispatcher: Dispatcher) -> No
     app.add_api_route(
         operation.path,
         endpoint,
-        methods=[operation.method],
+        methods=[operation.method, *_HEAD[operation.method]],
         response_class=Response,
         response_model=None,
         include_in_schema=False,
@@ -95,19 +80,29 @@ def _open_to_browsers(operation: Operation) -> dict[str, str]:
 
 
 class Application:
-    """The order path straight to its operation, everything else to FastAPI."""
+    """The order path straight to its operation, other operations to FastAPI, the rest answered here."""
 
-    def __init__(self, app: FastAPI, dispatcher: Dispatcher, operations: Iterable[Operation]) -> None:
-        self.app = app
+    def __init__(self, app: FastAPI, dispatcher: Dispatcher, operations: Sequence[Operation]) -> None:
+        self._app = app
         self._dispatcher = dispatcher
-        self._hot = {
-            (operation.method, operation.path): (
+        self._documents = documents(operations)
+        self._operations = {
+            (method, operation.path): (
                 operation,
                 [(name.lower().encode(), value.encode()) for name, value in _open_to_browsers(operation).items()],
             )
             for operation in operations
-            if operation.hot
+            for method in (operation.method, *_HEAD[operation.method])
         }
+        self._allowed = dict.fromkeys(self._documents, "GET, HEAD") | {
+            path: ", ".join(method for method, at in self._operations if at == path)
+            for path in dict.fromkeys(path for _, path in self._operations)
+        }
+
+    @property
+    def metrics(self) -> Collector:
+        """What is counted here."""
+        return self._dispatcher
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         # Cancelled is what has no answer when the exchange ends; its connection is gone by then.
@@ -115,22 +110,28 @@ class Application:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: HttpScope, receive: Receive, send: Send) -> None:
-        found = self._hot.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        found = self._operations.get((scope["method"], scope["path"]))
         if found is None:
-            await self.app(scope, receive, send)
+            await send_answer(scope, send, self._beside(scope))
             return
         operation, headers = found
-        answer = await self._dispatcher.answer(operation, scope, receive)
-        await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer, headers)})
-        await send({"type": "http.response.body", "body": answer.body})
+        if not operation.hot:
+            await self._app(scope, receive, send)
+            return
+        await send_answer(scope, send, await self._dispatcher.answer(operation, scope, receive), headers)
 
-
-def _headers(answer: Answer, more: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    content = [(b"content-type", answer.media_type.encode())] if answer.body else []
-    length = [(b"content-length", b"%d" % len(answer.body))] if answer.status != HTTPStatus.NO_CONTENT else []
-    return [
-        *content,
-        *length,
-        *((name.lower().encode(), value.encode()) for name, value in answer.headers),
-        *more,
-    ]
+    def _beside(self, scope: HttpScope) -> Answer:
+        """What is no operation: a document, or an unknown path or method. It counts like any unsigned request."""
+        path, reads = scope["path"], scope["method"] in ("GET", "HEAD")
+        document = self._documents.get(path) if reads else None
+        known = document is not None and (b"if-none-match", document.tag.encode()) in scope["headers"]
+        sends = document is not None and not known and scope["method"] == "GET"
+        wait_s = self._dispatcher.address_wait_s(scope, document.requests if document is not None and sends else 1)
+        if wait_s:
+            return self._dispatcher.wait(wait_s)
+        if document is not None:
+            return document.answer(known=known)
+        allowed = self._allowed.get(path)
+        if allowed is None:
+            return self._dispatcher.refuse(NOT_FOUND)
+        return self._dispatcher.refuse(_METHOD, HTTPStatus.METHOD_NOT_ALLOWED, (("Allow", allowed),))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings, found
 from exchange.cli.settings import Settings, load
+from exchange.gateway.ops import LIMITS as OPS_LIMITS
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
 from tests.server import Account, Server, free_port
@@ -27,10 +29,14 @@ from tests.server import Account, Server, free_port
 ServerMaker = Callable[..., Server]
 
 
+def free_ports() -> dict[str, Any]:
+    return {name: free_port() for name in ("http_port", "ws_port", "ops_port")}
+
+
 @pytest.fixture
 def founded(tmp_path: Path) -> Settings:
     """A venue of the example's listings in an empty data folder, on ports of its own."""
-    settings = load(example_settings(), data=tmp_path / "data", http_port=free_port(), ws_port=free_port())
+    settings = load(example_settings(), data=tmp_path / "data", **free_ports())
     assert settings.genesis is not None
     found(settings, settings.genesis)
     return settings
@@ -39,7 +45,14 @@ def founded(tmp_path: Path) -> Settings:
 def serve(settings: Settings) -> subprocess.CompletedProcess[str]:
     """`exchange serve`, which is expected to end by itself."""
     arguments = ["serve", "--data", str(settings.data)]
-    arguments += ["--http-port", str(settings.http_port), "--ws-port", str(settings.ws_port)]
+    arguments += [
+        "--http-port",
+        str(settings.http_port),
+        "--ws-port",
+        str(settings.ws_port),
+        "--ops-port",
+        str(settings.ops_port),
+    ]
     return subprocess.run(
         [sys.executable, "-m", "exchange.cli", *arguments], capture_output=True, text=True, timeout=30
     )
@@ -125,7 +138,7 @@ def test_a_start_says_so_on_its_port_until_it_is_open(fresh_server: ServerMaker)
 
 def test_an_exchange_that_runs_keeps_a_second_one_out(fresh_server: ServerMaker) -> None:
     server = fresh_server()
-    second = serve(load(data=server.data, http_port=free_port(), ws_port=free_port()))
+    second = serve(load(data=server.data, **free_ports()))
     assert second.returncode == Exit.DATA_LOCKED, second.stderr
     assert server.answers()
 
@@ -141,6 +154,33 @@ def test_a_header_does_not_lend_a_client_another_address(fresh_server: ServerMak
         for last in range(5)
     ]
     assert statuses == [200, 200, 200, 429, 429]
+
+
+def test_a_trusted_proxys_header_does(fresh_server: ServerMaker) -> None:
+    limits = {"EXCHANGE_LIMITS": '{"history_requests_per_minute": 3}', "EXCHANGE_TRUSTED_PROXIES": "127.0.0.1"}
+    server = fresh_server(settings=limits)
+    for client in ("198.51.100.1", "198.51.100.2"):
+        statuses = [
+            httpx.get(
+                f"{server.http_url}/api/v1/trades/history",
+                params={"symbol": "SOL_USDC"},
+                headers={"X-Forwarded-For": f"10.0.0.{told}, {client}"},
+            ).status_code
+            for told in range(4)
+        ]
+        assert statuses == [200, 200, 200, 429]
+
+
+def test_metrics_are_on_a_port_of_their_own(fresh_server: ServerMaker) -> None:
+    server = fresh_server()
+    httpx.get(f"{server.http_url}/nothing")
+    shown = httpx.get(f"{server.ops_url}/metrics").text
+    assert 'exchange_http_refusals_total{code="RESOURCE_NOT_FOUND"} 1.0' in shown
+    assert "exchange_orders_total" in shown
+    assert httpx.get(f"{server.http_url}/metrics").status_code == 404
+    with httpx.Client(base_url=server.ops_url) as scraper:
+        statuses = {scraper.get("/metrics").status_code for _ in range(2 * OPS_LIMITS.public_requests_per_minute)}
+    assert statuses == {200, 429}
 
 
 def test_without_its_writer_the_exchange_ends_and_says_why(fresh_server: ServerMaker) -> None:
@@ -185,7 +225,7 @@ def eventually(check: Callable[[], object], within_s: float = 30) -> bool:
     return True
 
 
-@pytest.fixture(params=["http_port", "ws_port"])
+@pytest.fixture(params=["http_port", "ws_port", "ops_port"])
 def taken(request: pytest.FixtureRequest, founded: Settings) -> Iterator[Settings]:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -222,12 +262,12 @@ def test_lost_records_are_noticed(fresh_server: ServerMaker) -> None:
         journal.execute("DELETE FROM batches WHERE first_seq = (SELECT max(first_seq) FROM batches)")
     for snapshot in (server.data / "snapshots").iterdir():
         snapshot.unlink()
-    ended = serve(load(data=server.data, http_port=server.http_port, ws_port=server.ws_port))
+    ended = serve(load(data=server.data, http_port=server.http_port, ws_port=server.ws_port, ops_port=server.ops_port))
     assert ended.returncode == Exit.BEHIND_WITNESS, ended.stderr
 
 
 def test_a_clock_behind_the_journal_is_not_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load(example_settings(), data=tmp_path / "data", http_port=free_port(), ws_port=free_port())
+    settings = load(example_settings(), data=tmp_path / "data", **free_ports())
     assert settings.genesis is not None
     tomorrow_ns = time.time_ns() + 86_400 * 10**9
     with monkeypatch.context() as patched:

@@ -19,6 +19,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_defaults() -> None:
     settings = load()
     assert (settings.host, settings.http_port, settings.ws_port) == ("127.0.0.1", 8000, 8001)
+    assert (settings.ops_host, settings.ops_port) == ("127.0.0.1", 8002)
     assert settings.data == Path("data")
 
 

@@ -68,7 +68,7 @@ class HttpVenue:
         self.life = life
         self.clock = clock
         self.admission = Admission(limits)
-        self.app = create_app(life.venue, Authenticator(life.venue), self.admission, lambda: b"metric 1\n")
+        self.app = create_app(life.venue, Authenticator(life.venue), self.admission)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://venue")
         signers = [Signer(number) for number in range(1, 7)]
         self.ann, self.bob, self.reader, self.founder, self.auditor, self.blind = signers
@@ -122,7 +122,7 @@ class HttpVenue:
 
 
 def _usual(operation: Operation, content: bytes, query: str) -> list[list[Field]]:
-    if operation.method == "GET":
+    if operation.method == "GET" or (operation.method == "DELETE" and not content):
         return [query_fields(query)]
     if content.startswith(b"["):
         batch = batch_fields(content)

@@ -64,7 +64,7 @@ class Signer:
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
         stamp, window = str(time.time_ns() // 1_000_000), "60000"
-        if request.method == "GET":
+        if request.method == "GET" or (request.method == "DELETE" and not body):
             usual = [query_fields(urlsplit(request.url).query)]
         elif body.lstrip().startswith(b"["):
             usual = _or([[]], batch_fields(body))

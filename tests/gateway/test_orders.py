@@ -240,6 +240,28 @@ async def test_an_order_that_is_not_there(venue: HttpVenue, ids: dict[str, Any],
         assert refused.refusal[:2] == (status, code)
 
 
+async def test_a_delete_may_have_its_parameters_in_the_query(venue: HttpVenue) -> None:
+    await place(venue, venue.ann, clientId=71)
+    gone = await venue.ask(venue.ann, "DELETE", ORDER, query={"symbol": SYMBOL, "clientId": "71"})
+    assert (gone.status, gone.json["clientId"]) == (200, 71)
+    await place(venue, venue.ann)
+    all_gone = await venue.ask(venue.ann, "DELETE", ORDERS, query={"symbol": SYMBOL})
+    assert (all_gone.status, len(all_gone.json)) == (200, 1)
+
+
+async def test_what_a_delete_has_in_its_query_must_be_signed(venue: HttpVenue) -> None:
+    placed = await place(venue, venue.ann)
+    signed = venue.headers(venue.ann, "DELETE", ORDERS)
+    refused = await venue.http.request("DELETE", f"{ORDERS}?symbol={SYMBOL}", headers=signed)
+    assert refused.status_code == 401
+    wrong = await venue.ask(venue.ann, "DELETE", ORDER, query={"symbol": SYMBOL, "clientId": "x"})
+    assert wrong.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+    both = await venue.ask(venue.ann, "DELETE", ORDER, {"symbol": SYMBOL, "orderId": "12345"}, query={"orderId": "1"})
+    assert both.status == 404  # the body is what counts
+    assert (await venue.ask(venue.ann, "GET", ORDERS)).json == [placed.json]
+    await cancel_all(venue)
+
+
 async def test_an_order_belongs_to_its_account(venue: HttpVenue) -> None:
     placed = await place(venue, venue.ann)
     where = {"symbol": SYMBOL, "orderId": placed.json["id"]}

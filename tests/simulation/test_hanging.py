@@ -127,7 +127,7 @@ async def test_a_hanging_writer_stops_new_orders_and_loses_none(fresh_server: Se
             await asyncio.sleep(0.3)
             assert not in_flight.done(), "an order is answered once it is durable, not before"
             assert not cancelling.done()
-            metrics = (await asyncio.to_thread(httpx.get, f"{server.http_url}/metrics")).text
+            metrics = (await asyncio.to_thread(httpx.get, f"{server.ops_url}/metrics")).text
             assert "exchange_intake_stopped 1.0" in metrics
         second = await in_flight
         assert (await cancelling).id == first.id

@@ -84,8 +84,8 @@ async def flooded(server: Server, keypairs: list[Keypair]) -> AsyncIterator[list
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def gauge(http: httpx.AsyncClient, name: str) -> float:
-    text = (await http.get("/metrics")).text
+async def gauge(ops: httpx.AsyncClient, name: str) -> float:
+    text = (await ops.get("/metrics")).text
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"exchange_{name} "))
 
 
@@ -103,14 +103,16 @@ async def test_history_keeps_up_and_cancels_come_through(tmp_path: Path, seconds
     try:
         keypairs = await asyncio.to_thread(bench.open_accounts, server, CONNECTIONS)
         bob = ExchangeClient(server.http_url, Keypair(server.accounts["bob"].api_secret))
-        async with bob, httpx.AsyncClient(base_url=server.http_url, timeout=30) as http:
+        http = httpx.AsyncClient(base_url=server.http_url, timeout=30)
+        ops = httpx.AsyncClient(base_url=server.ops_url, timeout=30)
+        async with bob, http, ops:
             placed = await bob.place(limit("SOL_USDC", "Bid", Decimal(140), Decimal(1)))
             lags, cancels_s, histories_s, slowed = [], [], [], 0.0
             async with flooded(server, keypairs) as floods:
                 end_s = time.monotonic() + seconds
                 while time.monotonic() < end_s:
-                    lags.append(await gauge(http, "follower_lag_records"))
-                    slowed = max(slowed, await gauge(http, "intake_slowed"))
+                    lags.append(await gauge(ops, "follower_lag_records"))
+                    slowed = max(slowed, await gauge(ops, "intake_slowed"))
                     begun_s = time.monotonic()
                     await bob.cancel("SOL_USDC", order_id=placed.id)
                     cancels_s.append(time.monotonic() - begun_s)
@@ -133,7 +135,7 @@ async def test_history_keeps_up_and_cancels_come_through(tmp_path: Path, seconds
                 f" cancel, history and order {max(histories_s):.1f} s"
             )
             begun_s = time.monotonic()
-            while await gauge(http, "follower_lag_records"):
+            while await gauge(ops, "follower_lag_records"):
                 assert time.monotonic() - begun_s < PATIENCE_S
                 await asyncio.sleep(0.1)
             print(f"caught up after {time.monotonic() - begun_s:.1f} s")
