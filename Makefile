@@ -23,6 +23,7 @@ test: $(VENV)/.dev ## format, lint, types, and every test
 
 torture: $(VENV)/.dev ## the long form of the fault tests
 	-@$(MAKE) --no-print-directory freqtrade
+	-@$(PIP) --editable '.[dev,torture]'
 	$(BIN)/pytest -m torture --timeout 3600 --durations 0 --durations-min 1
 
 freqtrade: $(FREQTRADE)/bin/freqtrade ## install freqtrade apart, for its test in `make torture`

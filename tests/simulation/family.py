@@ -1,32 +1,63 @@
-"""The processes of one running exchange: the core, the journal writer and the follower."""
+"""The processes of one running exchange: core, journal writer, follower, and those they start for one piece of work."""
 
+import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.server import Server
 
 GONE_WITHIN_S = 10.0
+CORE = "exchange.cli"
 WRITER = "exchange.journal.writer"
 FOLLOWER = "exchange.runtime.follower"
+SNAPSHOTTER = "exchange.runtime.snapshotter"
+CLOSING = "exchange.maintenance.closing"
+GATES = "exchange.maintenance.gates"
 
 
 def members(server: Server) -> dict[str, int]:
-    """Pids of all living processes of the family, by module."""
-    assert server.process is not None
+    """Pids of all living processes of the family, by module: all that work on this exchange's data."""
+    ours = f"EXCHANGE_DATA={server.data}".encode()
     found: dict[str, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            state, _parent, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+            if ours not in (entry / "environ").read_bytes().split(b"\0"):
+                continue
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             arguments = (entry / "cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue  # it ended meanwhile
-        if int(group) == server.process.pid and state != "Z" and "-m" in arguments:
+        if state != "Z" and "-m" in arguments:
             found[arguments[arguments.index("-m") + 1]] = int(entry.name)
     return found
+
+
+async def appears(server: Server, module: str, within_s: float = 60.0) -> int:
+    """The pid of a process that is started for one piece of work, as soon as it is there."""
+    deadline = time.monotonic() + within_s
+    while (pid := members(server).get(module)) is None:
+        assert time.monotonic() < deadline, f"{module} was not started within {within_s} s\n{server.log_tail()}"
+        await asyncio.sleep(0.005)
+    return pid
+
+
+@contextmanager
+def held(pid: int) -> Iterator[None]:
+    """A process stands still (SIGSTOP), as on a machine that swaps or a disk that hangs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # it was killed meanwhile
 
 
 def kill(server: Server, target: str) -> None:
