@@ -28,6 +28,8 @@ from clients.python.signing import WINDOW_MS, Keypair, signing_text
 
 QUEUE_EVENTS: Final = 10_000
 CONFIRM_TIMEOUT_S: Final = 10.0
+#: A connection that has just broken is there until the link has noticed: it is asked again after this.
+CONFIRM_RETRY_S: Final = 0.05
 STREAMS_PER_REQUEST: Final = 100
 PRIVATE: Final = "account."
 
@@ -248,8 +250,8 @@ class Streams:
         """Wait until everything sent so far has been read, and a refusal of it is here. Raises NotConnected."""
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT_S):
-                while not await self._answered():
-                    pass
+                while not await self._answered():  # noqa: ASYNC110 - only asking tells
+                    await asyncio.sleep(CONFIRM_RETRY_S)
         except TimeoutError:
             raise NotConnected("the exchange does not answer") from None
 

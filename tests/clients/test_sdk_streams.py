@@ -11,7 +11,16 @@ import pytest
 from nacl.signing import VerifyKey
 from websockets.asyncio.server import ServerConnection, serve
 
-from clients.python import ExchangeClient, ExchangeError, Keypair, LiveBook, StreamLagged, Streams, streams
+from clients.python import (
+    ExchangeClient,
+    ExchangeError,
+    Keypair,
+    LiveBook,
+    NotConnected,
+    StreamLagged,
+    Streams,
+    streams,
+)
 from clients.python.events import TradeEvent
 from clients.python.models import Depth, DepthLimit
 from tests.clients.until import until
@@ -271,3 +280,27 @@ async def test_an_unknown_market_is_refused_at_once(peer: Peer, feed: Streams) -
         async with LiveBook(feed, peer, "NO_SUCH"):
             pass
     assert peer.requests == []
+
+
+class Broken:
+    """A link whose connection has broken without anybody having noticed yet, as it is for one turn of the loop."""
+
+    asked = 0
+
+    async def wait_connected(self, timeout_s: float) -> None:
+        self.asked += 1
+
+    @property
+    def socket(self) -> ServerConnection:
+        raise NotConnected("just now")
+
+
+async def test_a_connection_that_breaks_while_it_is_asked_does_not_keep_everybody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "CONFIRM_TIMEOUT_S", 0.3)
+    one, link = Streams("ws://127.0.0.1:1"), Broken()
+    monkeypatch.setattr(one, "_link", link)
+    with pytest.raises(NotConnected, match="does not answer"):
+        await one._confirm()
+    assert link.asked < 20
