@@ -38,12 +38,13 @@ def members(server: Server) -> dict[str, int]:
     return found
 
 
-async def appears(server: Server, module: str, within_s: float = 60.0) -> int:
-    """The pid of a process that is started for one piece of work, as soon as it is there."""
+async def appears(server: Server, module: str, within_s: float = 60.0, instead_of: int | None = None) -> int:
+    """The pid of a process that is started again, or for one piece of work, as soon as it is there."""
     deadline = time.monotonic() + within_s
-    while (pid := members(server).get(module)) is None:
+    while (pid := members(server).get(module)) in (None, instead_of):
         assert time.monotonic() < deadline, f"{module} was not started within {within_s} s\n{server.log_tail()}"
         await asyncio.sleep(0.005)
+    assert pid is not None
     return pid
 
 

@@ -15,7 +15,7 @@ from tests.simulation import family, proof, traffic
 from tests.simulation.seen import Seen, SeenAccount
 
 KILLS = 20
-TORTURE_ROUNDS = 25
+TORTURE_ROUNDS = 5
 #: The load runs this long at least and at most before the blow falls.
 BLOW_S = (0.15, 0.6)
 TARGETS = ("all", "core", "writer", "follower")

@@ -46,8 +46,11 @@ class Run:
         for name, account in self.seen.accounts.items():
             self.deposits[name] = await proof.totals(self.server.http_url, account)
 
-    def flow(self) -> Any:
-        return traffic.load(self.seen, self.server.ws_url, self.choose.randrange(2**32))
+    @asynccontextmanager
+    async def flow(self) -> AsyncIterator[list[asyncio.Task[None]]]:
+        await asyncio.sleep(self.server.settling_s())
+        async with traffic.load(self.seen, self.server.ws_url, self.choose.randrange(2**32)) as tasks:
+            yield tasks
 
     async def acknowledges(self) -> None:
         """Orders are taken (again): the load may have to come back first."""
@@ -94,9 +97,10 @@ async def test_one_is_killed(run: Run, module: str) -> None:
     for _ in range(3):
         async with run.flow() as tasks:
             await traffic.until_acknowledged(run.seen)
-            os.kill(family.members(run.server)[module], signal.SIGKILL)
+            pid = family.members(run.server)[module]
+            os.kill(pid, signal.SIGKILL)
             if module == family.FOLLOWER:
-                await family.appears(run.server, module, AGAIN_WITHIN_S)
+                await family.appears(run.server, module, AGAIN_WITHIN_S, instead_of=pid)
                 await traffic.until_acknowledged(run.seen)
             else:
                 await asyncio.wait_for(asyncio.gather(*tasks), family.GONE_WITHIN_S)
