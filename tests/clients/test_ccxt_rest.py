@@ -344,3 +344,33 @@ def test_stale_request(maker: Any) -> None:
     with pytest.raises(ccxt.BadRequest, match="expired"):
         maker.fetch_balance()
     maker.milliseconds = lambda: int(time.time() * 1000)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"triggerPrice": PRICE - 10},
+        {"stopPrice": PRICE - 10},
+        {"stopLossPrice": PRICE - 10},
+        {"takeProfitPrice": PRICE + 10},
+        {"trailingPercent": 1},
+        {"trailingAmount": 1},
+        {"stopLoss": {"triggerPrice": PRICE - 10}},
+        {"takeProfit": {"triggerPrice": PRICE + 10, "price": PRICE + 9}},
+    ],
+    ids=str,
+)
+def test_a_condition_is_refused_and_nothing_trades_at_once(maker: Any, taker: Any, condition: dict[str, Any]) -> None:
+    """However ccxt writes it: a stop that isn't understood would be a market order."""
+    maker.create_order(SYMBOL, "limit", "buy", 1, PRICE)
+    before = taker.fetch_balance()["total"]
+    for kind, price in (("market", None), ("limit", PRICE)):
+        with pytest.raises(ccxt.OperationFailed, match="NOT_IMPLEMENTED"):
+            taker.create_order(SYMBOL, kind, "sell", 0.1, price, condition)
+    assert taker.fetch_balance()["total"] == before
+
+
+def test_a_market_order_of_so_much_money(maker: Any, taker: Any) -> None:
+    maker.create_order(SYMBOL, "limit", "sell", 1, PRICE)
+    bought = taker.create_order(SYMBOL, "market", "buy", 0, None, {"cost": 30})
+    assert (bought["filled"], bought["cost"]) == (0.01, 30.0)

@@ -173,6 +173,7 @@ NO_DECIMAL = 'parse request payload error: failed to parse "string_decimal": Inv
         ),
         ({"triggerPrice": "80", "triggerQuantity": "1"}, 501, "NOT_IMPLEMENTED", None),
         ({"stopLossTriggerPrice": "80"}, 501, "NOT_IMPLEMENTED", None),
+        ({"trailingPercent": 1.5}, 501, "NOT_IMPLEMENTED", None),
         ({"autoBorrow": True}, 501, "NOT_IMPLEMENTED", "Borrowing and lending are not available"),
         ({"reduceOnly": True}, 400, "INVALID_ORDER", "`reduceOnly` is for futures markets"),
         ({"slippageTolerance": "1"}, *REQUEST, None),

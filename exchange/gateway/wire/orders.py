@@ -83,6 +83,12 @@ class OrderExecutePayload(Payload, frozen=True):
     take_profit_limit_price: Text = None
     stop_loss_trigger_price: Text = None
     stop_loss_limit_price: Text = None
+    # How ccxt writes conditions for venues that have them; left unread, a stop would trade at once.
+    stop_price: Text = None
+    stop_loss_price: Text = None
+    take_profit_price: Text = None
+    trailing_amount: Text = None
+    trailing_percent: Text = None
     cancel_at_close: bool | None = None
 
 
@@ -167,6 +173,11 @@ def _unsupported(payload: OrderExecutePayload) -> Refusal | None:
         or payload.take_profit_limit_price is not None
         or payload.stop_loss_trigger_price is not None
         or payload.stop_loss_limit_price is not None
+        or payload.stop_price is not None
+        or payload.stop_loss_price is not None
+        or payload.take_profit_price is not None
+        or payload.trailing_amount is not None
+        or payload.trailing_percent is not None
     ):
         return _NO_TRIGGERS
     if payload.reduce_only:
