@@ -203,7 +203,7 @@ async def test_the_certificates_of_a_window(run: Run, module: str, fault: str) -
     server = run.server
     async with run.flow():
         await traffic.until_acknowledged(run.seen)
-        times = ("--offline-at", "+1s", "--post-only-at", "+1s", "--full-at", "+1s")
+        times = ("--offline-at", "+5s", "--post-only-at", "+1s", "--full-at", "+1s")
         [planned] = await asyncio.to_thread(admin, server, "window", "plan", *times, "--reason", "an upgrade")
         window = planned["window"]
         pid = await family.appears(server, module)
