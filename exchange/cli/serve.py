@@ -227,6 +227,7 @@ async def _gateway(settings: Settings, venue: Venue, sockets: Sockets) -> AsyncI
     app = create_app(venue, authenticator, admission)
     registry = venue.metrics.registry
     registry.register(app.metrics)
+    registry.register(trading)
     http = _server(app, HttpServer(admission.limits, proxies), ws=trading.upgraded)
     ops = _server(Ops(venue.now_us, lambda: generate_latest(registry)), HttpServer(OPS_LIMITS))
     serving = [

@@ -60,6 +60,9 @@ class Owner(Protocol):
     def weighs(self, connection: "Connection", size: int) -> None:
         """So many bytes wait on behalf of the connection from now on."""
 
+    def dropped(self, connection: "Connection") -> None:
+        """It leaves too much unread and is being closed for it."""
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object: ...
 
     def now_s(self) -> float:
@@ -183,6 +186,7 @@ class Connection(WSListener):
             self.abort()
             self._weighs(0)
             return
+        self._owner.dropped(self)
         self._drop_held()
         self._partial = None
         self.close(CloseCode.POLICY_VIOLATION, "too much left unread")

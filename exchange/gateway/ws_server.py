@@ -6,13 +6,16 @@ Both are the same picows protocol with the same session behind it. permessage-de
 import asyncio
 import logging
 import socket
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
 from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its type stubs
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from exchange.gateway.addresses import counted
 from exchange.gateway.connection import Connection
@@ -43,7 +46,7 @@ _picows_log = logging.getLogger("exchange.gateway.picows")
 _picows_log.setLevel(logging.CRITICAL)
 
 
-class WsServer:
+class WsServer(Collector):
     """All WebSocket connections of one process."""
 
     def __init__(self, services: Services) -> None:
@@ -59,6 +62,7 @@ class WsServer:
         )
         self._backlog: Pool[Connection] = Pool(self.limits.backlog_bytes_total)
         self._relieving = False
+        self._cut = Counter(unread=0, silent=0)
         self._to_flush: deque[Connection] = deque()
         self._sessions = 0
         self._none_left = asyncio.Event()
@@ -66,6 +70,16 @@ class WsServer:
         self._listening: asyncio.Server | None = None
         self._sweep_s = self.limits.ping_interval_s / _SWEEPS_PER_PING
         self._sweep_timer = self._loop.call_later(self._sweep_s, self._sweep)
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("exchange_ws_connections", "Open WebSocket connections", value=len(self.connections))
+        yield GaugeMetricFamily(
+            "exchange_ws_backlog_bytes", "Unread, or of messages that aren't complete", value=self._backlog.bytes
+        )
+        cut = CounterMetricFamily("exchange_ws_cut", "Connections that had to give way, by why", labels=["why"])
+        for why, count in self._cut.items():
+            cut.add_metric([why], count)
+        yield cut
 
     # --- where connections come from ----------------------------------------------------------------
 
@@ -111,6 +125,7 @@ class WsServer:
         """From now on it has a place among the connections; or why not."""
         found, victim = self._slots.take(socket, address)
         if victim is not None:
+            self._cut["silent"] += 1
             victim.cut()
         if found:
             socket.placed(address)
@@ -126,6 +141,7 @@ class WsServer:
         """A place for a socket that is yet to ask for its upgrade; if there is none, the longest silent one is cut."""
         _, victim = self._handshakes.take(socket, socket.address)
         if victim is not None:
+            self._cut["silent"] += 1
             victim.cut()
 
     def handshake_over(self, socket: "_Protocol") -> None:
@@ -168,11 +184,14 @@ class WsServer:
 
     def _relieve(self) -> None:
         """Drop those that leave the most unread; what was counted of those that have read since, counts no more."""
+        self._relieving = False
         for connection, address in self._backlog.holders():
             self._backlog.hold(connection, address, connection.weigh_again())
         while (heaviest := self._backlog.heaviest()) is not None:
             heaviest.drop()
-        self._relieving = False
+
+    def dropped(self, connection: Connection) -> None:
+        self._cut["unread"] += 1
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object:
         return self._loop.call_later(delay_s, callback)

@@ -16,6 +16,7 @@ import uvloop
 import websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from exchange.gateway import ws_server
 from exchange.gateway.addresses import TrustedProxies
@@ -69,6 +70,14 @@ async def ask(client: websockets.ClientConnection, text: str) -> Any:
 
 async def call(client: websockets.ClientConnection, method: str, params: Any, request_id: int = 1) -> Any:
     return await ask(client, json.dumps({"id": request_id, "method": method, "params": params}))
+
+
+def metric(running: Running, name: str, **labels: str) -> float:
+    registry = CollectorRegistry()
+    registry.register(running.server)
+    value = registry.get_sample_value(name, labels)
+    assert value is not None
+    return value
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
@@ -389,6 +398,8 @@ async def test_unread_bytes_are_bounded_in_sum_and_who_leaves_most_goes_first() 
             if len(dropped) > 3:
                 break
         assert dropped[0] is heavy
+        assert metric(running, "exchange_ws_cut_total", why="unread") == len(dropped)
+        assert 0 < metric(running, "exchange_ws_backlog_bytes") <= 400_000 + 8 * 5_000
         assert len(dropped) > 3
         await eventually(lambda: not running.server.connections.keys() & set(dropped))
         assert await served(reading)
@@ -522,6 +533,7 @@ async def test_a_full_server_lets_go_of_who_has_shown_nothing_the_longest_first(
         kept.append(await earning(running))
         await silent[0].ended()
         assert await served(silent[1])
+        assert metric(running, "exchange_ws_cut_total", why="silent") == 1
         login = await RawClient.connect(running.port)
         await silent[1].ended()
         login.send(frame(TEXT, running.login(running.venue.trader()).encode()))
