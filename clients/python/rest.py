@@ -1,6 +1,7 @@
 """The exchange over REST."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -35,6 +36,8 @@ from clients.python.signing import Keypair
 from clients.python.transport import Params, Transport, present
 
 PAGE_ROWS: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 
@@ -181,15 +184,22 @@ class ExchangeClient:
         *,
         order_id: str | None = None,
         client_id: int | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
         limit: int = 100,
-        offset: int = 0,
+        offset: int | None = None,
         sort: SortDirection = "Desc",
     ) -> list[HistoricOrder]:
-        """Orders, open and ended. `client_id`, with `symbol`: the newest under it, if it ended less than a day ago."""
+        """Orders, open and ended. `client_id`, with `symbol`: the newest under it, if it ended less than a day ago.
+
+        `from_ms` and `to_ms` are of when it was placed.
+        """
         params: Params = {
             "symbol": symbol,
             "orderId": order_id,
             "clientId": client_id,
+            "from": from_ms,
+            "to": to_ms,
             **_page(limit, offset, sort),
         }
         return await self._transport.read(
@@ -204,7 +214,7 @@ class ExchangeClient:
         from_ms: int | None = None,
         to_ms: int | None = None,
         limit: int = 100,
-        offset: int = 0,
+        offset: int | None = None,
         sort: SortDirection = "Desc",
     ) -> list[Fill]:
         params: Params = {
@@ -223,7 +233,7 @@ class ExchangeClient:
         from_ms: int | None = None,
         to_ms: int | None = None,
         limit: int = 100,
-        offset: int = 0,
+        offset: int | None = None,
         sort: SortDirection = "Desc",
     ) -> list[Posting]:
         """Every movement of the account's balances."""
@@ -235,36 +245,45 @@ class ExchangeClient:
         params: Params = {"windowId": window_id}
         return await self._transport.read_body("/api/v1/maintenance/proof", params, "maintenanceProofQuery")
 
-    async def every_order(self, symbol: str | None = None) -> AsyncIterator[HistoricOrder]:
-        """The whole order history, oldest first, page by page."""
-        async for row in _pages(lambda offset: self.order_history(symbol, limit=PAGE_ROWS, offset=offset, sort="Asc")):
+    async def every_order(self, symbol: str | None = None, *, from_ms: int = 0) -> AsyncIterator[HistoricOrder]:
+        """The order history, oldest first, page by page."""
+
+        async def fetch(start_ms: int) -> list[HistoricOrder]:
+            return await self.order_history(symbol, from_ms=start_ms, limit=PAGE_ROWS, sort="Asc")
+
+        async for row in _pages(fetch, from_ms, lambda row: row.created_at):
             yield row
 
-    async def every_posting(self, asset: str | None = None, *, from_ms: int | None = None) -> AsyncIterator[Posting]:
+    async def every_posting(self, asset: str | None = None, *, from_ms: int = 0) -> AsyncIterator[Posting]:
         """All movements of the account's balances, oldest first, page by page."""
-        async for row in _pages(
-            lambda offset: self.ledger(asset, from_ms=from_ms, limit=PAGE_ROWS, offset=offset, sort="Asc")
-        ):
+
+        async def fetch(start_ms: int) -> list[Posting]:
+            return await self.ledger(asset, from_ms=start_ms, limit=PAGE_ROWS, sort="Asc")
+
+        async for row in _pages(fetch, from_ms, lambda row: row.timestamp):
             yield row
 
-    async def every_fill(self, symbol: str | None = None, *, from_ms: int | None = None) -> AsyncIterator[Fill]:
+    async def every_fill(self, symbol: str | None = None, *, from_ms: int = 0) -> AsyncIterator[Fill]:
         """All fills, oldest first, page by page."""
-        async for row in _pages(
-            lambda offset: self.fills(symbol, from_ms=from_ms, limit=PAGE_ROWS, offset=offset, sort="Asc")
-        ):
+
+        async def fetch(start_ms: int) -> list[Fill]:
+            return await self.fills(symbol, from_ms=start_ms, limit=PAGE_ROWS, sort="Asc")
+
+        async for row in _pages(fetch, from_ms, lambda row: row.timestamp):
             yield row
 
 
-def _page(limit: int, offset: int, sort: SortDirection) -> dict[str, Scalar]:
+def _page(limit: int, offset: int | None, sort: SortDirection) -> dict[str, Scalar | None]:
     return {"limit": limit, "offset": offset, "sortDirection": sort}
 
 
-async def _pages(fetch: Callable[[int], Awaitable[list[T]]]) -> AsyncIterator[T]:
-    """Rows of a list that only grows at its end, page by page."""
-    offset = 0
-    while rows := await fetch(offset):
+async def _pages(
+    fetch: Callable[[int], Awaitable[list[T]]], start_ms: int, time_of: Callable[[T], datetime]
+) -> AsyncIterator[T]:
+    """Rows from a time on, page by page: one that goes forward in time is never cut within a millisecond."""
+    while rows := await fetch(start_ms):
         for row in rows:
             yield row
-        offset += len(rows)
         if len(rows) < PAGE_ROWS:
             return
+        start_ms = (time_of(rows[-1]).replace(tzinfo=UTC) - _EPOCH) // _MS + 1

@@ -107,7 +107,7 @@ class Dispatcher(Collector):
             return self._malformed(scope, self.refuse(_TOO_LARGE, status=413, headers=(("Connection", "close"),)))
         query = query_fields(scope["query_string"].decode("latin-1"))
         if operation.authority is Authority.PUBLIC:
-            return await self._handle(operation, query, body)
+            return await self._handle(operation, query, body, address=address_of(scope))
         return await self._signed(operation, scope, query, body)
 
     def address_wait_s(self, scope: HttpScope, requests: int = 1, *, history: bool = False) -> int:
@@ -169,7 +169,12 @@ class Dispatcher(Collector):
     # --- what is asked --------------------------------------------------------------------------------
 
     async def _handle(
-        self, operation: Operation, query: list[Field], body: bytes, caller: KeyView | AdminView | None = None
+        self,
+        operation: Operation,
+        query: list[Field],
+        body: bytes,
+        caller: KeyView | AdminView | None = None,
+        address: str = "",
     ) -> object:
         arguments: list[object] = [self._exchange] if caller is None else [self._exchange, caller]
         if operation.params is not None:
@@ -177,6 +182,8 @@ class Dispatcher(Collector):
             if isinstance(params, Refusal):
                 return params
             arguments.append(params)
+        if operation.by_address:
+            arguments.append(address)
         return await operation.handler(*arguments)
 
     def _params(self, operation: Operation, query: list[Field], body: bytes) -> object:

@@ -1,9 +1,10 @@
 """Operations of the HTTP API: plain functions, and the table they are entered in.
 
 A handler takes the exchange, then who asks (`KeyView` or `AdminView`; nobody for a public
-one), then its parameters, if it has any: one struct, read from the query of a GET and from the JSON body of
-the others. It returns something to encode, a `Refusal`, or an `Answer` where headers or another
-status are needed. Its annotations and docstring are what the OpenAPI page shows.
+one), then its `params`, if it has any: one struct, read from the query of a GET and from the JSON body of
+the others; then, if it asks for it, the client's `address`. It returns something to encode, a
+`Refusal`, or an `Answer` where headers or another status are needed. Its annotations and docstring are what the
+OpenAPI page shows.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -61,8 +62,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     `changes`: it is more than reading. `repeatable`: doing that twice is harmless, so equal ones are no replays.
     `cancels`: it takes orders back, and may draw on the reserve for that. `hot`: answered ahead of the framework.
-    `history`: counts as a request for history. `example` is an answer.
-    `also`: other ways it may end well.
+    `by_address`: its handler is told who is connected. `history`: counts as a request for history.
+    `example` is an answer. `also`: other ways it may end well.
     """
 
     method: Method
@@ -76,6 +77,7 @@ class Operation(msgspec.Struct, frozen=True):
     example: Any
     request_example: Any
     params: Shown
+    by_address: bool
     returns: Shown
     changes: bool
     cancels: bool
@@ -171,6 +173,7 @@ class Routes:
                     description=description.strip(),
                     example=example,
                     request_example=request,
+                    by_address="address" in signature(handler).parameters,
                     params=hints.get("params") if "params" in signature(handler).parameters else None,
                     returns=_shown(hints["return"]),
                     changes=changes,

@@ -174,6 +174,9 @@ class Exchange(Protocol):
         """What proves the account's statements at a window (None: the newest certified), as a JSON document."""
 
     # --- history (read models) ---
+    #
+    # Answered in turns: an account, or without one the `asker` (an address), waits for nobody else's queries but
+    # those under way, and has at most so many waiting (TOO_MANY_REQUESTS).
 
     async def order(
         self, account: AccountId, market: str, *, order_id: OrderId | None = None, client_id: int | None = None
@@ -198,10 +201,12 @@ class Exchange(Protocol):
     async def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine] | Refusal:
         """What was credited to the account from outside."""
 
-    async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
+    async def trades(self, asker: str, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
         """Newest first."""
 
-    async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
+    async def candles(
+        self, asker: str, market: str, interval: str, start_us: int, end_us: int
+    ) -> tuple[CandleView, ...] | Refusal:
         """Oldest first, from the market's listing on, empty buckets included, at most 1,000 (the earliest ones)."""
 
     async def ticker(self, market: str, days: int) -> TickerView | Refusal | None:

@@ -332,18 +332,20 @@ class Venue:
         return await self._of_account(account, partial(self._history.read_models.deposits, account, page))
 
     async def _of_account(self, account: AccountId, query: Callable[[], Answer]) -> Answer | Refusal:
-        return await self._history.ask(self._streams.account_seqs.get(account, self._streams.begun_seq), query)
+        return await self._history.ask(account, self._streams.account_seqs.get(account, self._streams.begun_seq), query)
 
-    async def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
+    async def trades(self, asker: str, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...] | Refusal:
         query = partial(self._history.read_models.trades, market, limit, offset)
-        return await self._history.ask(self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
+        return await self._history.ask(asker, self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
 
-    async def candles(self, market: str, interval: str, start_us: int, end_us: int) -> tuple[CandleView, ...] | Refusal:
+    async def candles(
+        self, asker: str, market: str, interval: str, start_us: int, end_us: int
+    ) -> tuple[CandleView, ...] | Refusal:
         # Before the listing there is no market whose candles could be empty.
         start_us = max(start_us, bucket(interval, self._public.markets[market].listed_us)[0])
         read = self._history.read_models.candles
         query = partial(read, market, interval, start_us, end_us, self._clock.now_us())
-        return await self._history.ask(self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
+        return await self._history.ask(asker, self._streams.trade_seqs.get(market, self._streams.begun_seq), query)
 
     async def ticker(self, market: str, days: int) -> TickerView | Refusal | None:
         candles = self._streams.feeds[market].candles

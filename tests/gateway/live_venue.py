@@ -48,7 +48,7 @@ class _NoHistory:
 
     def order(self) -> None: ...
 
-    async def ask(self, seq: int, query: Callable[[], Any]) -> None:
+    async def ask(self, asker: object, seq: int, query: Callable[[], Any]) -> None:
         return None
 
 

@@ -393,3 +393,17 @@ async def test_absent_products_answer_truthfully(venue: HttpVenue, operation: An
         assert answer.json == {"code": "NOT_IMPLEMENTED", "message": "Not available on this venue"}
     else:
         assert (answer.status, answer.json) == (200, [])
+
+
+async def test_an_offset_goes_so_far_and_times_go_further(traded: HttpVenue) -> None:
+    for path in (ORDERS, FILLS, LEDGER, "/wapi/v1/capital/deposits"):
+        assert (await traded.ask(traded.ann, "GET", path, query={"offset": "100000"})).json == []
+        refused = await traded.ask(traded.ann, "GET", path, query={"offset": "100001"})
+        assert refused.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+        assert "`offset` is at most 100000: go on by time, with `from` and `to`" in refused.refusal[2]
+    every = (await traded.ask(traded.ann, "GET", ORDERS, query={"sortDirection": "Asc"})).json
+    seen, from_ms = [], 0
+    while page := (await traded.ask(traded.ann, "GET", ORDERS, query={"from": from_ms, "limit": "1"})).json:
+        seen += page
+        from_ms = int(datetime.fromisoformat(page[-1]["createdAt"] + "+00:00").timestamp() * 1_000) + 1
+    assert seen == every

@@ -110,7 +110,7 @@ async def test_no_reply_stream_or_answer_leaves_before_its_record_is_durable(tmp
                 )
             ]
             # A history answer rests on durable records alone, so it need not wait: it just doesn't know yet.
-            assert await venue.trades(MARKET, 5) == ()
+            assert await venue.trades("", MARKET, 5) == ()
             await settled()
             assert life.state.markets[MARKET].trade_id == 1, "the trade has happened"
             assert not replies

@@ -18,7 +18,7 @@ from exchange.runtime.port import Page, Paged
 from exchange.runtime.read_models import FILE_NAME
 from exchange.runtime.venue import CLIENT_ID_US
 from exchange.values.enums import OrderStatus
-from exchange.values.ids import OrderId
+from exchange.values.ids import AccountId, OrderId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.views import OrderView
 from tests.runtime.running import MARKET, START_US, HandClock, Traders, done, trading
@@ -47,7 +47,7 @@ async def test_an_answer_waits_for_what_its_account_was_told(tmp_path: Path, tra
         await life._follower.wait_for(life.state.seq, 5)
         with follower_held(life):
             placed = await done(life.venue, traders.sell(traders.ann, 10_000, 2))
-            assert await life.venue.trades(MARKET, 10) == (), "nothing has traded, so nothing is missing"
+            assert await life.venue.trades("", MARKET, 10) == (), "nothing has traded, so nothing is missing"
             bobs = await life.venue.order_history(traders.bob, Page())
             assert isinstance(bobs, Paged), "bob has been told nothing"
             asked = asyncio.create_task(life.venue.order_history(traders.ann, Page()))
@@ -68,7 +68,7 @@ async def test_a_maker_sees_its_fill_in_the_history_as_soon_as_the_taker_is_answ
             fills = await life.venue.fills(traders.ann, Page())
             assert isinstance(fills, Paged)
             assert fills.total == number + 1
-            trades = await life.venue.trades(MARKET, 1)
+            trades = await life.venue.trades("", MARKET, 1)
             assert not isinstance(trades, Refusal)
             assert trades[0].trade_id == number + 1
 
@@ -84,25 +84,55 @@ async def test_an_answer_that_would_take_too_long_is_refused_and_never_wrong(
             for answer in (
                 await life.venue.fills(traders.ann, Page()),
                 await life.venue.order(traders.ann, MARKET, order_id=order.order_id),
-                await life.venue.trades(MARKET, 1),
-                await life.venue.candles(MARKET, "1m", START_US, START_US + 1),
+                await life.venue.trades("", MARKET, 1),
+                await life.venue.candles("", MARKET, "1m", START_US, START_US + 1),
             ):
                 assert isinstance(answer, Refusal)
                 assert answer.code is Code.TIMEOUT
 
 
-async def test_queries_are_bounded(tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queries_are_bounded_and_leave_room_for_others(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(history_module, "MAX_QUERIES", 3)
     async with trading(tmp_path, traders, HandClock()) as life:
+        rests = (await done(life.venue, traders.sell(traders.ann, 10_000))).orders[0]
         with follower_held(life):
-            await done(life.venue, traders.sell(traders.ann, 10_000))
-            waiting = [asyncio.create_task(life.venue.fills(traders.ann, Page())) for _ in range(3)]
+            await done(life.venue, traders.sell(traders.ann, 10_001))
+            await done(life.venue, traders.buy(traders.bob, 9_000))
+            waiting = [asyncio.create_task(life.venue.fills(traders.ann, Page())) for _ in range(2)]
             await asyncio.sleep(0)
             refused = await life.venue.fills(traders.ann, Page())
             assert isinstance(refused, Refusal)
             assert refused.code is Code.TOO_MANY_REQUESTS
+            waiting.append(asyncio.create_task(life.venue.fills(traders.bob, Page())))
+            await asyncio.sleep(0)
+            assert not waiting[-1].done(), "there is room for another account"
+            assert isinstance(await life.venue.trades("an address", MARKET, 1), Refusal), "now it is full"
+            found = await life.venue.order(traders.ann, MARKET, order_id=rests.order_id)
+            assert found == rests, "an open order takes no history"
         assert all(isinstance(answer, Paged) for answer in await asyncio.gather(*waiting))
         assert isinstance(await life.venue.fills(traders.ann, Page()), Paged)
+
+
+async def test_one_account_does_not_keep_another_waiting(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        for number in range(50):
+            await done(life.venue, traders.sell(traders.ann, 10_000 + number))
+        assert isinstance(await life.venue.ledger(traders.ann, Page()), Paged)  # history is up to date
+        told: list[str] = []
+
+        async def ask(account: AccountId, name: str) -> None:
+            assert isinstance(await life.venue.ledger(account, Page(limit=1_000)), Paged)
+            told.append(name)
+
+        async with asyncio.TaskGroup() as asking:
+            for _ in range(100):
+                asking.create_task(ask(traders.ann, "ann"))
+            await asyncio.sleep(0)
+            asking.create_task(ask(traders.bob, "bob"))
+        assert len(told) == 101
+        assert told.index("bob") < 10
 
 
 async def test_an_order_is_found_open_and_ended_by_id_for_ever_and_by_client_id_for_a_day(

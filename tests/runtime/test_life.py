@@ -63,10 +63,12 @@ async def picture(venue: Venue, traders: Traders, now_us: int) -> dict[str, Any]
     shown: dict[str, Any] = {
         "depth": (await venue.depth(MARKET, 1_000)),
         "tickers": [await venue.ticker(MARKET, days) for days in (1, 7)],
-        "trades": await venue.trades(MARKET, 1_000),
+        "trades": await venue.trades("", MARKET, 1_000),
         "markets": [(view.spec, view.filters, view.last_price_ticks) for view in venue.markets()],
         "assets": venue.assets(),
-        "candles": [await venue.candles(MARKET, interval, now_us - 86_400_000_000, now_us) for interval in INTERVALS],
+        "candles": [
+            await venue.candles("", MARKET, interval, now_us - 86_400_000_000, now_us) for interval in INTERVALS
+        ],
     }
     for account in (traders.ann, traders.bob):
         shown[f"{account}"] = [

@@ -9,7 +9,7 @@ import msgspec
 
 from exchange.gateway.api import examples
 from exchange.gateway.api.market_data import MarketType
-from exchange.gateway.api.parameters import MAX_PAGE, PageQuery, SpanQuery
+from exchange.gateway.api.parameters import MAX_PAGE, SpanQuery
 from exchange.gateway.operations import Also, Answer, Routes, paged
 from exchange.gateway.wire import history as wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid
@@ -35,8 +35,9 @@ FillType = Literal[
 ]
 
 
-class OrdersQuery(PageQuery, frozen=True, kw_only=True):
-    """`strategyId` is of a product that is not here. `clientId`, which takes `symbol` too, is this venue's own."""
+class OrdersQuery(SpanQuery, frozen=True, kw_only=True):
+    """`strategyId` is of a product that is not here. `clientId`, which takes `symbol` too, `from` and `to` are this
+    venue's own."""
 
     order_id: str | None = None
     client_id: str | None = None
@@ -68,6 +69,7 @@ async def orders(
 ) -> list[wire.HistoricalOrder] | Answer | Refusal:
     """Orders, open and ended. `createdAt` is text; `cancelReason` says who asked for a cancel.
 
+    `from` and `to` are in ms, of `createdAt`; to go forward in time, as with fills.
     `clientId` with `symbol` asks what became of a request whose answer you did not get: the newest order under that id,
     if it is open or ended less than 24 hours ago. An empty list: there is none.
     """
@@ -77,7 +79,7 @@ async def orders(
     if params.symbol is not None and exchange.market(params.symbol) is None:
         return INVALID_SYMBOL
     if params.strategy_id is not None or (params.market_type and "SPOT" not in params.market_type):
-        return paged((), params.limit, params.offset, 0)
+        return paged((), params.limit, params.offset or 0, 0)
     if params.client_id is not None:
         return await _under_client_id(exchange, key, params, params.client_id)
     found = await exchange.order_history(key.account, params.page(), market=params.symbol, order_id=found_id)
@@ -85,7 +87,7 @@ async def orders(
         return found
     specs = {market.spec.symbol: market.spec for market in exchange.markets()}
     rows = [wire.historical_order_to_wire(order, specs[order.market]) for order in found.rows]
-    return paged(rows, params.limit, params.offset, found.total)
+    return paged(rows, params.limit, params.offset or 0, found.total)
 
 
 async def _under_client_id(
@@ -102,7 +104,8 @@ async def _under_client_id(
     if isinstance(found, Refusal):
         return found
     rows = [] if found is None else [wire.historical_order_to_wire(found, market.spec)]
-    return paged(rows[params.offset :], params.limit, params.offset, len(rows))
+    offset = params.offset or 0
+    return paged(rows[offset:], params.limit, offset, len(rows))
 
 
 @routes.signed("GET", "/wapi/v1/history/fills", "fillHistoryQueryAll", example=[examples.FILL])
@@ -133,7 +136,7 @@ def _order_id(text: str | None) -> OrderId | Refusal | None:
     return None if text is None else order_id_of(text)
 
 
-def _none_or(refusal: Refusal, params: PageQuery | SpanQuery) -> Answer | Refusal:
+def _none_or(refusal: Refusal, params: SpanQuery) -> Answer | Refusal:
     """An order that can't exist has an empty history."""
     return paged((), params.limit, params.offset or 0, 0) if refusal.code is Code.RESOURCE_NOT_FOUND else refusal
 

@@ -130,7 +130,7 @@ async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
 
 
 @routes.public("GET", "/api/v1/klines", example=[examples.KLINE], history=True)
-async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | Refusal:
+async def klines(exchange: Exchange, params: KlinesQuery, address: str) -> list[wire.Kline] | Refusal:
     """Candles, oldest first, at most 1,000; one in which nothing traded has null prices.
 
     `startTime` and `endTime` are in seconds. The first candle there can be is the one in which the market was listed.
@@ -143,29 +143,30 @@ async def klines(exchange: Exchange, params: KlinesQuery) -> list[wire.Kline] | 
     if params.end_time is not None and params.start_time > params.end_time:
         return invalid("`startTime` is after `endTime`")
     end_us = exchange.now_us() if params.end_time is None else params.end_time * 1_000_000
-    candles = await exchange.candles(params.symbol, params.interval, params.start_time * 1_000_000, end_us)
+    start_us = params.start_time * 1_000_000
+    candles = await exchange.candles(address, params.symbol, params.interval, start_us, end_us)
     if isinstance(candles, Refusal):
         return candles
     return [wire.kline_to_wire(candle, market.spec) for candle in candles]
 
 
 @routes.public("GET", "/api/v1/trades", example=[examples.TRADE])
-async def trades(exchange: Exchange, params: TradesQuery) -> list[wire.Trade] | Refusal:
+async def trades(exchange: Exchange, params: TradesQuery, address: str) -> list[wire.Trade] | Refusal:
     """The last trades, newest first."""
-    return await _trades(exchange, params.symbol, params.limit, 0)
+    return await _trades(exchange, address, params.symbol, params.limit, 0)
 
 
 @routes.public("GET", "/api/v1/trades/history", example=[examples.TRADE], history=True)
-async def trades_history(exchange: Exchange, params: TradesHistoryQuery) -> list[wire.Trade] | Refusal:
+async def trades_history(exchange: Exchange, params: TradesHistoryQuery, address: str) -> list[wire.Trade] | Refusal:
     """Past trades, newest first."""
-    return await _trades(exchange, params.symbol, params.limit, params.offset)
+    return await _trades(exchange, address, params.symbol, params.limit, params.offset)
 
 
-async def _trades(exchange: Exchange, symbol: str, limit: int, offset: int) -> list[wire.Trade] | Refusal:
+async def _trades(exchange: Exchange, address: str, symbol: str, limit: int, offset: int) -> list[wire.Trade] | Refusal:
     market = exchange.market(symbol)
     if market is None:
         return INVALID_SYMBOL
-    found = await exchange.trades(symbol, limit, offset)
+    found = await exchange.trades(address, symbol, limit, offset)
     if isinstance(found, Refusal):
         return found
     return [wire.trade_to_wire(trade, market.spec) for trade in found]

@@ -12,20 +12,21 @@ MAX_PAGE: Final = 1_000
 _MAX_MS: Final = 253_402_300_799_999
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
+#: Of an account's history: all rows before an offset are read for it.
+MAX_OFFSET: Final = 100_000
+_TOO_DEEP: Final = f"`offset` is at most {MAX_OFFSET}: go on by time, with `from` and `to`"
+
 Offset = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=_MAX_MS)]
 SortDirection = Literal["Asc", "Desc"]
 
 
 class PageQuery(Payload, frozen=True, kw_only=True):
-    """Which rows of a list: newest first unless `sortDirection` is Asc."""
+    """Which rows of a list that is empty here."""
 
     limit: Limit = 100
     offset: Offset = 0
     sort_direction: SortDirection = "Desc"
-
-    def page(self) -> Page:
-        return Page(limit=self.limit, offset=self.offset, ascending=self.sort_direction == "Asc")
 
 
 class SpanQuery(Payload, frozen=True, kw_only=True):
@@ -41,6 +42,10 @@ class SpanQuery(Payload, frozen=True, kw_only=True):
     sort_direction: SortDirection | None = None
     from_ms: Milliseconds | None = msgspec.field(name="from", default=None)
     to_ms: Milliseconds | None = msgspec.field(name="to", default=None)
+
+    def __post_init__(self) -> None:
+        if self.offset is not None and self.offset > MAX_OFFSET:
+            raise ValueError(_TOO_DEEP)
 
     def page(self) -> Page:
         from_ms, to_ms = self.from_ms, self.to_ms
