@@ -1,5 +1,6 @@
 """`exchange verify | backup | restore | journal show`: the records, read without the exchange."""
 
+import sqlite3
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ from exchange.journal import backup as backups
 from exchange.journal import errors
 from exchange.journal import show as showing
 from exchange.journal import verify as verifying
+from exchange.journal.recovery import Progress
 from exchange.journal.store import JournalReader
+from exchange.runtime.read_models import proof as proving
 from exchange.values.ids import AccountId, OrderId
 
 app = typer.Typer()
@@ -34,7 +37,8 @@ def verify(
 ) -> None:
     """Fold the records from genesis and from every snapshot; check chain, witness, invariants and digests.
 
-    Also while the exchange runs. Names the first bad record if there is one.
+    Holds the history users are shown against them, too. Also while the exchange runs. Names the first bad record if
+    there is one, and of the history table, row and field.
     """
     settings = with_journal(config, data)
     try:
@@ -50,10 +54,31 @@ def verify(
                 key=key,
                 progress=show_progress,
             )
+        with progress("Making the read models again") as show_progress:
+            report = _with_read_models(report, settings.data, show_progress)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))
     typer.echo(report.to_json() if as_json else report.text())
     raise typer.Exit(Exit.OK if report.ok else Exit.JOURNAL_DAMAGED)
+
+
+def _with_read_models(report: verifying.Report, data: Path, show_progress: Progress) -> verifying.Report:
+    """The report, with what is found in the history users are shown. Raises JournalError."""
+    try:
+        proof = proving.prove(data, show_progress) if report.ok else None
+    except (OSError, sqlite3.Error) as error:
+        proof = proving.Proof(0, gave_up=str(error))
+    if proof is None:
+        return report
+    wrong = [f"read models: {what}" for what in proof.differences]
+    if proof.gave_up:
+        wrong.append(f"the read models could not be proved: {proof.gave_up}")
+    return msgspec.structs.replace(
+        report,
+        ok=not wrong,
+        problems=report.problems + tuple(verifying.Problem(what) for what in wrong),
+        read_models_seq=None if wrong else proof.seq,
+    )
 
 
 @app.command()

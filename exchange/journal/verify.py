@@ -46,7 +46,8 @@ class Report(msgspec.Struct, frozen=True):
     """What a verification found. Everything up to `to_seq` was folded; `from_seq` 0 is genesis.
 
     `chain` and `digest` (hex) are those after `to_seq`. `snapshot_seqs` are those that agreed.
-    `checkpoint_seq`: a signed checkpoint was left there.
+    `checkpoint_seq`: a signed checkpoint was left there. `read_models_seq`: what users are shown agrees up to there;
+    who knows of read models says so.
     """
 
     ok: bool
@@ -61,6 +62,7 @@ class Report(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     checkpoint_seq: int | None
     seconds: float
+    read_models_seq: int | None = None
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self))
@@ -77,6 +79,8 @@ class Report(msgspec.Struct, frozen=True):
             f"Segments   {self.segments} sealed",
             f"Witness    {'has seen seq ' + str(self.witness_seq) if self.witness_seq is not None else 'none'}",
         ]
+        if self.read_models_seq is not None:
+            lines.append(f"History    shown is what the records say, to seq {self.read_models_seq}")
         if self.checkpoint_seq is not None:
             lines.append(f"Checkpoint signed at seq {self.checkpoint_seq}")
         lines += [f"PROBLEM    {problem.what}" for problem in self.problems]

@@ -26,6 +26,7 @@ from exchange.journal.recovery import replay
 from exchange.journal.store import JournalReader
 from exchange.runtime.follower_messages import Check, Digest, FromFollower, Lines, Mismatch, ToFollower, encode
 from exchange.runtime.read_models import FILE_NAME, ReadModelWriter, Rows
+from exchange.runtime.read_models.proof import Prover, clear_scratch, put_in_place
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.values.record import Record
 
@@ -39,8 +40,16 @@ MAX_DIGESTS: Final = 1_000
 MAX_MISMATCHES: Final = 100
 #: Longest text of an event list in a mismatch.
 _MAX_TEXT: Final = 2_000
+#: The read models are held against the records this long after they have caught up, and again after a proof that had to
+#: be given up.
+PROOF_DELAY_S: Final = 30.0
+PROOF_RETRY_S: Final = 600.0
 _RECEIVE_BYTES: Final = 1 << 16
 _LOOK_S: Final = 1.0
+
+
+class ModelsUntrue(Exception):
+    """The read models were not what the records say."""
 
 
 class Follower:
@@ -72,6 +81,9 @@ class Follower:
         self._snapshot_asked_seq: int | None = None
         self._snapshot_seq = max((int(path.stem) for path in snapshots.newest_first(data_dir)), default=0)
         self.snapshotter: Snapshotter | None = None
+        clear_scratch(data_dir)
+        self.prover: Prover | None = None
+        self._prove_at_s: float | None = time.monotonic() + PROOF_DELAY_S
         tell(FromFollower(reached=self._state.seq, models=self._models.file))
 
     def hear(self, message: ToFollower) -> None:
@@ -112,6 +124,23 @@ class Follower:
         """Raises FilesReplaced: they are gone from under us, and the next follower makes them anew."""
         self._models.require_in_place()
 
+    def look_after_proof(self) -> None:
+        """Begin one that is due."""
+        if self._prove_at_s is not None and time.monotonic() >= self._prove_at_s and self._state.seq:
+            self._prove_at_s = None
+            self.prover = Prover(self._data_dir)
+
+    def take_proof_answer(self) -> None:
+        """Raises ModelsUntrue: they have been replaced, and the next follower goes on from there."""
+        assert self.prover is not None
+        proof, self.prover = self.prover.answer(), None
+        self._tell(FromFollower(proof=proof))
+        if proof.gave_up:
+            self._prove_at_s = time.monotonic() + PROOF_RETRY_S
+        if proof.differences:
+            put_in_place(self._data_dir, proof)
+            raise ModelsUntrue("the read models were not what the records say, and are made anew")
+
     def look_after_snapshots(self) -> None:
         """Begin a snapshot that is due, and end one that takes too long."""
         seq, asked = self._state.seq, self._snapshot_asked_seq
@@ -139,6 +168,10 @@ class Follower:
         if self.snapshotter is not None:
             self.snapshotter.kill()
             self.snapshotter.answer()
+        if self.prover is not None:
+            self.prover.kill()
+            self.prover.answer()
+            clear_scratch(self._data_dir)
         self._models.close()
         self._reader.close()
 
@@ -192,8 +225,8 @@ def serve(core: socket.socket, data_dir: Path) -> int:
 def _follow(core: socket.socket, follower: Follower) -> None:
     lines = Lines()
     while True:
-        snapshotter = follower.snapshotter
-        watched: list[socket.socket | Snapshotter] = [core] if snapshotter is None else [core, snapshotter]
+        snapshotter, prover = follower.snapshotter, follower.prover
+        watched = [one for one in (core, snapshotter, prover) if one is not None]
         readable, _, _ = select.select(watched, [], [], 0 if follower.behind else _LOOK_S)
         if core in readable:
             received = core.recv(_RECEIVE_BYTES)
@@ -203,10 +236,13 @@ def _follow(core: socket.socket, follower: Follower) -> None:
                 follower.hear(message)
         if snapshotter in readable:
             follower.take_snapshot_answer()
+        if prover in readable:
+            follower.take_proof_answer()
         if follower.behind:
             follower.advance()
         else:
             follower.look_after_models()
+            follower.look_after_proof()
         follower.look_after_snapshots()
 
 

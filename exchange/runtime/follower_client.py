@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from exchange.runtime.follower_messages import NOT_MADE, Digest, FromFollower, Lines, Mismatch, ToFollower, encode
 from exchange.runtime.read_models import Vouched
+from exchange.runtime.read_models.proof import Proof
 
 #: How often the follower is told what is durable, unless somebody waits for it: it works best in large batches.
 TELL_EVERY_S: Final = 0.1
@@ -58,6 +59,9 @@ class FollowerClient(asyncio.Protocol):
         self._snapshots: list[tuple[int, asyncio.Future[int | None]]] = []
         self._keeper: asyncio.Task[None]
         self._models: tuple[int, int] | None = None
+        #: The read models' last proof, and who is told of the next one.
+        self.proof: Proof | None = None
+        self.on_proof: Callable[[Proof], None] = lambda proof: None
         self.reached = 0
         #: How often a follower has ended of itself.
         self.ends = 0
@@ -175,6 +179,8 @@ class FollowerClient(asyncio.Protocol):
             self.heard += 1
             if message.models is not None:
                 self._models = message.models
+            if message.proof is not None:
+                self._hear_proof(message.proof)
             if message.reached is not None:
                 self._reach(message.reached)
             if message.snapshot is not None:
@@ -198,6 +204,12 @@ class FollowerClient(asyncio.Protocol):
         if self._transport is not None and self._durable_seq > self._told_seq:
             self._told_seq = self._durable_seq
             self._transport.write(encode(ToFollower(durable=self._durable_seq)))
+
+    def _hear_proof(self, proof: Proof) -> None:
+        if proof.differences:
+            self._models = None  # until the next follower vouches for others
+        self.proof = proof
+        self.on_proof(proof)
 
     def _ask_snapshot(self) -> None:
         if self._transport is not None:

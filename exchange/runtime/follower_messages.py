@@ -5,6 +5,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from exchange.runtime.read_models.proof import Proof
+
 #: In place of a snapshot's seq: it could not be made.
 NOT_MADE: Final = 0
 
@@ -54,6 +56,7 @@ class Mismatch(msgspec.Struct, frozen=True):
 class FromFollower(msgspec.Struct, frozen=True, omit_defaults=True):
     """`reached`: the read models hold all records to here; with `models` in this file (device and inode), from now on.
 
+    `proof`: what came of holding them against the records; where they differ no answer may be made of them any more.
     `snapshot`: made and proved at this seq, or `NOT_MADE`. `fault`: an error of the follower's own. One that says
     nothing shows that it is at work.
     """
@@ -63,6 +66,7 @@ class FromFollower(msgspec.Struct, frozen=True, omit_defaults=True):
     mismatch: Mismatch | None = None
     fault: str | None = None
     models: tuple[int, int] | None = None
+    proof: Proof | None = None
 
 
 Message = TypeVar("Message", ToFollower, FromFollower)

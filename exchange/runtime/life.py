@@ -28,6 +28,7 @@ from exchange.runtime.metrics import Metrics
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.public_state import PublicState
 from exchange.runtime.read_models import FILE_NAME, ReadModels, Vouched
+from exchange.runtime.read_models.proof import Proof
 from exchange.runtime.streams import Streams
 from exchange.runtime.timers import Timers
 from exchange.runtime.venue import Venue
@@ -159,6 +160,7 @@ class Life:
         recovered = self._recovered
         follower = await FollowerClient.start(self.data_dir, self._mismatch, self._follower_fault)
         self._follower = self._history.follower = follower
+        follower.on_proof = self._read_models_proof
         self._outbox.on_durable = follower.durable
         follower.durable(recovered.seq)
         self._add_gauges()
@@ -243,6 +245,10 @@ class Life:
         state, outbox = self.state, self._outbox
         self._metrics.gauges |= {
             "seq": ("Last record", lambda: state.seq),
+            "read_models_proved_seq": (
+                "Record up to which this process has found the history that is shown to be what the records say",
+                self._proved_seq,
+            ),
             "durable_lag_records": ("Records made and not durable yet", lambda: state.seq - outbox.durable_seq),
         }
 
@@ -262,6 +268,18 @@ class Life:
             self._ending.end(Reason.STATE_DOUBTFUL, message)
         else:
             self._committer.commit(DropToCancelOnly(message))
+
+    def _read_models_proof(self, proof: Proof) -> None:
+        if proof.differences:
+            _log.critical("read_models_untrue", differences=proof.differences)
+        elif proof.gave_up:
+            _log.warning("read_models_not_proved", reason=proof.gave_up)
+        else:
+            _log.info("read_models_proved", seq=proof.seq)
+
+    def _proved_seq(self) -> int:
+        proof = None if self._follower is None else self._follower.proof
+        return 0 if proof is None or proof.differences else proof.seq
 
     def _vouched(self) -> Vouched | None:
         return None if self._follower is None else self._follower.vouched()

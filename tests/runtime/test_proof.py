@@ -1,0 +1,179 @@
+"""The read models are held against the records, and what is not what the records say is named and made anew."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from exchange.cli import app
+from exchange.cli.exits import Exit
+from exchange.runtime import follower as follower_module
+from exchange.runtime.follower import Follower, ModelsUntrue
+from exchange.runtime.follower_messages import FromFollower
+from exchange.runtime.life import Life
+from exchange.runtime.port import Page, Paged
+from exchange.runtime.read_models import FILE_NAME, ReadModelWriter
+from exchange.runtime.read_models.proof import SCRATCH, clear_scratch, prove
+from exchange.values.refusals import Refusal
+from tests.proofs.books import Books
+from tests.runtime.running import HandClock, Traders, done, running, trading
+
+WITHIN_S = 150.0
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
+    made = Books(tmp_path_factory.mktemp("books") / "data")
+    made.write()
+    return made
+
+
+@pytest.fixture
+def harm(books: Books) -> Iterator[Callable[..., None]]:
+    """Changes the read models; the next test finds them as they were made."""
+    path = books.data_dir / FILE_NAME
+    content = path.read_bytes()
+
+    def change(sql: str, *values: object) -> None:
+        connection = sqlite3.connect(path)
+        with connection:
+            assert connection.execute(sql, values).rowcount, "it harms nothing"
+        connection.close()
+
+    yield change
+    for left in books.data_dir.glob(f"{FILE_NAME}*"):
+        left.unlink()
+    path.write_bytes(content)
+
+
+def test_read_models_made_of_the_records_are_proved_and_nothing_is_left(books: Books) -> None:
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert (proof.seq, proof.differences, proof.gave_up) == (books.venue.state.seq, (), "")
+    assert not list(books.data_dir.glob(f"{SCRATCH}*"))
+
+
+@pytest.mark.parametrize("table", ["orders", "fills", "ledger", "trades", "candles"])
+def test_every_row_and_field_counts(books: Books, harm: Callable[..., None], table: str) -> None:
+    column = {"orders": "filled_lots", "ledger": "atoms", "candles": "close_ticks"}.get(table, "price_ticks")
+    harm(f"UPDATE {table} SET {column} = {column} + 1")
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences[0].startswith(f"{table}, ")
+    assert f": {column} is " in proof.differences[0]
+    harm(f"DELETE FROM {table}")
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences[0].endswith("on record, and not shown")
+
+
+def test_what_is_shown_and_on_no_record_is_named(books: Books, harm: Callable[..., None]) -> None:
+    account = books.accounts[0]
+    harm("UPDATE fills SET account = 7 WHERE account = ?", account)
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences[0].startswith("fills, account 7 seq ")
+    assert proof.differences[0].endswith("shown, and on no record")
+
+
+def test_a_table_that_does_more_than_ours_is_found(books: Books, harm: Callable[..., None]) -> None:
+    connection = sqlite3.connect(books.data_dir / FILE_NAME)
+    connection.execute("CREATE TRIGGER hides AFTER INSERT ON fills BEGIN DELETE FROM fills WHERE seq = new.seq; END")
+    connection.close()
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences == ("the tables are not the ones we make",)
+
+
+def test_read_models_of_another_journal_are_found(books: Books, harm: Callable[..., None]) -> None:
+    harm("UPDATE progress SET chain = zeroblob(32)")
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert "were made of another record" in proof.differences[0]
+
+
+def test_a_damaged_file_is_found(books: Books, harm: Callable[..., None]) -> None:
+    path = books.data_dir / FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content)] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences
+
+
+def test_verify_covers_what_users_are_shown(books: Books, harm: Callable[..., None]) -> None:
+    whole = CliRunner().invoke(app, ["verify", "--data", str(books.data_dir)])
+    assert whole.exit_code == Exit.OK, whole.output
+    assert f"to seq {books.venue.state.seq}" in whole.output
+    harm("UPDATE ledger SET balance_atoms = balance_atoms + 1 WHERE account = ?", books.accounts[0])
+    ended = CliRunner().invoke(app, ["verify", "--data", str(books.data_dir)])
+    assert ended.exit_code == Exit.JOURNAL_DAMAGED
+    assert f"read models: ledger, account {books.accounts[0]} seq " in ended.output
+    assert "balance_atoms is " in ended.output
+
+
+def test_a_follower_puts_what_the_records_make_in_the_place_of_what_differs(
+    books: Books, harm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "PROOF_DELAY_S", 0.0)
+    harm("DELETE FROM fills")
+    told: list[FromFollower] = []
+    follower = Follower(books.data_dir, told.append)
+    follower.look_after_proof()
+    with pytest.raises(ModelsUntrue):
+        follower.take_proof_answer()
+    follower.close()
+    proof = told[-1].proof
+    assert proof is not None
+    assert proof.differences[0].startswith("fills, ")
+    models = ReadModelWriter(books.data_dir / FILE_NAME)
+    assert models.seq == books.venue.state.seq
+    models.close()
+    again = prove(books.data_dir)
+    assert again is not None
+    assert not again.differences
+    assert not list(books.data_dir.glob(f"{SCRATCH}*"))
+
+
+def test_what_a_killed_proof_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / f"{SCRATCH}999999999.sqlite").touch()
+    (tmp_path / f"{SCRATCH}1.sqlite").touch()  # of a process that lives
+    clear_scratch(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{SCRATCH}1.sqlite"]
+
+
+@pytest.mark.torture
+async def test_history_that_was_altered_while_stopped_is_put_right_while_running(tmp_path: Path) -> None:
+    traders = Traders()
+    async with trading(tmp_path, traders, HandClock()) as life:
+        await done(life.venue, traders.sell(traders.bob, 10_000))
+        await done(life.venue, traders.buy(traders.ann, 10_000))
+        expected = await life.venue.fills(traders.ann, Page())
+        assert isinstance(expected, Paged)
+    with sqlite3.connect(tmp_path / FILE_NAME) as models:
+        models.execute("UPDATE fills SET price_ticks = price_ticks + 1")
+    async with running(tmp_path, HandClock()) as life:
+        await _until_proved(life)
+        assert await life.venue.fills(traders.ann, Page()) == expected
+
+
+async def _until_proved(life: Life) -> None:
+    """Untrue, then made anew and proved: from the first on no answer is made of what is untrue."""
+    follower = life._follower
+    assert follower is not None
+    give_up_at_s, untrue = time.monotonic() + WITHIN_S, False
+    while time.monotonic() < give_up_at_s:
+        proof = follower.proof
+        if proof is not None and proof.differences:
+            untrue = True
+        if untrue and follower.vouched() is None:
+            assert isinstance(await life.venue.fills(Traders().ann, Page()), Refusal)
+        if untrue and proof is not None and not proof.differences:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it was not proved")
