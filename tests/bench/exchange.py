@@ -14,6 +14,7 @@ from exchange.values.enums import Scope
 from exchange.values.events import AccountOpened
 from exchange.values.ids import AdminId
 from tests.bench.frames import client_frame
+from tests.bench.load import FIRST_CLIENT_ID
 from tests.server import Server
 from tests.simulation import family
 
@@ -90,7 +91,7 @@ def cycle(number: int, triples: int) -> list[tuple[str, dict[str, Any]]]:
     """
     side, away = ("Bid", -1) if number % 2 == 0 else ("Ask", 1)
     calls: list[tuple[str, dict[str, Any]]] = []
-    for client_id in range(1, triples + 1):
+    for client_id in range(FIRST_CLIENT_ID, FIRST_CLIENT_ID + triples):
         resting = limit(side, MID_CENTS + away * (3 + client_id % 10), "0.05", client_id)
         calls.append(("order.place", resting))
         calls.append(("order.cancel", {"symbol": SYMBOL, "clientId": client_id}))

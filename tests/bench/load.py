@@ -5,6 +5,7 @@ write, so that the generator isn't what is measured.
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,12 @@ from dataclasses import dataclass, field
 from picows import WSFrame, WSListener, WSTransport, ws_connect
 
 WARM_UP_S = 0.5
+#: The first of the client ids in a cycle of frames, as they are built: a pass of the cycle has its number in the zeros.
+FIRST_CLIENT_ID = 1_000_000_000
+#: Client ids of one pass, below a thousand, stand behind its number.
+_UNNUMBERED = b'"clientId":1000000'
+_MAX_PASSES = 10**6
+_passes = itertools.count(1)
 #: Messages still unanswered this long after the end have been lost.
 DRAIN_S = 10.0
 
@@ -38,10 +45,12 @@ class Script:
 
 
 class Connection(WSListener):
-    """Keeps `window` messages in flight, round and round through its frames."""
+    """Keeps `window` messages in flight, round and round through its frames, with new client ids on each pass: an order
+    that has ended keeps its own for a while."""
 
     def __init__(self, script: Script, window: int) -> None:
-        self.frames = list(script.frames)
+        self.unnumbered = list(script.frames)
+        self.frames: list[bytes] = []
         self.opening = list(script.opening)
         self.window = window
         self.next = 0
@@ -101,14 +110,21 @@ class Connection(WSListener):
             if self.done == self.sent:
                 self.quiet.set()
             return
-        if count == 1:
-            messages = self.frames[self.next]
-        else:
-            messages = b"".join([self.frames[(self.next + i) % len(self.frames)] for i in range(count)])
-        self.next = (self.next + count) % len(self.frames)
+        while len(self.frames) - self.next < count:
+            self._next_pass()
+        messages = b"".join(self.frames[self.next : self.next + count])
+        self.next += count
         self.sent += count
         self.asked_at = time.perf_counter()
         self.transport.underlying_transport.write(messages)
+
+    def _next_pass(self) -> None:
+        number = next(_passes)
+        if number >= _MAX_PASSES:
+            raise RuntimeError("the client ids have run out")
+        numbered = b'"clientId":1%06d' % number
+        self.frames = self.frames[self.next :] + [frame.replace(_UNNUMBERED, numbered) for frame in self.unnumbered]
+        self.next = 0
 
 
 @dataclass
