@@ -484,6 +484,21 @@ async def test_a_long_fan_out_is_written_in_slices_and_reaches_everybody(monkeyp
             await client.close()
 
 
+async def test_the_slices_of_a_very_long_fan_out_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what gathers until a connection's turn comes would have no bound."""
+    monkeypatch.setattr(ws_server, "FLUSHES_PER_TURN", 1)
+    monkeypatch.setattr(ws_server, "TURNS_PER_ROUND", 2)
+    async with Running() as running:
+        clients = [await RawClient.connect(running.port) for _ in range(8)]
+        for connection in running.server.connections:
+            connection.send(b"hello")
+        await asyncio.sleep(0)
+        assert len(running.server._to_flush) == 4
+        for client in clients:
+            assert (await client.receive()).payload == b"hello"
+            await client.close()
+
+
 async def test_a_socket_whose_other_end_is_gone_is_dropped() -> None:
     async with Running(ping_interval_s=0.1, pong_timeout_s=0.5) as running:
         silent = await RawClient.connect(running.port)
