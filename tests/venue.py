@@ -3,6 +3,8 @@
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from exchange.core import State, decide, fold, next_seq
 from exchange.core.invariants import violations
 from exchange.values.commands import (
@@ -17,9 +19,10 @@ from exchange.values.commands import (
     OpenAccount,
     PlaceOrder,
     SetMode,
+    TwoPeopleCommand,
 )
-from exchange.values.enums import Mode, OrderType, Role, Scope, SelfTradePrevention, Side, TimeInForce
-from exchange.values.events import AccountOpened, AnyEvent, KeyAdded, Refused
+from exchange.values.enums import Mode, OrderType, ProposalEnd, Role, Scope, SelfTradePrevention, Side, TimeInForce
+from exchange.values.events import AccountOpened, AnyEvent, CommandProposed, KeyAdded, ProposalEnded, Refused
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, id_at, user_of
 from exchange.values.record import Record
 from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
@@ -40,14 +43,20 @@ def public_key(number: int) -> str:
     return b64encode(number.to_bytes(32, "big")).decode()
 
 
-def genesis(filters: MarketFilters = FILTERS, limits: Limits | None = None, auto_resume: bool = False) -> Genesis:
+def genesis(
+    filters: MarketFilters = FILTERS,
+    limits: Limits | None = None,
+    auto_resume: bool = False,
+    venue_key: str = public_key(1),
+    founders: tuple[AdminSpec, ...] = (),
+) -> Genesis:
     return Genesis(
         "test venue",
-        public_key(1),
+        venue_key,
         (SOL, USDC),
         (ListedMarket(SOL_USDC, filters),),
         TIERS,
-        (AdminSpec("founder", public_key(2), ALL_ROLES),),
+        founders or (AdminSpec("founder", public_key(2), ALL_ROLES),),
         limits or Limits(),
         auto_resume,
     )
@@ -57,13 +66,18 @@ class Venue:
     """The core with a clock that steps by a millisecond, and the records it made."""
 
     def __init__(
-        self, filters: MarketFilters = FILTERS, limits: Limits | None = None, auto_resume: bool = False
+        self,
+        filters: MarketFilters = FILTERS,
+        limits: Limits | None = None,
+        auto_resume: bool = False,
+        venue_key: str = public_key(1),
+        founders: tuple[AdminSpec, ...] = (),
     ) -> None:
         self.state = State()
         self.records: list[Record] = []
         self.time_us = 1_750_000_000_000_000
         self._keys: dict[AccountId, KeyId] = {}
-        self.expect(genesis(filters, limits, auto_resume))
+        self.expect(genesis(filters, limits, auto_resume, venue_key, founders))
 
     def open(self) -> "Venue":
         """All modes FULL."""
@@ -86,6 +100,14 @@ class Venue:
         assert not any(isinstance(event, Refused) for event in events), events
         return events
 
+    def agree(self, command: TwoPeopleCommand, second: AdminId) -> list[AnyEvent]:
+        """A command that two people ask for: whoever it names, then `second`; what it causes in the end."""
+        [proposed] = self.expect(command)
+        assert isinstance(proposed, CommandProposed), proposed
+        ended, *carried_out = self.expect(replace(command, admin=second))
+        assert ended == ProposalEnded(proposed.proposal, ProposalEnd.CONFIRMED)
+        return carried_out
+
     def account(
         self, deposits: Mapping[str, int], subaccount_of: AccountId | None = None, subaccount: int = 0
     ) -> AccountId:
@@ -93,7 +115,8 @@ class Venue:
         user: UserId | None = None if subaccount_of is None else user_of(subaccount_of)
         [opened] = self.expect(OpenAccount(ADMIN, user, SubaccountId(subaccount)))
         assert isinstance(opened, AccountOpened)
-        key = AddKey(ADMIN, opened.account, public_key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE))
+        scopes = (Scope.READ, Scope.TRADE)
+        key = AddKey(ADMIN, opened.account, public_key(1_000 + self.state.seq), scopes, reason="test")
         [added] = self.expect(key)
         assert isinstance(added, KeyAdded)
         self._keys[opened.account] = added.key_id

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from exchange.cli import admin_accounts, admin_listings, admin_windows
 from exchange.cli.admin_client import AdminClient, Reason, Session, send, venue_of
-from exchange.cli.exits import Exit, stop
+from exchange.cli.exits import Exit, console, stop
 from exchange.cli.found import admin_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
@@ -19,15 +19,19 @@ from exchange.values.commands import (
     ActivateRule,
     AddAdmin,
     AdminSpec,
+    ChangeAdmin,
     RevokeAdmin,
     SetAutoResume,
     SetLimits,
     SetMode,
     SetPause,
+    WithdrawProposal,
 )
 from exchange.values.enums import Mode, Pause, Role
-from exchange.values.ids import AdminId
+from exchange.values.ids import AdminId, ProposalId
 from exchange.values.specs import Limits
+from exchange.values.times import utc_text
+from exchange.values.views import PeopleView
 
 app = typer.Typer(help="Change a running exchange: modes, pauses, accounts, listings, fees.", no_args_is_help=True)
 app.add_typer(admin_accounts.account, name="account")
@@ -68,7 +72,7 @@ def options(
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show the modes with their reasons, the pauses, and what is late, with the way out."""
+    """Show who runs the venue, the modes with their reasons, the pauses, and what is late, with the way out."""
     venue = venue_of(context)
     if context.obj.as_json:
         typer.echo(msgspec.json.encode(venue))
@@ -84,6 +88,43 @@ def status(context: typer.Context) -> None:
         what = "no new orders" if condition.stops_orders else "late"
         table.add_row(condition.part, what, escape(f"{condition.message} (way out: {condition.way_out})"))
     Console().print(table)
+    _show_people(venue.people)
+
+
+def _show_people(people: PeopleView) -> None:
+    table = Table("admin", "name", "roles", "added by", title=people.standing)
+    for each in people.admins:
+        by = " and ".join(str(admin) for admin in each.added_by) or "the founding"
+        table.add_row(str(each.admin), each.name, ", ".join(each.roles), by)
+    Console().print(table)
+    if people.proposals:
+        console.print(f"{len(people.proposals)} commands wait for a second person: exchange admin proposals")
+
+
+@app.command()
+def proposals(context: typer.Context) -> None:
+    """What waits for a second person, who confirms it by running the same command."""
+    waiting = venue_of(context).people.proposals
+    if context.obj.as_json:
+        typer.echo(msgspec.json.encode(waiting))
+        return
+    table = Table("proposal", "command", "asked for by", "until", show_lines=True)
+    for each in waiting:
+        fields = msgspec.to_builtins(each.command)
+        kind, by, why = fields.pop("type"), fields.pop("admin"), fields.pop("reason", "")
+        terms = "\n".join(f"{name} {msgspec.json.encode(value).decode()}" for name, value in fields.items())
+        table.add_row(str(each.proposal), f"{kind}\n{terms}", f"{by}: {why}", utc_text(each.expires_us))
+    Console().print(table)
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    proposal: Annotated[int, typer.Argument(help="Id of the proposal, as `proposals` shows it.")],
+    reason: Reason,
+) -> None:
+    """End a proposal before anybody confirms it: your own, or as an approver anybody's."""
+    send(context, WithdrawProposal(AdminId(0), ProposalId(proposal), reason))
 
 
 @app.command()
@@ -137,7 +178,7 @@ def auto_resume(
 def activate(
     context: typer.Context, name: Annotated[str, typer.Argument(help="Name of the rule version.")], reason: Reason
 ) -> None:
-    """Switch a named rule version on, for ever."""
+    """Switch a named rule version on, for ever; an approver runs the same command."""
     send(context, ActivateRule(AdminId(0), name, reason))
 
 
@@ -149,13 +190,26 @@ def add(
     reason: Reason,
     role: Annotated[list[Role], typer.Option(help="A role; may be given several times.")],
 ) -> None:
-    """Add an admin."""
+    """Add an admin; a second approver runs the same command. The first approver adds the second one alone."""
     send(context, AddAdmin(AdminId(0), AdminSpec(name, public_key, tuple(role)), reason))
 
 
 @admin.command()
-def revoke(
-    context: typer.Context, admin_id: Annotated[int, typer.Argument(help="Id of the admin.")], reason: Reason
+def change(
+    context: typer.Context,
+    admin_id: Annotated[int, typer.Argument(help="Id of the admin, as `status` shows it.")],
+    reason: Reason,
+    role: Annotated[list[Role], typer.Option(help="A role they have from now on; several times for more.")],
 ) -> None:
-    """Take an admin's rights away."""
+    """Replace an admin's roles; a second approver runs the same command."""
+    send(context, ChangeAdmin(AdminId(0), AdminId(admin_id), tuple(role), reason))
+
+
+@admin.command()
+def revoke(
+    context: typer.Context,
+    admin_id: Annotated[int, typer.Argument(help="Id of the admin, as `status` shows it.")],
+    reason: Reason,
+) -> None:
+    """Take an admin's rights away, at once; of the last two approvers, both run it."""
     send(context, RevokeAdmin(AdminId(0), AdminId(admin_id), reason))

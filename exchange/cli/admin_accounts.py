@@ -40,9 +40,10 @@ def add_key(
         Scope.TRADE,
     ],
     label: Annotated[str, typer.Option(help="A name for people.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; needed unless it is a new user's first key.")] = "",
 ) -> None:
-    """Give an account an API key."""
-    send(context, AddKey(AdminId(0), AccountId(account), public_key, tuple(scope), label))
+    """Give an account an API key; but for a new user's first one, an approver runs the same command."""
+    send(context, AddKey(AdminId(0), AccountId(account), public_key, tuple(scope), label, reason))
 
 
 @key.command("revoke")

@@ -1,5 +1,7 @@
 """Signed admin requests: any admin command out, its record's events back."""
 
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -14,10 +16,14 @@ from exchange.cli.exits import Exit, console, stop
 from exchange.cli.keys import KeyFile
 from exchange.gateway.admin_api import GATES, PATHS, STATUS, AdminPath, Recorded, Venue
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
+from exchange.rules.people import TAKES_TWO
 from exchange.values.commands import AdminCommand
+from exchange.values.enums import Role
+from exchange.values.events import CommandProposed
 from exchange.values.maintenance import WindowId
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
+from exchange.values.times import utc_text
 from exchange.values.views import MarketView
 
 Reason = Annotated[str, typer.Option(help="Why; kept in the record, and shown to the public where it shuts something.")]
@@ -98,11 +104,35 @@ def send(context: typer.Context, command: AdminCommand) -> Recorded:
     recorded = session.client.execute(command)
     if session.as_json:
         typer.echo(msgspec.json.encode(recorded))
+        return recorded
+    proposed = [event for event in recorded.events if isinstance(event, CommandProposed)]
+    if proposed:
+        _say_proposed(proposed[0])
     else:
         console.print(f"[green]done[/], recorded at seq {recorded.seq}")
-        for event in recorded.events:
-            console.print(f"  {msgspec.json.encode(event).decode()}", soft_wrap=True, markup=False)
+    for event in recorded.events:
+        console.print(f"  {msgspec.json.encode(event).decode()}", soft_wrap=True, markup=False)
     return recorded
+
+
+def _say_proposed(proposed: CommandProposed) -> None:
+    role = TAKES_TWO[type(proposed.command)]
+    who = "a second approver" if role is Role.APPROVER else f"an approver (or, if you are one, the role {role})"
+    console.print(f"[yellow]proposed[/] as {proposed.proposal}, not done: {who}", soft_wrap=True)
+    console.print(f"runs the same command until {utc_text(proposed.expires_us)}:", markup=False, soft_wrap=True)
+    console.print(f"  {_same_command(sys.argv[1:])}", soft_wrap=True, markup=False)
+
+
+def _same_command(words: list[str]) -> str:
+    """What was typed, with somebody else's key and reason."""
+    kept, skip = [], False
+    for word in words:
+        name, with_value, _ = word.partition("=")
+        if not skip and name not in ("--key", "--reason"):
+            kept.append(word)
+        skip = not skip and name in ("--key", "--reason") and not with_value
+    group, *rest = kept
+    return f"exchange {group} --key THEIR-KEY.json {shlex.join(rest)} --reason THEIR-REASON"
 
 
 def venue_of(context: typer.Context) -> Venue:

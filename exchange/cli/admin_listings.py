@@ -26,10 +26,11 @@ def list_asset(
     context: typer.Context,
     symbol: Annotated[str, typer.Argument(help="Symbol, such as SOL.")],
     decimals: Annotated[int, typer.Argument(help="Decimals its amounts are kept with (at most 9); for ever.")],
+    reason: Reason,
     name: Annotated[str, typer.Option(help="Its name for people.")] = "",
 ) -> None:
-    """List an asset."""
-    send(context, ListAsset(AdminId(0), AssetSpec(symbol, decimals, name)))
+    """List an asset, for ever; an approver runs the same command."""
+    send(context, ListAsset(AdminId(0), AssetSpec(symbol, decimals, name), reason))
 
 
 @app.command()
@@ -40,8 +41,9 @@ def list_market(
     tick: Annotated[str, typer.Option(help="Step of prices, in quote units; for ever.")],
     step: Annotated[str, typer.Option(help="Step of quantities, in base units; for ever.")],
     reference_price: Annotated[str, typer.Option(help="What the price band is measured from before the first trade.")],
+    reason: Reason,
 ) -> None:
-    """List a spot market; it starts OFFLINE."""
+    """List a spot market, for ever; it starts OFFLINE. An approver runs the same command."""
     assets = {asset.symbol: asset for asset in venue_of(context).assets}
     try:
         table = MarketTable.model_validate(
@@ -50,7 +52,7 @@ def list_market(
         market = table.listed(assets)
     except (ValidationError, SpecError) as error:
         stop(Exit.USAGE, str(error))
-    send(context, ListMarket(AdminId(0), market))
+    send(context, ListMarket(AdminId(0), market, reason))
 
 
 @app.command()
@@ -104,7 +106,7 @@ def fee_tiers(
     tiers: Annotated[list[str], typer.Argument(help="All tiers from the lowest, as NAME:MAKER_BPS:TAKER_BPS.")],
     reason: Reason,
 ) -> None:
-    """Replace the fee tiers, e.g. VIP0:8:10 VIP1:6:8."""
+    """Replace the fee tiers, e.g. VIP0:8:10 VIP1:6:8; once anybody has something here, an approver runs it too."""
     parsed = []
     for text in tiers:
         match text.split(":"):

@@ -15,6 +15,7 @@ from exchange.cli.exits import Exit, console, stop
 from exchange.cli.found import venue_key_path
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.values.commands import ApproveOpening, CancelWindow, ChangeWindow, PlanWindow, RotateVenueKey, WaiveGate
+from exchange.values.events import VenueKeyRotated
 from exchange.values.ids import AdminId
 from exchange.values.maintenance import CertificateId, Gate, WindowId, WindowPlan
 from exchange.values.maintenance_views import OpeningView, WindowView
@@ -198,15 +199,17 @@ def rotate_key(
     reason: Reason,
     revoke: Annotated[bool, typer.Option("--revoke", help="Void what the old key has signed: it was stolen.")] = False,
 ) -> None:
-    """Make a new key for the venue and sign with it from now on. To be run where the data folder is."""
+    """Make a new key for the venue and sign with it from now on. Two approvers run it, where the data folder is."""
     session: Session = context.obj
     path = venue_key_path(session.data)
     if not path.exists():
         stop(Exit.USAGE, f"there is no venue key at {path}", "run it where the data folder is, or name it with --data")
     following = path.with_name("venue-next.json")
-    # One that is there already is of a rotation cut short.
+    # One that is there already is what another approver has proposed, or of a rotation cut short.
     if not following.exists():
         write_private(following, KeyFile.generate("venue"))
     recorded = send(context, RotateVenueKey(AdminId(0), read_key(following).api_key, revoke, reason))
+    if not any(isinstance(event, VenueKeyRotated) for event in recorded.events):
+        return
     path.rename(path.with_name(f"venue-until-{recorded.seq}.json"))
     following.rename(path)

@@ -7,9 +7,10 @@ and nothing in its scope has traded or moved in a book since. Deposits may: they
 the statements account for them.
 """
 
+from exchange.core.agreement import holds
 from exchange.core.state import State
-from exchange.rules.gates import APPROVALS, NEEDED
-from exchange.values.enums import Mode
+from exchange.rules.gates import APPROVALS, NEEDED, TWO_PEOPLE
+from exchange.values.enums import Mode, Role
 from exchange.values.ids import AdminId, seq_of
 from exchange.values.maintenance import Certificate, CertificateId, CertificateKind, Gate, GateResult, WindowId
 from exchange.values.refusals import Code, Refusal
@@ -22,7 +23,8 @@ def _not_yet(message: str) -> Refusal:
 def clearance(state: State, market: str | None, before: Mode, actor: AdminId | None = None) -> Refusal | None:
     """Why the scope (a market, or None: the venue) may not leave `before` upwards; None: it may.
 
-    `actor` asks for the step; where one approval is enough, it is not theirs.
+    `actor` asks for the step; where one approval is enough, it is not theirs. None: the venue takes it by itself, in a
+    window that one person may have planned, so two approve.
     """
     needed = NEEDED.get(before)
     if needed is None or untouched(state, market):
@@ -43,9 +45,10 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
     ]
     if missing:
         return _not_yet(f"Certificate {certificate_id} lacks the gate {missing[0]}")
-    others = [admin for admin in approvers(state, certificate_id) if APPROVALS[before] > 1 or admin != actor]
-    if len(others) < APPROVALS[before]:
-        return _not_yet(f"Certificate {certificate_id} has {len(others)} of {APPROVALS[before]} approvals")
+    wanted = APPROVALS[before] if actor is not None else TWO_PEOPLE
+    others = [admin for admin in approvers(state, certificate_id) if wanted > 1 or admin != actor]
+    if len(others) < wanted:
+        return _not_yet(f"Certificate {certificate_id} has {len(others)} of {wanted} approvals")
     return None
 
 
@@ -87,14 +90,14 @@ def outdated(state: State, certificate_id: CertificateId) -> bool:
 
 
 def approvers(state: State, certificate_id: CertificateId) -> tuple[AdminId, ...]:
-    """The admins who approved a certificate; the word of one who has been revoked no longer counts."""
-    return tuple(admin for admin in state.approvals.get(certificate_id, ()) if admin in state.admins)
+    """The admins who approved a certificate; the word of one who is no approver any more no longer counts."""
+    return tuple(a for a in state.approvals.get(certificate_id, ()) if holds(state, a, Role.APPROVER))
 
 
 def waived_by(state: State, window: WindowId, gate: Gate) -> tuple[AdminId, ...]:
-    """The admins who waived a gate, if they are enough to count; nor does a waiver of one who has been revoked."""
-    said = tuple(admin for admin in state.waivers.get((window, gate), ()) if admin in state.admins)
-    return said[:2] if len(said) >= 2 else ()
+    """The admins who waived a gate, if they are enough to count; who is no approver any more does not."""
+    said = tuple(a for a in state.waivers.get((window, gate), ()) if holds(state, a, Role.APPROVER))
+    return said[:TWO_PEOPLE] if len(said) >= TWO_PEOPLE else ()
 
 
 def untrue_gate(state: State, window: WindowId, results: tuple[GateResult, ...]) -> Gate | None:
@@ -102,8 +105,8 @@ def untrue_gate(state: State, window: WindowId, results: tuple[GateResult, ...])
     for result in results:
         said = state.waivers.get((window, result.gate), {})
         if not result.passed and (
-            len(set(result.waived_by)) < 2
-            or any(admin not in said or admin not in state.admins for admin in result.waived_by)
+            len(set(result.waived_by)) < TWO_PEOPLE
+            or any(admin not in said or not holds(state, admin, Role.APPROVER) for admin in result.waived_by)
         ):
             return result.gate
     return None

@@ -2,15 +2,25 @@
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
+from typing import Final
 
 from exchange.core import refuse
+from exchange.core.agreement import (
+    approvers_in_force,
+    asker,
+    by_two,
+    by_two_if_there_are,
+    one_person,
+    people,
+)
 from exchange.core.state import State
-from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT, MAX_SUBACCOUNT, MAX_TEXT
+from exchange.rules.limits import MAX_ADMINS, MAX_KEYS_PER_ACCOUNT, MAX_SUBACCOUNT, MAX_TEXT
 from exchange.rules.modes import permits
 from exchange.values.commands import (
     AddAdmin,
     AddKey,
     AdminSpec,
+    ChangeAdmin,
     CreditDeposit,
     OpenAccount,
     RevokeAdmin,
@@ -22,7 +32,7 @@ from exchange.values.events import (
     AccountOpened,
     AccountSettingsChanged,
     AdminAdded,
-    AdminProposed,
+    AdminChanged,
     AdminRevoked,
     AnyEvent,
     KeyAdded,
@@ -33,6 +43,8 @@ from exchange.values.events import (
 from exchange.values.ids import CUSTODY, AdminId, KeyId, UserId, account_id, id_at, user_of
 from exchange.values.numbers import E9, MAX_ATOMS
 from exchange.values.refusals import Refusal
+
+ONE_PERSON: Final = "This takes two approvers, and there is one: add the second one first"
 
 
 def ed25519_key(text: str) -> bool:
@@ -77,22 +89,26 @@ def update_account(state: State, time_us: int, command: UpdateAccount) -> list[A
 
 
 def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.SUPPORT)
+    """A new user's first key is one person's to add; with any other, a stranger could be let into an account."""
+    account = state.accounts.get(command.account)
+    harmless = account is not None and not account.user.keyed and not account.changed_seq
+    refusal = refuse.admin(state, command.admin, Role.SUPPORT) if harmless else asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
-    account = state.accounts.get(command.account)
     if account is None or not user_of(command.account):
         return refuse.invalid("Unknown account")
     if not ed25519_key(command.public_key):
         return refuse.invalid("A public key is the base64 of 32 bytes")
-    if command.public_key in state.key_ids:
-        return refuse.precondition("The public key is in use")
+    refusal = refuse.used_key(state, command.public_key)
+    if refusal is not None:
+        return refuse.refused(refusal)
     if not command.scopes or len(set(command.scopes)) != len(command.scopes) or len(command.label) > MAX_TEXT:
         return refuse.invalid("Scopes are needed, each once")
     if len(account.keys) >= MAX_KEYS_PER_ACCOUNT:
         return refuse.precondition(f"An account has at most {MAX_KEYS_PER_ACCOUNT} keys")
     key_id = KeyId(id_at(state.seq + 1))
-    return [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
+    added: list[AnyEvent] = [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
+    return added if harmless else by_two_if_there_are(state, time_us, command, added)
 
 
 def revoke_key(state: State, time_us: int, command: RevokeKey) -> list[AnyEvent]:
@@ -105,39 +121,56 @@ def revoke_key(state: State, time_us: int, command: RevokeKey) -> list[AnyEvent]
 
 
 def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     if not good_admin(command.added):
         return refuse.invalid("A name, a public key and a role are needed")
-    if command.added.public_key in state.admin_ids:
-        return refuse.precondition("The public key is in use")
-    # Else one approver could make a second of their own, and be two people. The first two are the founders' affair.
-    if Role.APPROVER in command.added.roles and len(_approvers(state)) >= 2:
-        proposed_by = state.proposals.get(command.added)
-        if proposed_by not in _approvers(state):
-            return [AdminProposed(command.admin, command.added)]
-        if proposed_by == command.admin:
-            return refuse.precondition("You have proposed this admin: another approver must agree")
-    return [AdminAdded(AdminId(id_at(state.seq + 1)), command.added)]
+    refusal = refuse.used_key(state, command.added.public_key)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if len(state.admins) >= MAX_ADMINS:
+        return refuse.precondition(f"There are at most {MAX_ADMINS} admins")
+    by = people(state, time_us, command)
+    added: list[AnyEvent] = [AdminAdded(AdminId(id_at(state.seq + 1)), command.added, by)]
+    if not one_person(state):
+        return by_two(state, time_us, command, added)
+    # The only way out of being one person; nothing comes into the venue by it that this one couldn't do before.
+    own = state.admins[command.admin].roles
+    if Role.APPROVER not in command.added.roles or any(role not in own for role in command.added.roles):
+        return refuse.precondition(
+            "While there is one approver, they add the second one and nobody else, with no role but their own"
+        )
+    return added
 
 
-def _approvers(state: State) -> list[AdminId]:
-    return [admin for admin, spec in state.admins.items() if Role.APPROVER in spec.roles]
+def change_admin(state: State, time_us: int, command: ChangeAdmin) -> list[AnyEvent]:
+    refusal = asker(state, command)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if command.changed not in state.admins:
+        return refuse.refused(refuse.NOT_FOUND)
+    if not command.roles:
+        return refuse.invalid("A role is needed; all of them are taken away by revoking the admin")
+    if one_person(state):
+        return refuse.precondition(ONE_PERSON)
+    return by_two(state, time_us, command, [AdminChanged(command.changed, command.roles)])
 
 
 def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    """One approver may: it must be quick. But not where one approver would be left, who could then act alone."""
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     if command.revoked not in state.admins:
         return refuse.refused(refuse.NOT_FOUND)
-    if len(state.admins) == 1:
-        return refuse.precondition("The last admin can't be revoked")
-    approvers = _approvers(state)
-    if len(approvers) == 2 and command.revoked in approvers:
-        return refuse.precondition("Two approvers must stay: add another one first")
-    return [AdminRevoked(command.revoked)]
+    revoked: list[AnyEvent] = [AdminRevoked(command.revoked)]
+    approvers = approvers_in_force(state)
+    if command.revoked not in approvers or len(approvers) > 2:
+        return revoked
+    if len(approvers) == 1:
+        return refuse.precondition("The last approver can't be revoked")
+    return by_two(state, time_us, command, revoked)
 
 
 def credit_deposit(state: State, time_us: int, command: CreditDeposit) -> list[AnyEvent]:

@@ -1,8 +1,9 @@
 """Deciding on evidence: certificates, gates, approvals, waivers; the venue's keys, lost records. Changes nothing."""
 
 from exchange.core import refuse
+from exchange.core.agreement import asker, by_two, one_person
 from exchange.core.clearance import outdated, untrue_gate
-from exchange.core.decide_accounts import ed25519_key
+from exchange.core.decide_accounts import ONE_PERSON, ed25519_key
 from exchange.core.state import State
 from exchange.rules.gates import GATES
 from exchange.rules.limits import (
@@ -116,12 +117,17 @@ def waive_gate(state: State, time_us: int, command: WaiveGate) -> Decision:
 
 
 def rotate_venue_key(state: State, time_us: int, command: RotateVenueKey) -> Decision:
-    refusal = refuse.admin(state, command.admin, Role.APPROVER) or refuse.reason(command.reason)
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
-    if not ed25519_key(command.public_key) or any(key.public_key == command.public_key for key in state.venue_keys):
-        return refuse.invalid("A new public key is needed: the base64 of 32 bytes")
-    return [VenueKeyRotated(command.public_key, command.revoke)]
+    if not ed25519_key(command.public_key):
+        return refuse.invalid("A public key is the base64 of 32 bytes")
+    refusal = refuse.used_key(state, command.public_key)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if one_person(state):
+        return refuse.precondition(ONE_PERSON)
+    return by_two(state, time_us, command, [VenueKeyRotated(command.public_key, command.revoke)])
 
 
 def accept_loss(state: State, time_us: int, command: AcceptLoss) -> Decision:

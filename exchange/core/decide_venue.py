@@ -1,7 +1,8 @@
 """Deciding on founding, process life, modes, listings and configuration. Nothing here changes state."""
 
 from exchange.core import refuse
-from exchange.core.clearance import clearance
+from exchange.core.agreement import asker, by_two_if_there_are
+from exchange.core.clearance import clearance, untouched
 from exchange.core.decide_accounts import ed25519_key, good_admin
 from exchange.core.decide_windows import opening_problem
 from exchange.core.state import State
@@ -26,7 +27,7 @@ from exchange.values.commands import (
     StartProcess,
     StopProcess,
 )
-from exchange.values.enums import Mode, Role
+from exchange.values.enums import Mode, Pause, Role
 from exchange.values.events import (
     AdminAdded,
     AnyEvent,
@@ -48,7 +49,8 @@ from exchange.values.events import (
 )
 from exchange.values.ids import AdminId, id_at
 from exchange.values.maintenance import WindowStage
-from exchange.values.specs import AssetSpec, FeeTier, SpecError, spot_market
+from exchange.values.refusals import Refusal
+from exchange.values.specs import AssetSpec, SpecError, spot_market
 
 # --- founding ------------------------------------------------------------------------------------------
 
@@ -57,12 +59,13 @@ def genesis(state: State, time_us: int, command: Genesis) -> list[AnyEvent]:
     """The first record. Markets start open under a venue that is OFFLINE until an admin opens it."""
     if state.seq:
         return refuse.precondition("Genesis is the first record, and there is one")
-    if not command.admins or not ed25519_key(command.venue_public_key) or not command.fee_tiers:
-        return refuse.invalid("Genesis needs a venue key, an admin and a fee tier")
+    approver = any(Role.APPROVER in spec.roles for spec in command.admins)
+    if not approver or not ed25519_key(command.venue_public_key) or not command.fee_tiers:
+        return refuse.invalid("Genesis needs a venue key, an approver and a fee tier")
     events: list[AnyEvent] = [VenueFounded(command.venue, command.venue_public_key)]
     assets: dict[str, AssetSpec] = {}
     symbols: set[str] = set()
-    keys: set[str] = set()
+    keys = {command.venue_public_key}
     try:
         for asset in command.assets:
             asset.check()
@@ -195,6 +198,8 @@ def set_pause(state: State, time_us: int, command: SetPause) -> list[AnyEvent]:
         return refuse.refused(refusal)
     if command.asset is not None and command.asset not in state.assets:
         return refuse.unknown_asset()
+    if command.pause is Pause.NEW_ACCOUNTS and command.asset is not None:
+        return refuse.invalid("New accounts are paused as a whole, not for an asset")
     if command.paused is ((command.pause, command.asset or "") in state.pauses):
         return refuse.precondition(f"{command.pause} {'are paused' if command.paused else 'are not paused'} already")
     return [PauseChanged(command.pause, command.paused, command.reason, command.asset)]
@@ -204,7 +209,7 @@ def set_pause(state: State, time_us: int, command: SetPause) -> list[AnyEvent]:
 
 
 def list_asset(state: State, time_us: int, command: ListAsset) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR)
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     try:
@@ -213,11 +218,11 @@ def list_asset(state: State, time_us: int, command: ListAsset) -> list[AnyEvent]
         return refuse.invalid(str(error))
     if command.asset.symbol in state.assets:
         return refuse.precondition("The asset is listed already")
-    return [AssetListed(command.asset)]
+    return by_two_if_there_are(state, time_us, command, [AssetListed(command.asset)])
 
 
 def list_market(state: State, time_us: int, command: ListMarket) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR)
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     try:
@@ -226,11 +231,14 @@ def list_market(state: State, time_us: int, command: ListMarket) -> list[AnyEven
         return refuse.invalid(str(error))
     if command.market.spec.symbol in state.markets:
         return refuse.precondition("The market is listed already")
-    return [MarketListed(command.market.spec, command.market.filters)]
+    listed: list[AnyEvent] = [MarketListed(command.market.spec, command.market.filters)]
+    return by_two_if_there_are(state, time_us, command, listed)
 
 
 def set_filters(state: State, time_us: int, command: SetFilters) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    """They say at which prices everybody's orders may fill, so they take two once a market has been used."""
+    harmless = command.market in state.markets and untouched(state, command.market)
+    refusal = _by_operator(state, command) if harmless else asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     if command.market not in state.markets:
@@ -239,26 +247,30 @@ def set_filters(state: State, time_us: int, command: SetFilters) -> list[AnyEven
         command.filters.check()
     except SpecError as error:
         return refuse.invalid(str(error))
-    return [FiltersChanged(command.market, command.filters)]
+    changed: list[AnyEvent] = [FiltersChanged(command.market, command.filters)]
+    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
+
+
+def _by_operator(state: State, command: SetFilters | SetFeeTiers | SetAutoResume) -> Refusal | None:
+    return refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
 
 
 def set_fee_tiers(state: State, time_us: int, command: SetFeeTiers) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    """They take from everybody, so they take two once anybody has something here."""
+    harmless = untouched(state, None)
+    refusal = _by_operator(state, command) if harmless else asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
-    return _fee_tiers(state, command.fee_tiers)
-
-
-def _fee_tiers(state: State, tiers: tuple[FeeTier, ...]) -> list[AnyEvent]:
     try:
-        for tier in tiers:
+        for tier in command.fee_tiers:
             tier.check()
     except SpecError as error:
         return refuse.invalid(str(error))
     highest = max((user.tier for user in state.users.values()), default=0)
-    if len(tiers) <= highest:
+    if len(command.fee_tiers) <= highest:
         return refuse.invalid(f"There are users in tier {highest}")
-    return [FeeTiersChanged(tiers)]
+    changed: list[AnyEvent] = [FeeTiersChanged(command.fee_tiers)]
+    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
 
 
 def set_user_tier(state: State, time_us: int, command: SetUserTier) -> list[AnyEvent]:
@@ -284,18 +296,22 @@ def set_limits(state: State, time_us: int, command: SetLimits) -> list[AnyEvent]
 
 
 def set_auto_resume(state: State, time_us: int, command: SetAutoResume) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    """Off at once; on, a start opens the venue without anybody's approval."""
+    harmless = not command.auto_resume
+    refusal = _by_operator(state, command) if harmless else asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
-    return [AutoResumeChanged(command.auto_resume)]
+    changed: list[AnyEvent] = [AutoResumeChanged(command.auto_resume)]
+    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
 
 
 def activate_rule(state: State, time_us: int, command: ActivateRule) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    """For ever, and the build before can't go on with the journal: two say so."""
+    refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
     if command.rule not in RULES:
         return refuse.invalid("This build knows no rule version of that name")
     if command.rule in state.rules:
         return refuse.precondition("The rule version is active already")
-    return [RuleActivated(command.rule)]
+    return by_two_if_there_are(state, time_us, command, [RuleActivated(command.rule)])

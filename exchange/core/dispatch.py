@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from exchange.core import (
+    agreement,
     decide_accounts,
     decide_evidence,
     decide_orders,
@@ -47,7 +48,9 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.AddKey: decide_accounts.add_key,
     commands.RevokeKey: decide_accounts.revoke_key,
     commands.AddAdmin: decide_accounts.add_admin,
+    commands.ChangeAdmin: decide_accounts.change_admin,
     commands.RevokeAdmin: decide_accounts.revoke_admin,
+    commands.WithdrawProposal: agreement.withdraw_proposal,
     commands.CreditDeposit: decide_accounts.credit_deposit,
     commands.PlanWindow: decide_windows.plan_window,
     commands.ChangeWindow: decide_windows.change_window,
@@ -77,8 +80,10 @@ _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
     events.KeyAdded: evolve_venue.key_added,
     events.KeyRevoked: evolve_venue.key_revoked,
     events.AdminAdded: evolve_venue.admin_added,
-    events.AdminProposed: evolve_venue.admin_proposed,
+    events.AdminChanged: evolve_venue.admin_changed,
     events.AdminRevoked: evolve_venue.admin_revoked,
+    events.CommandProposed: evolve_venue.command_proposed,
+    events.ProposalEnded: evolve_venue.proposal_ended,
     events.UserTierChanged: evolve_venue.user_tier_changed,
     events.VenueFounded: evolve_venue.venue_founded,
     events.AssetListed: evolve_venue.asset_listed,

@@ -1,15 +1,18 @@
 """Applying events of accounts, keys, money, listings, modes and process life; decides nothing."""
 
+import msgspec
+
 from exchange.core.state import Key, Market, State
 from exchange.values.enums import Bucket
 from exchange.values.events import (
     AccountOpened,
     AccountSettingsChanged,
     AdminAdded,
-    AdminProposed,
+    AdminChanged,
     AdminRevoked,
     AssetListed,
     AutoResumeChanged,
+    CommandProposed,
     Faulted,
     FeeTiersChanged,
     FiltersChanged,
@@ -22,6 +25,7 @@ from exchange.values.events import (
     Posted,
     ProcessStarted,
     ProcessStopped,
+    ProposalEnded,
     Refused,
     RuleActivated,
     UserTierChanged,
@@ -57,26 +61,39 @@ def key_added(state: State, event: KeyAdded) -> None:
     key = Key(event.key_id, account, event.public_key, event.scopes, event.label)
     state.keys[event.key_id] = account.keys[event.key_id] = key
     state.key_ids[event.public_key] = event.key_id
+    account.user.keyed = True
 
 
 def key_revoked(state: State, event: KeyRevoked) -> None:
     key = state.keys.pop(event.key_id)
     del key.account.keys[event.key_id]
     del state.key_ids[key.public_key]
+    state.spent_keys[key.public_key] = None
 
 
 def admin_added(state: State, event: AdminAdded) -> None:
     state.admins[event.admin] = event.added
     state.admin_ids[event.added.public_key] = event.admin
-    state.proposals.pop(event.added, None)
+    state.added_by[event.admin] = event.by
 
 
-def admin_proposed(state: State, event: AdminProposed) -> None:
-    state.proposals[event.proposed] = event.admin
+def admin_changed(state: State, event: AdminChanged) -> None:
+    state.admins[event.admin] = msgspec.structs.replace(state.admins[event.admin], roles=event.roles)
 
 
 def admin_revoked(state: State, event: AdminRevoked) -> None:
-    del state.admin_ids[state.admins.pop(event.admin).public_key]
+    public_key = state.admins.pop(event.admin).public_key
+    del state.admin_ids[public_key]
+    del state.added_by[event.admin]
+    state.spent_keys[public_key] = None
+
+
+def command_proposed(state: State, event: CommandProposed) -> None:
+    state.proposals[event.proposal] = event
+
+
+def proposal_ended(state: State, event: ProposalEnded) -> None:
+    del state.proposals[event.proposal]
 
 
 def user_tier_changed(state: State, event: UserTierChanged) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from exchange.values.commands import AdminSpec
 from exchange.values.enums import Mode, Pause, Scope, SelfTradePrevention, Side
-from exchange.values.events import GatesFailed
+from exchange.values.events import CommandProposed, GatesFailed
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, UserId
 from exchange.values.maintenance import Certificate, CertificateId, Gate, VenueKey, WindowId, WindowPlan, WindowStage
 from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
@@ -51,7 +51,7 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     auto_resume: bool
     rules: tuple[str, ...]
     tiers: tuple[tuple[UserId, int], ...]
-    admins: tuple[tuple[AdminId, AdminSpec], ...]
+    admins: tuple[tuple[AdminId, AdminSpec, tuple[AdminId, ...]], ...]
     references: tuple[tuple[str, int], ...]
     mode: Mode
     mode_reason: str
@@ -74,7 +74,8 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     waivers: tuple[tuple[WindowId, Gate, tuple[AdminId, ...]], ...]
     failed_gates: GatesFailed | None
     losses: tuple[tuple[int, int, int], ...]
-    proposals: tuple[tuple[AdminSpec, AdminId], ...]
+    proposals: tuple[CommandProposed, ...]
+    spent_keys: tuple[str, ...]
     ended_count: int
 
 
@@ -112,7 +113,8 @@ class EndedImage(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id; `ended` by number."""
+    """`balances` are (asset, available atoms, locked atoms) by asset; `orders` by id; `ended` by number; `keyed` is of
+    the user."""
 
     account: AccountId
     label: str
@@ -124,3 +126,4 @@ class AccountImage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     armed_sessions: tuple[str, ...] = ()
     changed_seq: int = 0
     ended: tuple[EndedImage, ...] = ()
+    keyed: bool = False

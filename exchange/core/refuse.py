@@ -12,6 +12,7 @@ from exchange.values.refusals import Code, Refusal
 from exchange.values.times import utc_text
 
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
+UNKNOWN_ADMIN: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked admin")
 NOT_FOUND: Final = Refusal(Code.RESOURCE_NOT_FOUND, "Not Found")
 WOULD_TAKE: Final = Refusal(Code.INVALID_ORDER, "Order would immediately match and take")
 NOT_TWO_PEOPLE: Final = Refusal(Code.FORBIDDEN, "Two different admins must sign")
@@ -20,7 +21,7 @@ INSUFFICIENT_FUNDS: Final = Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds
 _UNKNOWN_ACCOUNT: Final = Refusal(Code.UNAUTHORIZED, "Unknown account")
 _UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked API key")
 _NO_SCOPE: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
-_UNKNOWN_ADMIN: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked admin")
+_USED_KEY: Final = Refusal(Code.PRECONDITION_FAILED, "The public key is in use, or was: make a new one")
 _NO_REASON: Final = Refusal(Code.INVALID_CLIENT_REQUEST, f"A reason of 1 to {MAX_TEXT} characters is needed")
 
 
@@ -56,9 +57,21 @@ def trader(state: State, account: AccountId, key_id: KeyId, scope: Scope) -> Acc
 def admin(state: State, admin_id: AdminId, role: Role) -> Refusal | None:
     spec = state.admins.get(admin_id)
     if spec is None:
-        return _UNKNOWN_ADMIN
+        return UNKNOWN_ADMIN
     if role not in spec.roles:
         return Refusal(Code.FORBIDDEN, f"This takes the role {role}")
+    return None
+
+
+def used_key(state: State, public_key: str) -> Refusal | None:
+    """A public key is one person's, or the venue's, for good: not again as another's, nor after it was revoked."""
+    if (
+        public_key in state.key_ids
+        or public_key in state.admin_ids
+        or public_key in state.spent_keys
+        or any(public_key == key.public_key for key in state.venue_keys)
+    ):
+        return _USED_KEY
     return None
 
 

@@ -46,7 +46,7 @@ def venue_line(state: State) -> bytes:
             auto_resume=state.auto_resume,
             rules=tuple(sorted(state.rules)),
             tiers=tuple(sorted((user.user_id, user.tier) for user in state.users.values() if user.tier)),
-            admins=tuple(sorted(state.admins.items(), key=lambda item: item[0])),
+            admins=tuple((admin, state.admins[admin], state.added_by[admin]) for admin in sorted(state.admins)),
             references=tuple(sorted(state.references.items())),
             mode=state.venue_mode,
             mode_reason=state.mode_reason,
@@ -70,7 +70,8 @@ def venue_line(state: State) -> bytes:
             waivers=tuple((of, gate, tuple(admins)) for (of, gate), admins in state.waivers.items()),
             failed_gates=state.failed_gates,
             losses=state.losses,
-            proposals=tuple(state.proposals.items()),
+            proposals=tuple(state.proposals.values()),
+            spent_keys=tuple(sorted(state.spent_keys)),
             ended_count=state.ended_client_ids.count,
         )
     )
@@ -127,6 +128,7 @@ def account_line(account: Account) -> bytes:
             tuple(account.armed_sessions),
             account.changed_seq,
             tuple(_ended_images(account)),
+            account.user.keyed,
         )
     )
 
@@ -210,8 +212,9 @@ def _restore_venue(state: State, venue: VenueImage) -> None:
     state.limits = venue.limits
     state.auto_resume = venue.auto_resume
     state.rules = dict.fromkeys(venue.rules)
-    for admin_id, spec in venue.admins:
+    for admin_id, spec, added_by in venue.admins:
         state.admins[admin_id] = spec
+        state.added_by[admin_id] = added_by
         state.admin_ids[spec.public_key] = admin_id
     state.references = dict(venue.references)
     state.venue_mode = venue.mode
@@ -248,7 +251,8 @@ def _restore_maintenance(state: State, venue: VenueImage) -> None:
     state.waivers = {(of, gate): dict.fromkeys(admins) for of, gate, admins in venue.waivers}
     state.failed_gates = venue.failed_gates
     state.losses = venue.losses
-    state.proposals = dict(venue.proposals)
+    state.proposals = {proposal.proposal: proposal for proposal in venue.proposals}
+    state.spent_keys = dict.fromkeys(venue.spent_keys)
     state.ended_client_ids.count = venue.ended_count
 
 
@@ -261,6 +265,7 @@ def _restore_account(state: State, image: AccountImage) -> Iterable[tuple[OrderI
     account.armed_sessions = dict.fromkeys(image.armed_sessions)
     account.cancel_all_after_us = image.cancel_all_after_us
     account.changed_seq = image.changed_seq
+    account.user.keyed = account.user.keyed or image.keyed
     if image.cancel_all_after_us:
         state.deadlines.append((image.cancel_all_after_us, image.account))
     for asset, available_atoms, locked_atoms in image.balances:

@@ -12,8 +12,8 @@ from exchange.core.client_ids import ClientId, Ended, EndedClientIds
 from exchange.rules.modes import lower
 from exchange.values.commands import AdminSpec
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.events import GatesFailed
-from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, UserId, user_of
+from exchange.values.events import CommandProposed, GatesFailed
+from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, ProposalId, UserId, user_of
 from exchange.values.maintenance import (
     ENDED_STAGES,
     Certificate,
@@ -43,11 +43,13 @@ class Balance:
 class User:
     """A person: tier and self-trade prevention are theirs, over all their sub-accounts."""
 
-    __slots__ = ("tier", "user_id")
+    __slots__ = ("keyed", "tier", "user_id")
 
     def __init__(self, user_id: UserId) -> None:
         self.user_id = user_id
         self.tier = 0
+        #: Has, or had, an API key on any sub-account: it is somebody's.
+        self.keyed = False
 
 
 class Account:
@@ -213,8 +215,12 @@ class State:
         self.key_ids: dict[str, KeyId] = {}
         self.admins: dict[AdminId, AdminSpec] = {}
         self.admin_ids: dict[str, AdminId] = {}
-        #: Approvers to be, by who proposed them.
-        self.proposals: dict[AdminSpec, AdminId] = {}
+        #: Who agreed on adding an admin: nobody at the founding, one alone for the second approver, else two.
+        self.added_by: dict[AdminId, tuple[AdminId, ...]] = {}
+        #: What waits for a second person (`core.agreement`).
+        self.proposals: dict[ProposalId, CommandProposed] = {}
+        #: Revoked public keys of traders and admins: none comes back as anybody's (a dict for its order).
+        self.spent_keys: dict[str, None] = {}
         self.orders: dict[OrderId, Order] = {}
         self.ended_client_ids = EndedClientIds(self.accounts)
         #: References of postings that must happen once, with the seq that posted them.

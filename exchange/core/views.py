@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from exchange.core.agreement import approvers_in_force, counts, one_person
 from exchange.core.book import BookSide, Order
 from exchange.core.maintenance_view import maintenance_view
 from exchange.core.matching import match
@@ -22,6 +23,8 @@ from exchange.values.views import (
     MarketView,
     OrderView,
     PauseView,
+    PeopleView,
+    ProposalView,
     StatusView,
 )
 
@@ -153,7 +156,23 @@ def key_view(key: Key) -> KeyView:
 
 def admin_view(state: State, admin: AdminId) -> AdminView:
     spec = state.admins[admin]
-    return AdminView(admin, spec.name, spec.public_key, spec.roles)
+    return AdminView(admin, spec.name, spec.public_key, spec.roles, state.added_by[admin])
+
+
+def people_view(state: State) -> PeopleView:
+    approvers = approvers_in_force(state)
+    alone = [f"{admin} was added by {by[0]} alone" for admin in approvers if len(by := state.added_by[admin]) == 1]
+    count = "one person: the one approver acts alone" if one_person(state) else f"{len(approvers)} approvers"
+    return PeopleView(
+        "; ".join((count, *alone)),
+        len(approvers),
+        tuple(admin_view(state, admin) for admin in state.admins),
+        tuple(
+            ProposalView(each.proposal, each.command, each.expires_us)
+            for each in state.proposals.values()
+            if counts(state, state.time_us, each)
+        ),
+    )
 
 
 def status_view(state: State) -> StatusView:

@@ -2,7 +2,8 @@
 
 Bodies and answers are in the exchange's own words and units (atoms, ticks, lots, ppm), as they stand in the journal.
 Admins sign with their own keys, by the same rules as traders; the instruction is `admin:` and the rest of the path,
-with dots for slashes. The core checks roles.
+with dots for slashes. The core checks roles. What takes two people is answered with a `CommandProposed` event until
+another admin has asked for the same.
 """
 
 from typing import Any, Final
@@ -18,6 +19,7 @@ from exchange.values.commands import (
     AdminCommand,
     ApproveOpening,
     CancelWindow,
+    ChangeAdmin,
     ChangeWindow,
     CreditDeposit,
     ListAsset,
@@ -35,13 +37,14 @@ from exchange.values.commands import (
     SetPause,
     SetUserTier,
     WaiveGate,
+    WithdrawProposal,
 )
 from exchange.values.enums import Role
 from exchange.values.events import AnyEvent
 from exchange.values.maintenance import WindowId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.specs import AssetSpec
-from exchange.values.views import AdminView, MarketView, StatusView
+from exchange.values.views import AdminView, MarketView, PeopleView, StatusView
 
 routes = Routes("Admin")
 
@@ -61,6 +64,7 @@ Example = dict[str, Any]
 class Venue(msgspec.Struct, frozen=True):
     """The venue as an admin sees it."""
 
+    people: PeopleView
     status: StatusView
     assets: tuple[AssetSpec, ...]
     markets: tuple[MarketView, ...]
@@ -103,7 +107,9 @@ PATHS: Final[dict[type[AdminCommand], AdminPath]] = {
     SetAutoResume: _at("auto-resume"),
     ActivateRule: _at("rules"),
     AddAdmin: _at("admins"),
+    ChangeAdmin: _at("admins/change"),
     RevokeAdmin: _at("admins/revoke"),
+    WithdrawProposal: _at("proposals/withdraw"),
     PlanWindow: _at("windows"),
     ChangeWindow: _at("windows/change"),
     CancelWindow: _at("windows/cancel"),
@@ -123,8 +129,8 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
     ),
     OpenAccount: ("Open a user's first account, or a sub-account of `user`.", {"label": "alice"}),
     AddKey: (
-        "Give an account an API key.",
-        {"account": 1_700_000, "public_key": _KEY, "scopes": ["read", "trade"], "label": "bot"},
+        "Give an account an API key; one that is not a new user's empty one takes a reason, and an approver too.",
+        {"account": 1_700_000, "public_key": _KEY, "scopes": ["read", "trade"], "label": "bot", "reason": "New bot"},
     ),
     RevokeKey: ("Take an API key out of force.", {"key_id": 180, "reason": "Lost by its owner"}),
     CreditDeposit: (
@@ -133,15 +139,18 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
     ),
     SetUserTier: ("Put a user on a fee tier.", {"user": 17, "tier": 1, "reason": "Volume of February"}),
     SetFeeTiers: (
-        "Replace the fee tiers.",
+        "Replace the fee tiers; once anybody has something here, an approver asks for the same.",
         {
             "fee_tiers": [{"name": "VIP 0", "spot_maker_ppm": 800, "spot_taker_ppm": 1_000}],
             "reason": "New schedule",
         },
     ),
-    ListAsset: ("List an asset.", {"asset": {"symbol": "JUP", "decimals": 6, "display_name": "Jupiter"}}),
+    ListAsset: (
+        "List an asset, for ever; an approver asks for the same.",
+        {"asset": {"symbol": "JUP", "decimals": 6, "display_name": "Jupiter"}, "reason": "Asked for by many"},
+    ),
     ListMarket: (
-        "List a market; it starts OFFLINE.",
+        "List a market, for ever; it starts OFFLINE. An approver asks for the same.",
         {
             "market": {
                 "spec": {
@@ -157,11 +166,12 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
                     "quote_atoms_per_tick_lot": 10,
                 },
                 "filters": _FILTERS,
-            }
+            },
+            "reason": "Asked for by many",
         },
     ),
     SetFilters: (
-        "Replace a market's filters.",
+        "Replace a market's filters; once it has traded, an approver asks for the same.",
         {"market": "SOL_USDC", "filters": _FILTERS, "reason": "Wider band"},
     ),
     SetLimits: (
@@ -169,15 +179,29 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
         {"limits": {"open_orders_per_market": 500}, "reason": "Too many resting orders"},
     ),
     SetAutoResume: (
-        "Whether a clean start of the same build steps back to the modes before it.",
+        "Whether a clean start of the same build steps back to the modes before it; on, an approver asks for the same.",
         {"auto_resume": False, "reason": "Maintenance tonight"},
     ),
-    ActivateRule: ("Switch a named rule version on, for ever.", {"rule": "BAND_BY_SIDE", "reason": "As announced"}),
+    ActivateRule: (
+        "Switch a named rule version on, for ever; an approver asks for the same.",
+        {"rule": "band-by-side", "reason": "As announced"},
+    ),
     AddAdmin: (
-        "Add an admin.",
+        "Add an admin; a second approver asks for the same.",
         {"added": {"name": "bob", "public_key": _KEY, "roles": ["operator"]}, "reason": "Second operator"},
     ),
-    RevokeAdmin: ("Take an admin's rights away.", {"revoked": 42, "reason": "Left the company"}),
+    ChangeAdmin: (
+        "Replace an admin's roles; a second approver asks for the same.",
+        {"changed": 42, "roles": ["operator", "support"], "reason": "Helps out"},
+    ),
+    RevokeAdmin: (
+        "Take an admin's rights away; one of the last two approvers goes only if both ask for it.",
+        {"revoked": 42, "reason": "Left the company"},
+    ),
+    WithdrawProposal: (
+        "End a proposal before anybody confirms it.",
+        {"proposal": 54_300, "reason": "The wrong key"},
+    ),
     PlanWindow: ("Plan a maintenance window.", {"plan": _PLAN}),
     ChangeWindow: ("Replace the plan of a window that has not ended.", {"window": 54_060, "plan": _PLAN}),
     CancelWindow: (
@@ -193,13 +217,22 @@ _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
         {"window": 54_060, "gate": "floors", "reason": "A disk is on its way"},
     ),
     RotateVenueKey: (
-        "Sign certificates with another key from now on.",
+        "Sign certificates with another key from now on; a second approver asks for the same.",
         {"public_key": _KEY, "revoke": False, "reason": "Yearly"},
     ),
 }
 
 
 _STATUS_EXAMPLE: Final[Example] = {
+    "people": {
+        "standing": "2 approvers; 54000 was added by 11 alone",
+        "approvers": 2,
+        "admins": [
+            {"admin": 11, "name": "admin", "public_key": _KEY, "roles": ["operator", "approver"], "added_by": []},
+            {"admin": 54_000, "name": "bob", "public_key": _KEY, "roles": ["approver"], "added_by": [11]},
+        ],
+        "proposals": [],
+    },
     "status": {
         "venue": "demo",
         "mode": "FULL",
@@ -225,8 +258,11 @@ _STATUS_EXAMPLE: Final[Example] = {
 
 @routes.admin("GET", STATUS.path, STATUS.instruction, example=_STATUS_EXAMPLE)
 async def status(exchange: Exchange, admin: AdminView) -> Venue:
-    """Modes with their reasons, pauses, and what is listed."""
-    return Venue(exchange.status(), exchange.assets(), exchange.markets())
+    """Who runs the venue and what waits for a second person; modes with their reasons, pauses, what is listed."""
+    people, now_us = exchange.people(), exchange.now_us()
+    waiting = tuple(proposal for proposal in people.proposals if now_us < proposal.expires_us)
+    people = msgspec.structs.replace(people, proposals=waiting)
+    return Venue(people, exchange.status(), exchange.assets(), exchange.markets())
 
 
 class RunGates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,5 +37,7 @@ NEEDED: Final[dict[Mode, tuple[Gate, ...]]] = {
     Mode.OFFLINE: tuple(GATES),
     Mode.CANCEL_ONLY: (Gate.INVARIANTS,),
 }
+#: Whatever reopens: an actor and an approver, or two approvers where the venue acts by itself.
+TWO_PEOPLE: Final = 2
 #: How many admins, none of them the same person, approve leaving a mode upwards.
-APPROVALS: Final[dict[Mode, int]] = {Mode.OFFLINE: 2, Mode.CANCEL_ONLY: 1}
+APPROVALS: Final[dict[Mode, int]] = {Mode.OFFLINE: TWO_PEOPLE, Mode.CANCEL_ONLY: 1}

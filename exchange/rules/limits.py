@@ -15,6 +15,11 @@ MAX_TEXT: Final = 500
 #: Windows that have not ended, and how far ahead one may reach: a year.
 MAX_OPEN_WINDOWS: Final = 100
 MAX_WINDOW_AHEAD_US: Final = 366 * 24 * 3600 * 1_000_000
+#: Admins in force; commands that wait for a second person, in all and of one admin, and how long one waits: a day.
+MAX_ADMINS: Final = 100
+MAX_PROPOSALS: Final = 100
+MAX_PROPOSALS_PER_ADMIN: Final = 10
+PROPOSAL_LIFE_US: Final = 24 * 3600 * 1_000_000
 #: subaccountId is a u16 on the wire.
 MAX_SUBACCOUNT: Final = 2**16 - 1
 #: API keys in force per sub-account.

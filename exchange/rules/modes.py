@@ -30,12 +30,7 @@ PERMITTED: Final[dict[Mode, frozenset[Action]]] = {
 }
 
 #: The pause that stops an action whatever the mode.
-PAUSED_BY: Final[dict[Action, Pause]] = {
-    Action.DEPOSIT: Pause.DEPOSITS,
-    Action.WITHDRAW: Pause.WITHDRAWALS,
-    Action.BORROW: Pause.BORROWING,
-    Action.TRIGGER_FIRE: Pause.LIQUIDATION,
-}
+PAUSED_BY: Final[dict[Action, Pause]] = {Action.DEPOSIT: Pause.DEPOSITS}
 
 
 class Transition(msgspec.Struct, frozen=True):

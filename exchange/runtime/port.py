@@ -30,6 +30,7 @@ from exchange.values.views import (
     MarketView,
     OrderView,
     Outcome,
+    PeopleView,
     StatusView,
     TickerView,
     TradeView,
@@ -132,6 +133,9 @@ class Exchange(Protocol):
         """The API key in force under this base64 public key."""
 
     def admin(self, public_key: str) -> AdminView | None: ...
+
+    def people(self) -> PeopleView:
+        """The admins in force, and what waits for a second one of them; a proposal may be late by now."""
 
     def now_us(self) -> int:
         """The exchange's clock (injectable), for timestamps and signature windows."""

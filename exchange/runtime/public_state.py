@@ -7,16 +7,18 @@ with the record that makes it and put in place when that record is durable.
 import msgspec
 
 from exchange.core.state import State
-from exchange.core.views import admin_view, key_view, market_view, status_view
+from exchange.core.views import key_view, market_view, people_view, status_view
 from exchange.runtime.market_data import Watcher
 from exchange.runtime.outbox import Outbox
 from exchange.values.events import (
     AdminAdded,
+    AdminChanged,
     AdminRevoked,
     AnyEvent,
     AssetListed,
     CanaryOpened,
     CertificateIssued,
+    CommandProposed,
     EpochStarted,
     FiltersChanged,
     GatesFailed,
@@ -27,6 +29,7 @@ from exchange.values.events import (
     OpeningApproved,
     PauseChanged,
     ProcessStarted,
+    ProposalEnded,
     VenueFounded,
     WindowBegun,
     WindowClosed,
@@ -36,15 +39,17 @@ from exchange.values.events import (
 from exchange.values.ids import KeyId, seq_of
 from exchange.values.maintenance_views import VerificationView
 from exchange.values.specs import AssetSpec
-from exchange.values.views import AdminView, ConditionView, KeyView, MarketView, StatusView
+from exchange.values.views import AdminView, ConditionView, KeyView, MarketView, PeopleView, StatusView
 
 _SHOWN = frozenset(
     {
         AdminAdded,
+        AdminChanged,
         AdminRevoked,
         AssetListed,
         CanaryOpened,
         CertificateIssued,
+        CommandProposed,
         EpochStarted,
         FiltersChanged,
         GatesFailed,
@@ -54,6 +59,7 @@ _SHOWN = frozenset(
         OpeningApproved,
         PauseChanged,
         ProcessStarted,
+        ProposalEnded,
         VenueFounded,
         WindowBegun,
         WindowClosed,
@@ -69,6 +75,7 @@ class _Shown(msgspec.Struct, frozen=True):
     assets: tuple[AssetSpec, ...]
     markets: dict[str, MarketView]
     admins: dict[str, AdminView]
+    people: PeopleView
     status: StatusView
 
 
@@ -101,6 +108,10 @@ class PublicState:
     def admins(self) -> dict[str, AdminView]:
         """By public key."""
         return self._shown.admins
+
+    @property
+    def people(self) -> PeopleView:
+        return self._shown.people
 
     @property
     def status(self) -> StatusView:
@@ -169,10 +180,12 @@ class PublicState:
 
     def _now(self) -> _Shown:
         state = self._state
+        people = people_view(state)
         return _Shown(
             tuple(state.assets.values()),
             {market.symbol: market_view(state, market) for market in state.markets.values()},
-            {spec.public_key: admin_view(state, admin) for admin, spec in state.admins.items()},
+            {admin.public_key: admin for admin in people.admins},
+            people,
             status_view(state),
         )
 

@@ -40,6 +40,7 @@ from exchange.values.views import (
     MarketView,
     OrderView,
     Outcome,
+    PeopleView,
     StatusView,
     TickerView,
     TradeView,
@@ -210,6 +211,9 @@ class Venue:
 
     def admin(self, public_key: str) -> AdminView | None:
         return self._public.admins.get(public_key)
+
+    def people(self) -> PeopleView:
+        return self._public.people
 
     def now_us(self) -> int:
         return self._clock.real_us()

@@ -99,25 +99,32 @@ class Action(StrEnum):
 
 @unique
 class Pause(StrEnum):
-    """Switches beside the modes, each with a public reason."""
+    """Switches beside the modes, each with a public reason. There is one only for what the venue does."""
 
     DEPOSITS = "deposits"
-    WITHDRAWALS = "withdrawals"
-    BORROWING = "borrowing"
-    LIQUIDATION = "liquidation"
-    FUNDING = "funding"
     NEW_ACCOUNTS = "new_accounts"
 
 
 @unique
 class Role(StrEnum):
-    """What an admin may do. One person may hold several; nobody approves their own request."""
+    """What an admin may do. One person may hold several; nobody confirms their own request."""
 
     OPERATOR = "operator"
     APPROVER = "approver"
     TREASURER = "treasurer"
     SUPPORT = "support"
     AUDITOR = "auditor"
+
+
+@unique
+class ProposalEnd(StrEnum):
+    """How the wait for a second person ended."""
+
+    CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    #: Whoever proposed it may not any more.
+    VOID = "void"
 
 
 @unique

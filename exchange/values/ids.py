@@ -14,6 +14,7 @@ AccountId = NewType("AccountId", int)
 OrderId = NewType("OrderId", int)
 KeyId = NewType("KeyId", int)
 AdminId = NewType("AdminId", int)
+ProposalId = NewType("ProposalId", int)
 
 MAX_ID: Final = 2**53 - 1
 

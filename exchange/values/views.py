@@ -6,7 +6,7 @@ quantities in lots, amounts in atoms, times in µs since 1970 (UTC).
 
 from enum import StrEnum, unique
 
-from exchange.values.commands import AnyCommand
+from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import (
     CancelReason,
     ExpiryReason,
@@ -21,7 +21,7 @@ from exchange.values.enums import (
     TimeInForce,
 )
 from exchange.values.events import AnyEvent
-from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, UserId
+from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, ProposalId, UserId
 from exchange.values.maintenance_views import MaintenanceView, View
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AccountSettings, FeeTier, MarketFilters, MarketSpec
@@ -114,10 +114,30 @@ class KeyView(View, frozen=True):
 
 
 class AdminView(View, frozen=True):
+    """An admin in force; `added_by` are those who agreed on adding them, none at the founding."""
+
     admin: AdminId
     name: str
     public_key: str
     roles: tuple[Role, ...]
+    added_by: tuple[AdminId, ...] = ()
+
+
+class ProposalView(View, frozen=True):
+    """A command that waits until `expires_us` for a second person who asks for the same; it names who asked first."""
+
+    proposal: ProposalId
+    command: TwoPeopleCommand
+    expires_us: int
+
+
+class PeopleView(View, frozen=True):
+    """Who runs the venue. `standing` says in words how many people it takes to act: "one person", or two."""
+
+    standing: str
+    approvers: int
+    admins: tuple[AdminView, ...]
+    proposals: tuple[ProposalView, ...]
 
 
 class AccountView(View, frozen=True):

@@ -42,7 +42,6 @@ from exchange.values.commands import (
     CancelAtClose,
     Certify,
     PlanWindow,
-    RotateVenueKey,
     SetMode,
     StartProcess,
 )
@@ -87,12 +86,11 @@ class Exchange:
     def __init__(self, data: Path, timeout_s: float) -> None:
         self.data = data
         self.timeout_s = timeout_s
-        self.core = founded(keep=True)
+        self.core = founded(keep=True, venue_key=b64encode(bytes(KEY.verify_key)).decode())
         self.journal = Journal(self.core)
 
     async def open(self) -> None:
         admin = self.core.admin
-        self.core.run(RotateVenueKey(admin, b64encode(bytes(KEY.verify_key)).decode(), False, "bench"))
         self.core.run(StartProcess(build_id(), True))
         for mode in (Mode.POST_ONLY, Mode.FULL):
             self.core.run(SetMode(admin, mode, "bench"))

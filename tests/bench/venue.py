@@ -70,13 +70,13 @@ def public_key(number: int) -> str:
     return base64.b64encode(blake2b(number.to_bytes(8, "big"), digest_size=32).digest()).decode()
 
 
-def founded(*, keep: bool = False) -> Core:
+def founded(*, keep: bool = False, venue_key: str = public_key(0)) -> Core:
     """One market, open."""
     core = Core(keep=keep)
     events = core.run(
         Genesis(
             venue="bench",
-            venue_public_key=public_key(0),
+            venue_public_key=venue_key,
             assets=(USDC, SOL),
             markets=(ListedMarket(SPEC, MarketFilters(reference_price_ticks=MID_TICKS)),),
             fee_tiers=(FeeTier("VIP0", 800, 1_000),),

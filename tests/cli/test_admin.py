@@ -1,6 +1,7 @@
 """`exchange admin ...` against a running exchange: what it changes, and what it says when it may not."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,21 @@ def admin(server: Server, *arguments: str, options: tuple[str, ...] = ()) -> sub
 def done(server: Server, *arguments: str) -> list[dict[str, object]]:
     """The events of a command that is carried out."""
     ended = admin(server, *arguments, options=("--json",))
+    assert ended.returncode == Exit.OK, ended.stderr
+    events: list[dict[str, object]] = json.loads(ended.stdout)["events"]
+    return events
+
+
+def agreed(server: Server, *arguments: str) -> dict[str, object]:
+    """What a command causes that both admins run."""
+    (proposed,) = done(server, *arguments)
+    assert proposed["type"] == "CommandProposed"
+    _, event = second_does(server, *arguments)
+    return event
+
+
+def second_does(server: Server, *arguments: str) -> list[dict[str, object]]:
+    ended = admin(server, *arguments, options=("--json", "--key", str(server.data / "keys" / "admin-2.json")))
     assert ended.returncode == Exit.OK, ended.stderr
     events: list[dict[str, object]] = json.loads(ended.stdout)["events"]
     return events
@@ -109,7 +125,7 @@ def test_terms_change(own: Server) -> None:
     assert market["filters"]["quantity"]["maxQuantity"] == "1000"
     assert (market["filters"]["price"]["minMultiplier"], market["filters"]["price"]["maxMultiplier"]) == ("0.5", "2")
     assert admin(own, "filters", "SOL_USDC", "--min-quantity", "0.001", "--reason", "x").returncode == Exit.USAGE
-    (tiers,) = done(own, "fee-tiers", "VIP0:8:10", "VIP1:6:8", "--reason", "new schedule")
+    tiers = agreed(own, "fee-tiers", "VIP0:8:10", "VIP1:6:8", "--reason", "new schedule")
     assert len(tiers["fee_tiers"]) == 2  # type: ignore[arg-type]
     (opened,) = done(own, "account", "open")
     user = str(int(str(opened["account"])) // 100_000)
@@ -119,20 +135,47 @@ def test_terms_change(own: Server) -> None:
 
 
 def test_an_asset_and_a_market_are_listed_shut(own: Server) -> None:
-    done(own, "list-asset", "JUP", "6", "--name", "Jupiter")
-    done(own, "list-market", "JUP", "USDC", "--tick", "0.0001", "--step", "0.1", "--reference-price", "0.5")
+    agreed(own, "list-asset", "JUP", "6", "--name", "Jupiter", "--reason", "asked for")
+    terms = ("--tick", "0.0001", "--step", "0.1", "--reference-price", "0.5", "--reason", "asked for")
+    agreed(own, "list-market", "JUP", "USDC", *terms)
     assert state_of(own, "JUP_USDC") == "Closed"
 
 
 def test_another_admin_acts_within_their_roles_until_revoked(own: Server, tmp_path: Path) -> None:
     second = KeyFile.generate("second")
     write_private(tmp_path / "second.json", second)
-    (added,) = done(own, "admin", "add", "second", second.api_key, "--role", "auditor", "--reason", "books")
+    added = agreed(own, "admin", "add", "second", second.api_key, "--role", "auditor", "--reason", "books")
     with_key = ("--key", str(tmp_path / "second.json"))
     assert admin(own, "status", options=with_key).returncode == Exit.OK
     assert admin(own, "mode", "OFFLINE", "--reason", "x", options=with_key).returncode == Exit.REFUSED
+    changed = agreed(own, "admin", "change", str(added["admin"]), "--role", "support", "--reason", "helps out")
+    assert changed["roles"] == ["support"]
     done(own, "admin", "revoke", str(added["admin"]), "--reason", "left")
     assert admin(own, "status", options=with_key).returncode == Exit.REFUSED
+
+
+def test_what_takes_two_says_so_and_prints_the_command_to_hand_on(own: Server) -> None:
+    key = KeyFile.generate("third").api_key
+    first = admin(own, "admin", "add", "third one", key, "--role", "approver", "--reason", "mine")
+    assert first.returncode == Exit.OK
+    assert "proposed" in first.stderr
+    assert "a second approver" in first.stderr
+    shown = admin(own, "proposals").stdout
+    assert "AddAdmin" in shown
+    assert "mine" in shown
+    assert "commands wait for a second person" in admin(own, "status").stderr
+    (command,) = (line.strip() for line in first.stderr.splitlines() if line.startswith("  exchange admin "))
+    words = [sys.executable, "-m", "exchange.cli", *shlex.split(command)[1:]]
+    words[words.index("THEIR-KEY.json")] = str(own.data / "keys" / "admin-2.json")
+    second = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert second.returncode == Exit.OK, second.stderr
+    assert "AdminAdded" in second.stderr
+    status = admin(own, "status").stdout
+    assert "3 approvers" in status
+    assert "alone" in status
+    (proposal,) = done(own, "rule", "activate", "band-by-side", "--reason", "x")
+    done(own, "withdraw", str(proposal["proposal"]), "--reason", "not yet")
+    assert json.loads(admin(own, "proposals", options=("--json",)).stdout) == []
 
 
 def test_a_stranger_is_refused_and_a_traders_key_too(own: Server, tmp_path: Path) -> None:

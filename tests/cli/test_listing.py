@@ -13,6 +13,7 @@ from exchange.values.commands import AdminSpec
 from exchange.values.enums import Role
 from exchange.values.events import Refused
 from exchange.values.specs import AssetSpec, SpecError
+from tests.venue import public_key
 
 ASSETS = {"SOL": AssetSpec("SOL", 9), "USDC": AssetSpec("USDC", 6)}
 MARKET = {"base": "SOL", "quote": "USDC", "tick": "0.01", "step": "0.01", "reference_price": "150"}
@@ -56,5 +57,5 @@ def test_the_example_founds_a_venue() -> None:
     table = load(example_settings()).genesis
     assert table is not None
     key = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
-    events = decide(State(), 1, table.command(key, (AdminSpec("admin", key, tuple(Role)),)))
+    events = decide(State(), 1, table.command(key, (AdminSpec("admin", public_key(2), tuple(Role)),)))
     assert not [event for event in events if isinstance(event, Refused)]

@@ -15,7 +15,7 @@ from exchange.rules.versions import BAND_BY_SIDE
 from exchange.values import commands as c
 from exchange.values.enums import CancelReason, Mode, Pause, Role, Scope, Side
 from exchange.values.events import Faulted
-from exchange.values.ids import AccountId, AdminId, id_at
+from exchange.values.ids import AccountId, AdminId
 from exchange.values.maintenance import Gate
 from exchange.values.record import GENESIS_CHAIN, Record, decode, encode, link, seal, split
 from exchange.values.specs import AssetSpec, Limits, SettingsChange, spot_market
@@ -63,7 +63,7 @@ def every_kind() -> list[Record]:
     venue.open()
     for choice in random_choices(3, 150):
         venue.do(command(venue, accounts, choice))
-    _administer(venue, accounts[0])
+    _administer(venue, accounts[0], second)
     for choice in random_choices(4, 100):
         venue.do(command(venue, accounts, choice))
     _maintain(venue, second)
@@ -73,21 +73,28 @@ def every_kind() -> list[Record]:
     return venue.records
 
 
-def _administer(venue: Venue, account: AccountId) -> None:
+def _administer(venue: Venue, account: AccountId, second: AdminId) -> None:
     btc = AssetSpec("BTC", 8, "Bitcoin")
     listed = c.ListedMarket(spot_market(btc, USDC, 100_000_000, 10_000), FILTERS)
-    admin = AdminId(id_at(venue.state.seq + 1))
     key = venue.key(account)
-    for wanted in (
-        c.AddAdmin(ADMIN, c.AdminSpec("second", public_key(3), (Role.AUDITOR,)), "golden"),
-        c.RevokeAdmin(ADMIN, admin, "golden"),
-        c.ListAsset(ADMIN, btc),
-        c.ListMarket(ADMIN, listed),
-        c.SetFilters(ADMIN, "BTC_USDC", FILTERS, "golden"),
+    auditor = c.AdminSpec("auditor", public_key(3), (Role.AUDITOR,))
+    [proposed] = venue.expect(c.AddAdmin(ADMIN, auditor, "too soon"))
+    venue.expect(c.WithdrawProposal(second, proposed.proposal, "golden"))  # type: ignore[union-attr]
+    [made] = venue.agree(c.AddAdmin(ADMIN, auditor, "golden"), second)
+    admin: AdminId = made.admin  # type: ignore[union-attr]
+    for agreed in (
+        c.ChangeAdmin(ADMIN, admin, (Role.SUPPORT,), "golden"),
+        c.ListAsset(ADMIN, btc, "golden"),
+        c.ListMarket(ADMIN, listed, "golden"),
         c.SetFeeTiers(ADMIN, TIERS, "golden"),
+        c.ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
+    ):
+        venue.agree(agreed, second)
+    for wanted in (
+        c.RevokeAdmin(ADMIN, admin, "golden"),
+        c.SetFilters(ADMIN, "BTC_USDC", FILTERS, "golden"),
         c.SetLimits(ADMIN, Limits(500), "golden"),
         c.SetPause(ADMIN, Pause.DEPOSITS, True, "golden", "BTC"),
-        c.ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
         c.UpdateAccount(account, key, SettingsChange(auto_lend=True)),
         c.SetCancelOnDisconnect(account, key, "session", True),
         c.SetCancelAllAfter(account, key, 1_000),
@@ -99,7 +106,7 @@ def _administer(venue: Venue, account: AccountId) -> None:
     venue.do(c.SetMode(ADMIN, Mode.POST_ONLY, "golden", "BTC_USDC"))
     venue.expect(c.ReportFault("BTC_USDC", "golden"))
     venue.expect(c.DropToCancelOnly("golden"))
-    [added] = venue.expect(c.AddKey(ADMIN, account, public_key(4), (Scope.READ,)))
+    [added] = venue.agree(c.AddKey(ADMIN, account, public_key(4), (Scope.READ,), reason="golden"), second)
     venue.expect(c.RevokeKey(ADMIN, added.key_id, "golden"))  # type: ignore[union-attr]
     venue.do(venue.limit(account, Side.BID, 9_000, 1))
     venue.do(c.SetMode(ADMIN, Mode.FULL, "golden"))
@@ -111,9 +118,9 @@ def _maintain(venue: Venue, second: AdminId) -> None:
     for wanted in (
         c.ChangeWindow(ADMIN, spare, maintenance.times(venue, 2 * 10**9)),
         c.CancelWindow(ADMIN, spare, "golden"),
-        c.RotateVenueKey(ADMIN, public_key(900), False, "golden"),
     ):
         venue.expect(wanted)
+    venue.agree(c.RotateVenueKey(ADMIN, public_key(900), False, "golden"), second)
     window = maintenance.plan(venue)
     maintenance.shut(venue, window)
     venue.expect(c.BeginVerifying(window))

@@ -246,7 +246,7 @@ def test_keys_and_scopes_are_checked_at_every_command() -> None:
     [refusal] = venue.do(stolen)
     assert isinstance(refusal, Refused)
     assert refusal.code is Code.UNAUTHORIZED
-    [added] = venue.expect(AddKey(ADMIN, one, public_key(77), (Scope.READ,)))
+    [added] = venue.expect(AddKey(ADMIN, one, public_key(77), (Scope.READ,), reason="test"))
     [refusal] = venue.do(SetCancelAllAfter(one, added.key_id, 1_000_000))  # type: ignore[union-attr]
     assert isinstance(refusal, Refused)
     assert refusal.code is Code.FORBIDDEN

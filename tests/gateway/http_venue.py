@@ -21,6 +21,7 @@ from exchange.gateway.rest import OPERATIONS, create_app
 from exchange.runtime.life import Life
 from exchange.values.commands import AddAdmin, AddKey, AdminSpec, CreditDeposit, SetMode
 from exchange.values.enums import Mode, Role, Scope
+from exchange.values.events import AdminAdded
 from exchange.values.ids import AccountId
 from exchange.values.refusals import Refusal
 from tests import venue as core
@@ -144,9 +145,10 @@ async def http_venue(data_dir: Path, limits: GatewayLimits | None = None) -> Asy
         (made[5], ann, (Scope.TRADE,)),
     )
     for public_key, account, scopes in keys:
-        founded.expect(AddKey(core.ADMIN, account, public_key, scopes))
-    for public_key, name, roles in ((made[3], "founder", core.ALL_ROLES), (made[4], "auditor", (Role.AUDITOR,))):
-        founded.expect(AddAdmin(core.ADMIN, AdminSpec(name, public_key, roles), "test"))
+        founded.expect(AddKey(core.ADMIN, account, public_key, scopes, reason="test"))
+    [founder] = founded.expect(AddAdmin(core.ADMIN, AdminSpec("founder", made[3], core.ALL_ROLES), "test"))
+    assert isinstance(founder, AdminAdded)
+    founded.agree(AddAdmin(core.ADMIN, AdminSpec("auditor", made[4], (Role.AUDITOR,)), "test"), founder.admin)
     await write_journal(data_dir, founded.records)
     clock = HandClock()
     async with running(data_dir, clock) as life:

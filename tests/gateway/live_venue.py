@@ -102,7 +102,7 @@ class LiveVenue:
         self._keys += 1
         signing_key = SigningKey(self._keys.to_bytes(32, "big"))
         public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
-        self.commit(AddKey(core.ADMIN, account, public_key, scopes or (Scope.READ, Scope.TRADE)))
+        self.commit(AddKey(core.ADMIN, account, public_key, scopes or (Scope.READ, Scope.TRADE), reason="test"))
         return Trader(account, self.core.state.key_ids[public_key], signing_key)
 
     def revoke(self, trader: Trader) -> None:

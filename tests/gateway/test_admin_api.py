@@ -5,9 +5,16 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from exchange.core import decide
+from exchange.core.snapshot import dump, load
 from exchange.gateway.admin_api import PATHS, routes
-from exchange.values.commands import AdminCommand, SetMode
-from exchange.values.enums import Mode
+from exchange.values.commands import AddAdmin, AdminCommand, AdminSpec, ListAsset, SetAutoResume, SetMode
+from exchange.values.enums import Mode, Role
+from exchange.values.events import Refused
+from exchange.values.ids import AdminId, user_of
+from exchange.values.maintenance import Gate
+from exchange.values.specs import AssetSpec
+from tests import maintenance
 from tests import venue as core
 from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply, Signer
 from tests.runtime.running import done, records
@@ -26,6 +33,72 @@ def test_every_admin_command_has_its_path_and_its_example() -> None:
         assert operation.instruction == place.instruction
         built = msgspec.convert(operation.request_example, operation.params)
         command(admin=core.ADMIN, **msgspec.structs.asdict(built))
+
+
+def example_venue() -> tuple[core.Venue, dict[str, int]]:
+    """A venue in which all that the examples name is there, and what their ids are in it."""
+    venue = core.Venue().open()
+    venue.time_us = 1_789_990_000_000_000
+    account = venue.account({"USDC": 10**12})
+    second = maintenance.second_approver(venue)
+    [auditor] = venue.agree(AddAdmin(core.ADMIN, AdminSpec("x", core.public_key(600), (Role.AUDITOR,)), "test"), second)
+    [proposed] = venue.expect(SetAutoResume(core.ADMIN, True, "test"))
+    window = maintenance.plan(venue)
+    ids = {
+        "account": account,
+        "user": user_of(account),
+        "key_id": venue.key(account),
+        "changed": auditor.admin,  # type: ignore[union-attr]
+        "revoked": auditor.admin,  # type: ignore[union-attr]
+        "proposal": proposed.proposal,  # type: ignore[union-attr]
+        "window": window,
+        "certificate": maintenance.certify(venue),
+        "second": second,
+    }
+    maintenance.fail(venue, window, Gate.FLOORS)
+    return venue, ids
+
+
+def test_an_example_is_something_a_venue_does() -> None:
+    """Its rules, gates, roles, symbols and terms are real ones; its ids are put in from a real venue."""
+    venue, ids = example_venue()
+    unlisted = dump(venue.state)
+    listing = ListAsset(core.ADMIN, AssetSpec("JUP", 6, "Jupiter"), "test")
+    venue.agree(listing, AdminId(ids["second"]))
+    listed = dump(venue.state)
+    operations = {operation.path: operation for operation in routes.operations}
+    for command, place in PATHS.items():
+        example: Any = operations[place.path].request_example
+        named = {name: ids.get(name, value) for name, value in example.items()}
+        built = msgspec.convert({"type": command.__name__, "admin": core.ADMIN, **named}, type=command)
+        events = decide(load(unlisted if command is ListAsset else listed), venue.time_us, built)
+        assert not any(isinstance(event, Refused) for event in events), (command, events)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_switch_for_what_does_not_exist_is_refused(venue: HttpVenue) -> None:
+    for switch in ("funding", "liquidation", "borrowing", "withdrawals"):
+        refused = await post(venue, "pause", {"pause": switch, "paused": True, "reason": "x"})
+        assert refused.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+    refused = await post(venue, "pause", {"pause": "new_accounts", "asset": "SOL", "paused": True, "reason": "x"})
+    assert refused.refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_waits_for_a_second_person_is_shown_until_it_is_late(venue: HttpVenue) -> None:
+    body = {"rule": "band-by-side", "reason": "as announced"}
+    answer = await post(venue, "rules", body)
+    (event,) = answer.json["events"]
+    assert event["type"] == "CommandProposed"
+    people = (await venue.ask(venue.auditor, "GET", "/admin/v1/status")).json["people"]
+    assert people["approvers"] == 2
+    assert people["standing"].endswith("alone")
+    assert [each["proposal"] for each in people["proposals"]] == [event["proposal"]]
+    assert 400 <= (await post(venue, "rules", body)).status < 500
+    withdrawn = await post(venue, "proposals/withdraw", {"proposal": event["proposal"], "reason": "not yet"})
+    assert withdrawn.status == 200
+    people = (await venue.ask(venue.auditor, "GET", "/admin/v1/status")).json["people"]
+    assert people["proposals"] == []
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -37,9 +37,7 @@ class Books:
     def __init__(self, data_dir: Path, trades: int = 300, build: str | None = None) -> None:
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
-        self.venue = Venue()
-        venue = self.venue
-        venue.expect(c.RotateVenueKey(ADMIN, b64encode(bytes(KEY.verify_key)).decode(), False, "test"))
+        self.venue = venue = Venue(venue_key=b64encode(bytes(KEY.verify_key)).decode())
         self.second = m.second_approver(venue)
         venue.expect(c.StartProcess(build_id() if build is None else build, True))
         venue.open()

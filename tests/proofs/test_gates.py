@@ -239,7 +239,7 @@ def test_a_build_with_newer_statements_must_find_their_new_fields_unused(
 def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_path: Path) -> None:
     """Old history before and after activation, and an old build's view of a history it never activated."""
     books = Books(tmp_path)
-    books.venue.expect(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"))
+    books.venue.agree(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"), books.second)
     deep = books.venue.limit(books.accounts[0], Side.BID, 5_000, 1)
     books.venue.expect(deep)
     books.shut()

@@ -126,7 +126,7 @@ def test_another_key_signs_nothing(proof: Json) -> None:
 def test_a_rotated_key_still_proves_what_it_signed_and_a_revoked_one_does_not(tmp_path: Path) -> None:
     for revoke in (False, True):
         books, window = certified(tmp_path / str(revoke))
-        books.venue.expect(c.RotateVenueKey(ADMIN, public_key(900), revoke, "test"))
+        books.venue.agree(c.RotateVenueKey(ADMIN, public_key(900), revoke, "test"), books.second)
         document = proof_of(books, window)
         if revoke:
             with pytest.raises(BadProof, match="revoked"):

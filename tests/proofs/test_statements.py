@@ -17,7 +17,7 @@ from exchange.values.enums import Side
 from exchange.values.maintenance import CertificateKind, VenueKey, WindowId
 from exchange.values.specs import AccountSettings
 from tests.proofs.books import KEY, Books
-from tests.venue import ADMIN
+from tests.venue import ADMIN, public_key
 
 
 def test_a_statement_covers_balances_orders_with_their_place_tier_settings_and_history(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_damaged_secret_is_named(tmp_path: Path, secret: str) -> None:
 def test_signatures_count_only_under_the_venues_keys_of_the_time(tmp_path: Path) -> None:
     books = Books(tmp_path)
     signed, _ = certificate(books)
-    keys = books.venue.state.venue_keys
+    keys = (VenueKey(public_key(1), 0, 1), *books.venue.state.venue_keys)
     check_signature(signed, keys, books.venue.state.seq)
     with pytest.raises(CertificateError, match="never"):
         check_signature(signed, keys[:1], books.venue.state.seq)

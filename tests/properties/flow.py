@@ -6,25 +6,40 @@ from collections.abc import Iterator
 from hypothesis import strategies as st
 
 from exchange.core.client_ids import HELD_US
-from exchange.values.commands import AnyCommand, SetCancelAllAfter, SetMode, SetUserTier
-from exchange.values.enums import Mode, SelfTradePrevention, Side, TimeInForce
-from exchange.values.ids import AccountId, OrderId, user_of
-from tests.venue import ADMIN, Venue
+from exchange.values.commands import (
+    AddAdmin,
+    AddKey,
+    AdminSpec,
+    AnyCommand,
+    ChangeAdmin,
+    RevokeAdmin,
+    SetAutoResume,
+    SetCancelAllAfter,
+    SetFeeTiers,
+    SetMode,
+    SetUserTier,
+    WithdrawProposal,
+)
+from exchange.values.enums import Mode, Role, Scope, SelfTradePrevention, Side, TimeInForce
+from exchange.values.ids import AccountId, AdminId, OrderId, ProposalId, user_of
+from tests.maintenance import second_approver
+from tests.venue import ADMIN, TIERS, Venue, public_key
 
 #: What hypothesis chooses for one command: a kind and small numbers, so that shrinking works.
 Choice = tuple[int, int, int, int, int]
-CHOICES = st.tuples(st.integers(0, 14), st.integers(0, 3), st.integers(0, 1), st.integers(-6, 6), st.integers(1, 12))
+CHOICES = st.tuples(st.integers(0, 15), st.integers(0, 3), st.integers(0, 1), st.integers(-6, 6), st.integers(1, 12))
 FLOWS = st.lists(CHOICES, min_size=1, max_size=60)
 
 START = {"SOL": 3 * 10**9, "USDC": 300 * 10**6}
 
 
 def open_venue() -> tuple[Venue, list[AccountId]]:
-    """An open venue with four accounts, the last two of one user, the second in the tier without fees."""
+    """An open venue of two people with four accounts, the last two of one user, the second in the tier without fees."""
     venue = Venue().open()
     accounts = [venue.account(START) for _ in range(3)]
     accounts.append(venue.account(START, accounts[2], 1))
     venue.expect(SetUserTier(ADMIN, user_of(accounts[1]), 1, "test"))
+    second_approver(venue)
     return venue, accounts
 
 
@@ -59,14 +74,37 @@ def command(venue: Venue, accounts: list[AccountId], choice: Choice) -> AnyComma
     if kind == 14:
         venue.time_us += HELD_US // 8 * lots  # so that an ended order's client id may become free again
         return SetCancelAllAfter(account, venue.key(account), 0)
+    if kind == 15:
+        return _of_people(venue, account, who + 4 * which, lots)
     # From below these, only evidence leads up again: see test_windows.
     mode = (Mode.POST_ONLY, Mode.LIMIT_ONLY, Mode.FULL)[lots % 3]
     return SetMode(ADMIN, mode, "test", None if which else "SOL_USDC")
+
+
+def _of_people(venue: Venue, account: AccountId, which: int, number: int) -> AnyCommand:
+    """What takes two, by either of the two: few terms, so that they meet; nobody but those it has added goes."""
+    state = venue.state
+    admin = (ADMIN, second_approver(venue))[number % 2]
+    added = [each for each, spec in sorted(state.admins.items()) if spec.name == "flow"]
+    target = added[number % len(added)] if added else AdminId(number)
+    waiting = sorted(state.proposals)
+    of_flow = number % 5
+    made = (
+        AddAdmin(admin, AdminSpec("flow", public_key(900_000 + of_flow), (Role.AUDITOR,)), "test"),
+        ChangeAdmin(admin, target, (Role.AUDITOR, Role.SUPPORT)[: 1 + of_flow % 2], "test"),
+        RevokeAdmin(admin, target, "test"),
+        AddKey(admin, account, public_key(901_000 + of_flow), (Scope.READ,), reason="test"),
+        SetFeeTiers(admin, (*TIERS, TIERS[of_flow % 2]), "test"),
+        SetAutoResume(admin, True, "test"),
+        SetAutoResume(admin, False, "test"),
+        WithdrawProposal(admin, waiting[number % len(waiting)] if waiting else ProposalId(1), "test"),
+    )
+    return made[which]
 
 
 def random_choices(seed: int, count: int) -> Iterator[Choice]:
     """A long flow without hypothesis, the same for the same seed in every process."""
     source = random.Random(seed)
     for _ in range(count):
-        kind = 14 if not source.randrange(300) else source.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12))
+        kind = 14 if not source.randrange(300) else source.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 15))
         yield kind, source.randrange(4), source.randrange(2), source.randrange(-6, 7), source.randrange(1, 13)

@@ -64,7 +64,7 @@ class History:
         subaccount = SubaccountId(0 if user is None else 1)
         self.do(OpenAccount(ADMIN, user, subaccount))
         account = account_id(UserId(self.state.seq) if user is None else user, subaccount)
-        self.do(AddKey(ADMIN, account, _key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE)))
+        self.do(AddKey(ADMIN, account, _key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE), reason="test"))
         self.traders.append((account, KeyId(id_at(self.state.seq))))
         for asset, atoms in (("USDC", 10**13), ("SOL", 10**15), ("BTC", 10**14)):
             self.do(CreditDeposit(ADMIN, account, asset, atoms, f"{account}-{asset}"))

@@ -152,7 +152,9 @@ async def test_a_key_is_not_seen_before_its_record_is_durable(tmp_path: Path, tr
     async with trading(tmp_path, traders, HandClock()) as life:
         venue, key = life.venue, core.public_key(77)
         with writer_held(life):
-            adding = asyncio.create_task(done(venue, AddKey(core.ADMIN, traders.ann, key, (Scope.READ,))))
+            adding = asyncio.create_task(
+                done(venue, AddKey(core.ADMIN, traders.ann, key, (Scope.READ,), reason="test"))
+            )
             await settled()
             assert venue.key(key) is None
         await adding
@@ -230,7 +232,7 @@ async def test_refusals_are_records_up_to_a_limit_per_account(tmp_path: Path, tr
 
 async def list_second_market(life: Life) -> None:
     filters = core.FILTERS
-    await done(life.venue, ListMarket(core.ADMIN, Listing(SECOND_MARKET, filters)))
+    await done(life.venue, ListMarket(core.ADMIN, Listing(SECOND_MARKET, filters), "test"))
     for mode in (Mode.POST_ONLY, Mode.FULL):
         await done(life.venue, SetMode(core.ADMIN, mode, "test", SECOND_MARKET.symbol))
 

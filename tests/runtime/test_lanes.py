@@ -26,7 +26,7 @@ def traders() -> Traders:
 
 
 async def open_quiet_market(life: Life) -> None:
-    await done(life.venue, ListMarket(core.ADMIN, ListedMarket(QUIET, core.FILTERS)))
+    await done(life.venue, ListMarket(core.ADMIN, ListedMarket(QUIET, core.FILTERS), "test"))
     for mode in (Mode.POST_ONLY, Mode.FULL):
         await done(life.venue, SetMode(core.ADMIN, mode, "test", QUIET.symbol))
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from exchange.cli.keys import KeyFile, write_private
 from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime.build import build_id
@@ -36,10 +38,9 @@ class House:
     def __init__(self, data_dir: Path, build: str | None = None) -> None:
         self.data_dir = data_dir
         self.clock = HandClock()
-        self.core = core.Venue(auto_resume=True)
         self.key = KeyFile.generate("venue")
         write_private(data_dir / "keys" / "venue.json", self.key)
-        self.core.expect(c.RotateVenueKey(core.ADMIN, self.key.api_key, False, "the test's own"))
+        self.core = core.Venue(auto_resume=True, venue_key=self.key.api_key)
         self.core.expect(c.StartProcess(build or build_id(), clean=True))
         self._list_bitcoin()
         self.core.open()
@@ -52,8 +53,8 @@ class House:
 
     def _list_bitcoin(self) -> None:
         spec = spot_market(AssetSpec("BTC", 8, "Bitcoin"), core.USDC, 100_000_000, 10_000)
-        self.core.expect(c.ListAsset(core.ADMIN, AssetSpec("BTC", 8, "Bitcoin")))
-        self.core.expect(c.ListMarket(core.ADMIN, c.ListedMarket(spec, core.FILTERS)))
+        self.core.expect(c.ListAsset(core.ADMIN, AssetSpec("BTC", 8, "Bitcoin"), "test"))
+        self.core.expect(c.ListMarket(core.ADMIN, c.ListedMarket(spec, core.FILTERS), "test"))
         for mode in (Mode.POST_ONLY, Mode.FULL):
             self.core.expect(c.SetMode(core.ADMIN, mode, "test", BTC_USDC))
             self.core.expect(c.SetMode(core.ADMIN, mode, "test", SOL_USDC))
@@ -90,6 +91,11 @@ class Running:
 
     async def do(self, command: c.AnyCommand) -> None:
         await done(self.venue, command)
+
+    async def agree(self, command: c.TwoPeopleCommand) -> None:
+        """Both approvers ask for it."""
+        for admin in (core.ADMIN, self.house.second):
+            await self.do(replace(command, admin=admin))
 
     async def plan(self, *markets: str, canary: str | None = None) -> WindowId:
         """Shut in a minute, POST_ONLY two hours later, FULL ten minutes after that."""

@@ -156,7 +156,12 @@ def test_times_are_utc_or_from_now_on(text: str, seconds: int) -> None:
 
 def test_the_venue_signs_with_its_new_key(fresh_server: Callable[..., Server]) -> None:
     server = fresh_server()
-    [rotated] = done(server, "rotate-key", "--reason", "yearly")
+    [proposed] = done(server, "rotate-key", "--reason", "yearly")
+    assert proposed["type"] == "CommandProposed"
+    assert admin(server, "rotate-key", "--reason", "I again").returncode == Exit.REFUSED
+    for _ in range(2):
+        agreed = admin(server, "rotate-key", "--reason", "yearly", key="admin-2")
+        assert agreed.returncode == Exit.OK, agreed.stderr
     again = admin(server, "rotate-key", "--reason", "yearly")
     assert again.returncode == Exit.OK, again.stderr
     window = plan(server)
@@ -164,7 +169,7 @@ def test_the_venue_signs_with_its_new_key(fresh_server: Callable[..., Server]) -
     listed = httpx.get(f"{server.http_url}/api/v1/maintenance/certificates").json()
     keys = [key["public_key"] for key in listed["venueKeys"]]
     assert len(keys) == 3
-    assert keys[1] == rotated["public_key"]
+    assert keys[1] == proposed["command"]["public_key"]
     assert {each["certificate"]["public_key"] for each in listed["certificates"]} == {keys[2]}
 
 

@@ -43,9 +43,9 @@ async def public(tmp_path: Path) -> AsyncIterator[tuple[Running, HttpVenue]]:
     async with house.up() as running:
         http = HttpVenue(running.life, house.clock, GatewayLimits(requests_per_minute=1_000_000))
         scopes = (Scope.READ, Scope.TRADE)
-        await running.do(c.AddKey(core.ADMIN, house.ann, http.ann.public_key, scopes))
+        await running.agree(c.AddKey(core.ADMIN, house.ann, http.ann.public_key, scopes, reason="test"))
         for signer, name, roles in ((http.founder, "op", (Role.OPERATOR,)), (http.auditor, "auditor", (Role.AUDITOR,))):
-            await running.do(c.AddAdmin(core.ADMIN, c.AdminSpec(name, signer.public_key, roles), "test"))
+            await running.agree(c.AddAdmin(core.ADMIN, c.AdminSpec(name, signer.public_key, roles), "test"))
         house.clock.pass_s(1.1)  # just after a restart no signed change is taken
         async with http.http:
             yield running, http

@@ -393,7 +393,7 @@ async def test_what_a_revoked_key_has_signed_opens_nothing_and_is_signed_anew(ho
         key = KeyFile.generate("venue")
         write_private(house.data_dir / "keys" / "venue-next.json", key)
         running.at(running.view(window).plan.post_only_at_us - 1)
-        await running.do(c.RotateVenueKey(core.ADMIN, key.api_key, True, "stolen"))
+        await running.agree(c.RotateVenueKey(core.ADMIN, key.api_key, True, "stolen"))
         running.at(running.view(window).plan.post_only_at_us)
         await running.until(lambda: running.view(window).opening.certificate > old.certificate)
         new = running.view(window).opening

@@ -10,6 +10,7 @@ from exchange.values.commands.administration import (
     AddAdmin,
     AddKey,
     AdminSpec,
+    ChangeAdmin,
     CreditDeposit,
     Genesis,
     ListAsset,
@@ -25,6 +26,7 @@ from exchange.values.commands.administration import (
     SetMode,
     SetPause,
     SetUserTier,
+    WithdrawProposal,
 )
 from exchange.values.commands.base import Command
 from exchange.values.commands.maintenance import (
@@ -92,7 +94,9 @@ AdminCommand = (
     | AddKey
     | RevokeKey
     | AddAdmin
+    | ChangeAdmin
     | RevokeAdmin
+    | WithdrawProposal
     | CreditDeposit
     | PlanWindow
     | ChangeWindow
@@ -100,6 +104,20 @@ AdminCommand = (
     | ApproveOpening
     | WaiveGate
     | RotateVenueKey
+)
+#: Those that can wait for a second person (`rules.people` says when).
+TwoPeopleCommand = (
+    AddAdmin
+    | ChangeAdmin
+    | RevokeAdmin
+    | RotateVenueKey
+    | AddKey
+    | ActivateRule
+    | SetFeeTiers
+    | SetFilters
+    | SetAutoResume
+    | ListAsset
+    | ListMarket
 )
 AnyCommand = TradingCommand | SystemCommand | AdminCommand | Genesis
 
@@ -120,6 +138,7 @@ __all__ = [
     "CancelOrder",
     "CancelWindow",
     "Certify",
+    "ChangeAdmin",
     "ChangeWindow",
     "Command",
     "CreditDeposit",
@@ -152,6 +171,8 @@ __all__ = [
     "StopProcess",
     "SystemCommand",
     "TradingCommand",
+    "TwoPeopleCommand",
     "UpdateAccount",
     "WaiveGate",
+    "WithdrawProposal",
 ]

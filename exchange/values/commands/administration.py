@@ -9,7 +9,7 @@ from exchange.values.enums import (
     Role,
     Scope,
 )
-from exchange.values.ids import AccountId, AdminId, KeyId, SubaccountId, UserId
+from exchange.values.ids import AccountId, AdminId, KeyId, ProposalId, SubaccountId, UserId
 from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 
 
@@ -59,15 +59,19 @@ class SetPause(Command, frozen=True):
 
 
 class ListAsset(Command, frozen=True):
+    """List an asset, for ever."""
+
     admin: AdminId
     asset: AssetSpec
+    reason: str
 
 
 class ListMarket(Command, frozen=True):
-    """List a market; it starts OFFLINE."""
+    """List a market, for ever; it starts OFFLINE."""
 
     admin: AdminId
     market: ListedMarket
+    reason: str
 
 
 class SetFilters(Command, frozen=True):
@@ -123,13 +127,17 @@ class OpenAccount(Command, frozen=True):
 
 
 class AddKey(Command, frozen=True):
-    """Give a sub-account an API key: base64 of a 32-byte Ed25519 public key."""
+    """Give a sub-account an API key: base64 of a 32-byte Ed25519 public key.
+
+    `reason` is needed where somebody could be harmed by it: the account is not a new user's empty one.
+    """
 
     admin: AdminId
     account: AccountId
     public_key: str
     scopes: tuple[Scope, ...]
     label: str = ""
+    reason: str = ""
 
 
 class RevokeKey(Command, frozen=True):
@@ -144,9 +152,26 @@ class AddAdmin(Command, frozen=True):
     reason: str
 
 
+class ChangeAdmin(Command, frozen=True):
+    """Replace an admin's roles; their key and name stay."""
+
+    admin: AdminId
+    changed: AdminId
+    roles: tuple[Role, ...]
+    reason: str
+
+
 class RevokeAdmin(Command, frozen=True):
     admin: AdminId
     revoked: AdminId
+    reason: str
+
+
+class WithdrawProposal(Command, frozen=True):
+    """End a proposal before anybody confirms it: whoever made it may, and every approver."""
+
+    admin: AdminId
+    proposal: ProposalId
     reason: str
 
 

@@ -34,10 +34,11 @@ from exchange.values.events.venue import (
     AccountOpened,
     AccountSettingsChanged,
     AdminAdded,
-    AdminProposed,
+    AdminChanged,
     AdminRevoked,
     AssetListed,
     AutoResumeChanged,
+    CommandProposed,
     Faulted,
     FeeTiersChanged,
     FiltersChanged,
@@ -49,6 +50,7 @@ from exchange.values.events.venue import (
     PauseChanged,
     ProcessStarted,
     ProcessStopped,
+    ProposalEnded,
     Refused,
     RuleActivated,
     UserTierChanged,
@@ -67,8 +69,10 @@ AnyEvent = (
     | KeyAdded
     | KeyRevoked
     | AdminAdded
-    | AdminProposed
+    | AdminChanged
     | AdminRevoked
+    | CommandProposed
+    | ProposalEnded
     | UserTierChanged
     | VenueFounded
     | AssetListed
@@ -103,7 +107,7 @@ __all__ = [
     "AccountOpened",
     "AccountSettingsChanged",
     "AdminAdded",
-    "AdminProposed",
+    "AdminChanged",
     "AdminRevoked",
     "AnyEvent",
     "AssetListed",
@@ -112,6 +116,7 @@ __all__ = [
     "CancelAllAfterSet",
     "CancelOnDisconnectSet",
     "CertificateIssued",
+    "CommandProposed",
     "EpochStarted",
     "Event",
     "Faulted",
@@ -133,6 +138,7 @@ __all__ = [
     "Posted",
     "ProcessStarted",
     "ProcessStopped",
+    "ProposalEnded",
     "Refused",
     "RuleActivated",
     "TimersFrozen",

@@ -1,13 +1,15 @@
 """Facts of accounts, admins, listings, configuration, modes and process life."""
 
-from exchange.values.commands import AdminSpec
+from exchange.values.commands import AdminSpec, TwoPeopleCommand
 from exchange.values.enums import (
     Mode,
     Pause,
+    ProposalEnd,
+    Role,
     Scope,
 )
 from exchange.values.events.base import Event
-from exchange.values.ids import AccountId, AdminId, KeyId, UserId
+from exchange.values.ids import AccountId, AdminId, KeyId, ProposalId, UserId
 from exchange.values.refusals import Code
 from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 
@@ -35,19 +37,33 @@ class KeyRevoked(Event, frozen=True):
 
 
 class AdminAdded(Event, frozen=True):
+    """`by` are those who agreed on it: none at the founding."""
+
     admin: AdminId
     added: AdminSpec
+    by: tuple[AdminId, ...] = ()
 
 
-class AdminProposed(Event, frozen=True):
-    """One approver wants to add another; a second approver who says the same adds them."""
-
+class AdminChanged(Event, frozen=True):
     admin: AdminId
-    proposed: AdminSpec
+    roles: tuple[Role, ...]
 
 
 class AdminRevoked(Event, frozen=True):
     admin: AdminId
+
+
+class CommandProposed(Event, frozen=True):
+    """One person has asked for `command`; it waits until `expires_us` for a second one who asks for the same."""
+
+    proposal: ProposalId
+    command: TwoPeopleCommand
+    expires_us: int
+
+
+class ProposalEnded(Event, frozen=True):
+    proposal: ProposalId
+    how: ProposalEnd
 
 
 class UserTierChanged(Event, frozen=True):

@@ -1,0 +1,38 @@
+"""What takes two people, so that no one person alone can make somebody else, take what is another's, or do what stays.
+
+One of the two holds the command's role, the other is an APPROVER, and they are not the same person. Everything else is
+one person's to do, with its role. The operators' page shows what comes of it; a test tries every command for it.
+"""
+
+from typing import Final
+
+from exchange.values.commands import (
+    ActivateRule,
+    AddAdmin,
+    AddKey,
+    ChangeAdmin,
+    ListAsset,
+    ListMarket,
+    RevokeAdmin,
+    RotateVenueKey,
+    SetAutoResume,
+    SetFeeTiers,
+    SetFilters,
+    TwoPeopleCommand,
+)
+from exchange.values.enums import Role
+
+#: The role of the one, beside the other's APPROVER. The core says when such a command is harmless, and one's to do.
+TAKES_TWO: Final[dict[type[TwoPeopleCommand], Role]] = {
+    AddAdmin: Role.APPROVER,
+    ChangeAdmin: Role.APPROVER,
+    RevokeAdmin: Role.APPROVER,
+    RotateVenueKey: Role.APPROVER,
+    AddKey: Role.SUPPORT,
+    ActivateRule: Role.OPERATOR,
+    SetFeeTiers: Role.OPERATOR,
+    SetFilters: Role.OPERATOR,
+    SetAutoResume: Role.OPERATOR,
+    ListAsset: Role.OPERATOR,
+    ListMarket: Role.OPERATOR,
+}
