@@ -44,6 +44,8 @@ app = typer.Typer()
 
 #: How long requests under way over HTTP may still take when the exchange stops.
 HTTP_GRACE_S: Final = 3
+#: The same when it has failed.
+HTTP_FAILED_GRACE_S: Final = 1
 #: What is not answered by then never will be: its connection is closed without a word.
 HTTP_ANSWERS_S: Final = 2
 #: Containers made and not gone again before the garbage collector looks, and how often it looks deeper. What an
@@ -163,7 +165,7 @@ async def _live(
     try:
         if prepare is not None:
             await prepare(life.venue)
-        async with _gateway(settings, life.venue, sockets):
+        async with _gateway(settings, life, sockets):
             ended = asyncio.create_task(life.ended())
             async with (
                 told(),
@@ -215,8 +217,9 @@ async def _start(settings: Settings, signals: Signals, starting: Starting, clock
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings, venue: Venue, sockets: Sockets) -> AsyncIterator[None]:
+async def _gateway(settings: Settings, life: Life, sockets: Sockets) -> AsyncIterator[None]:
     """All ports, open."""
+    venue = life.venue
     admission = Admission(GatewayLimits(**settings.limits))
     authenticator = Authenticator(venue)
     proxies = TrustedProxies(settings.trusted_proxies)
@@ -239,7 +242,9 @@ async def _gateway(settings: Settings, venue: Venue, sockets: Sockets) -> AsyncI
     finally:
         await trading.close()
         http.should_exit = ops.should_exit = True
-        await asyncio.wait(serving, timeout=HTTP_ANSWERS_S)
+        if life.failed:  # what is not answered by now never will be
+            http.config.timeout_graceful_shutdown = HTTP_FAILED_GRACE_S
+        await asyncio.wait(serving, timeout=HTTP_FAILED_GRACE_S / 2 if life.failed else HTTP_ANSWERS_S)
         # Not even an error: whoever asked must not think that nothing has happened.
         for connection in [*http.server_state.connections, *ops.server_state.connections]:
             connection.transport.abort()

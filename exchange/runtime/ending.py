@@ -34,6 +34,10 @@ class Ending:
     def come(self) -> bool:
         return self._end.done()
 
+    @property
+    def failed(self) -> bool:
+        return self._end.done() and self._end.result().reason is not Reason.STOPPED
+
     def end(self, reason: Reason, message: str) -> None:
         if not self._end.done():
             log = _log.info if reason is Reason.STOPPED else _log.critical

@@ -293,6 +293,11 @@ class Life:
         """Why the process must end, once it must; call `close` then."""
         return await self._ending.wait()
 
+    @property
+    def failed(self) -> bool:
+        """Whether the process ends for another reason than that it was asked to."""
+        return self._ending.failed
+
     async def stop(self, reason: str) -> None:
         """End in order: take nothing more, finish what waits, say so in the journal, have a snapshot made."""
         finishing = asyncio.create_task(self._finish(reason))

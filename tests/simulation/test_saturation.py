@@ -92,7 +92,7 @@ async def gauge(ops: httpx.AsyncClient, name: str) -> float:
 @pytest.mark.parametrize(
     ("seconds", "bounds"),
     [
-        (5.0, Bounds(slow_at_records=2_000, full_at_records=4_000)),
+        (3.0, Bounds(slow_at_records=1_000, full_at_records=3_000)),
         pytest.param(120.0, Bounds(), marks=[pytest.mark.torture, pytest.mark.timeout(600)]),
     ],
 )
