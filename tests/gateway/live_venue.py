@@ -82,6 +82,7 @@ class LiveVenue:
         self._outbox = outbox
         public = PublicState(state, outbox)
         self.streams = Streams(state, outbox, public)
+        self.streams.take_up_past({}, state.seq, clock.now_us())
         self._writer = _Writer(outbox)
         writer = cast("WriterClient", self._writer)
         self.committer = Committer(state, clock, writer, outbox, self.streams, metrics, ending)
