@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## format, lint, types, and every test
 	$(BIN)/pytest
 
 torture: $(VENV)/.dev ## the long form of the fault tests
-	-@$(MAKE) --no-print-directory freqtrade
+	-@$(MAKE) --silent freqtrade
 	-@$(PIP) --editable '.[dev,torture]'
 	$(BIN)/pytest -m torture --timeout 3600 --durations 0 --durations-min 1
 

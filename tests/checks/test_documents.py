@@ -53,3 +53,13 @@ def test_the_command_table_has_every_command() -> None:
     assert isinstance(command, typer.core.TyperGroup)
     told = set(re.findall(r"`exchange ([a-z-]+)", README))
     assert set(command.commands) - told == set()
+
+
+def test_the_torture_suite_is_listed() -> None:
+    told = set(re.findall(r"^\| `(tests/[^`]+)`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    marked = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"mark\.torture\b", path.read_text()) and path.parent.name != "checks"
+    }
+    assert told == marked
