@@ -151,7 +151,7 @@ async def test_what_is_not_there_is_refused_in_the_same_words(venue: HttpVenue) 
     assert (await venue.get("/api/v1/status/")).status == 404
     wrong = await venue.http.put("/api/v1/order")
     assert wrong.status_code == 405
-    assert set(wrong.headers["allow"].split(", ")) == {"GET", "POST", "DELETE"}
+    assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD", "POST", "DELETE"}
     assert wrong.json()["code"] == "INVALID_CLIENT_REQUEST"
 
 
