@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from prometheus_client import generate_latest
 
-from exchange.cli import logs
+from exchange.cli import logs, open_files
 from exchange.cli.exits import Exit, progress, stop
 from exchange.cli.folder import exit_of, keep_to_us, need_journal
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
@@ -137,6 +137,7 @@ def run(
     need_journal(settings)
     logs.configure(settings.log_level, settings.log_format)
     keep_to_us(settings)
+    open_files.allow(GatewayLimits(**settings.limits), WsLimits(**settings.ws_limits))
     signals = Signals()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

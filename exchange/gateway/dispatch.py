@@ -39,6 +39,9 @@ from exchange.values.views import AdminView, KeyView
 HttpScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+#: In the scope of a request that was refused for the number of those whose sender nobody has proved.
+OVER_LIMIT: Final = "exchange.over_limit"
+
 _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 _TOO_LARGE: Final = invalid("Request body is too large")
 _IN_FLIGHT: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests of this account wait for their answer")
@@ -116,6 +119,8 @@ class Dispatcher(Collector):
         wait_s = self._admission.addresses.wait_s(address, now_us, requests)
         if not wait_s and history:
             wait_s = self._admission.history.wait_s(address, now_us)
+        if wait_s:
+            scope[OVER_LIMIT] = True
         return wait_s
 
     def _malformed(self, scope: HttpScope, refused: Refusal | Answer) -> Refusal | Answer:
@@ -130,6 +135,7 @@ class Dispatcher(Collector):
         api_key = credentials.api_key if credentials else ""
         wait_s = self._admission.vain_s(address, api_key, now_us)
         if wait_s:
+            scope[OVER_LIMIT] = True
             return self.wait(wait_s)
         signed = _signed_fields(operation, query, body)
         if isinstance(signed, Refusal):

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from exchange.gateway.addresses import TrustedProxies, counted
 from exchange.gateway.admission import GatewayLimits
+from exchange.gateway.dispatch import OVER_LIMIT
 from exchange.gateway.http_framing import HEAD_TOO_LARGE, Framing
 from exchange.gateway.shares import Pool, Slots
 from exchange.gateway.wire.errors import error_body, invalid
@@ -33,6 +34,9 @@ _URL: Final = invalid("The request's URL is too long")
 READ_BYTES: Final = 16 * 1024
 #: Unread bytes at which a connection's next answer waits, and beyond which it counts among those that don't read.
 UNREAD_BYTES: Final = 16 * 1024
+#: After so many unsigned requests in a row that were refused for their number, a connection is read once in a while.
+REFUSED_IN_A_ROW: Final = 5
+REFUSED_PAUSE_S: Final = 1.0
 #: How long a client that is refused may take to read why.
 CLOSE_S: Final = 2.0
 
@@ -161,6 +165,8 @@ class _Protocol(HttpToolsProtocol):
         self._proven = False
         self._framing = Framing(server.limits)
         self._weighs = False
+        self._refused = 0
+        self._pause: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._read_deadline: asyncio.TimerHandle | None = None
 
@@ -202,6 +208,8 @@ class _Protocol(HttpToolsProtocol):
         self._here = False
         self._framing.drop()
         self._disarm()
+        if self._pause is not None:
+            self._pause.cancel()
         self._weigh_arriving()
         self._unread(0)
         self._server.slots.give_back(self, self._address)
@@ -237,14 +245,14 @@ class _Protocol(HttpToolsProtocol):
     def _advance(self) -> None:
         """Parse what is held, up to the end of one request."""
         framing = self._framing
-        while framing.held and not self._is_answering():
+        while framing.held and not self._is_answering() and self._pause is None:
             piece = framing.next_piece()
             if isinstance(piece, tuple):
                 return self._close_with(*piece)
             super().data_received(piece)
             if not self._here or self.transport.is_closing():
                 return None
-        self.flow.hold(bool(framing.held))
+        self.flow.hold(bool(framing.held) or self._pause is not None)
         if not framing.partial:
             self._disarm()
         elif self._deadline is None:
@@ -301,8 +309,16 @@ class _Protocol(HttpToolsProtocol):
         elif not self._is_answering():
             self._proven = True
             self._server.slots.idle(self, self._address)
-            if self._framing.held:
+            self._refused = self._refused + 1 if OVER_LIMIT in self.cycle.scope else 0
+            if self._refused >= REFUSED_IN_A_ROW:
+                self._pause = self.loop.call_later(REFUSED_PAUSE_S, self._go_on)
+            if self._framing.held or self._pause is not None:
                 self._advance()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        if self._here:
+            self._advance()
 
     # --- what is held for it ----------------------------------------------------------------------------
 

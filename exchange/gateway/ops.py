@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from exchange.gateway.admission import GatewayLimits, Rate, too_many
-from exchange.gateway.dispatch import HttpScope, Receive, address_of
+from exchange.gateway.dispatch import OVER_LIMIT, HttpScope, Receive, address_of
 from exchange.gateway.operations import Answer
 from exchange.gateway.sending import Send, send_answer
 from exchange.gateway.wire.errors import NOT_FOUND, error_body, http_status, invalid
@@ -44,6 +44,7 @@ class Ops:
     def _answer(self, scope: HttpScope) -> Answer:
         wait_s = self._addresses.wait_s(address_of(scope), self._now_us())
         if wait_s:
+            scope[OVER_LIMIT] = True
             return _refused(too_many(wait_s), headers=(("Retry-After", str(wait_s)),))
         page = self._pages.get(scope["path"])
         if page is None:

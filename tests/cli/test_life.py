@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -21,6 +22,7 @@ from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings, found
 from exchange.cli.settings import Settings, load
+from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ops import LIMITS as OPS_LIMITS
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
@@ -275,3 +277,21 @@ def test_a_clock_behind_the_journal_is_not_started_with(tmp_path: Path, monkeypa
         found(settings, settings.genesis)
     ended = serve(settings)
     assert ended.returncode == Exit.CLOCK_BEHIND, ended.stderr
+
+
+def test_there_are_files_for_every_connection(tmp_path: Path) -> None:
+    """Also where a shell allows few, as most do."""
+    settings = {"EXCHANGE_WS_LIMITS__CONNECTIONS": "300", "EXCHANGE_WS_LIMITS__HANDSHAKES": "100"}
+    server = Server(tmp_path / "data", settings)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        server.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        assert server.process is not None
+        allowed, _ = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        assert allowed > GatewayLimits().connections + 400
+    finally:
+        assert server.stop() == 0

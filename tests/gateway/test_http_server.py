@@ -13,7 +13,8 @@ import uvicorn
 
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.http_server import READ_BYTES, HttpServer
+from exchange.gateway.dispatch import OVER_LIMIT
+from exchange.gateway.http_server import READ_BYTES, REFUSED_IN_A_ROW, HttpServer
 
 LIMITS = GatewayLimits(
     connections=5,
@@ -43,6 +44,8 @@ class Application:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked.append(scope["path"])
+        if scope["path"] == "/too-many":
+            scope[OVER_LIMIT] = True
         body = await self._body(scope, receive)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
@@ -178,6 +181,20 @@ async def test_what_was_sent_ahead_goes_with_its_connection(port: Port) -> None:
     await asyncio.sleep(0.1)
     assert port.server.arriving.bytes == 0
     assert len(port.application.asked) < 5_000
+
+
+async def test_who_goes_on_asking_too_much_is_read_less_often(port: Port) -> None:
+    _, writer = await port.connect()
+    writer.write(GET % b"too-many" * 100 + GET % b"")
+    await asyncio.sleep(0.3)
+    assert len(port.application.asked) == REFUSED_IN_A_ROW
+    await asyncio.sleep(1)
+    assert len(port.application.asked) == REFUSED_IN_A_ROW + 1
+    patient = await port.connect()
+    for path in (b"too-many", b"too-many", b"too-many", b"too-many", b"", b"too-many", b"too-many"):
+        patient[1].write(GET % path)
+        assert b"200 OK" in await asyncio.wait_for(patient[0].readuntil(b"\r\n\r\n00"), 0.9)
+    writer.close()
 
 
 async def test_a_request_with_nonsense_behind_it_is_answered_before_the_nonsense(port: Port) -> None:
