@@ -112,6 +112,7 @@ def init(
     found(settings, settings.genesis)
     console.print(f"Founded [bold]{settings.genesis.venue}[/] in {settings.data}; next: exchange serve")
     console.print(f"The first admin signs with {admin_key_path(settings.data)}")
+    console.print("The venue is one person until a second approver is added: exchange admin admin add --help")
 
 
 @app.command()

@@ -30,6 +30,7 @@ class BadDay:
         self.books = books = Books(data_dir, trades=60)
         venue = books.venue
         self.ann, self.bob, *_ = books.accounts
+        venue.do(venue.cancel_all(self.ann))  # so that what ends below is what is placed below
         self.from_seq = venue.state.seq + 1
         venue.expect(c.SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
         venue.expect(c.CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
