@@ -54,10 +54,10 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._answered_at_s = 0.0
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def environment(self) -> dict[str, str]:
+        """Of its process: nothing of the exchange's own but what is set here."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("EXCHANGE_")}
-        environment = clean | {
+        return clean | {
             "EXCHANGE_DATA": str(self.data),
             "EXCHANGE_HTTP_PORT": str(self.http_port),
             "EXCHANGE_WS_PORT": str(self.ws_port),
@@ -65,10 +65,13 @@ class Server:
             "EXCHANGE_LOG_FORMAT": "json",
             **self.settings,
         }
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.program, "demo", "--bots" if self.bots else "--no-bots"],
-                env=environment,
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,7 +5,6 @@ The core's time never falls and never jumps; the venue brakes where the clocks d
 
 import importlib.util
 import json
-import os
 import subprocess
 import urllib.request
 from collections.abc import AsyncIterator
@@ -112,9 +111,8 @@ async def test_a_start_a_day_ahead_is_no_dead_end(run: Run, wall: WallClock) -> 
 
 def refused_start(server: Server) -> int:
     """The exit code of `exchange serve`, which takes no clock on trust."""
-    settings = {"EXCHANGE_DATA": str(server.data), **server.settings}
-    ended = subprocess.run([*server.program, "serve"], env=os.environ | settings, capture_output=True, timeout=30)
-    return ended.returncode
+    command = [*server.program, "serve"]
+    return subprocess.run(command, env=server.environment(), capture_output=True, timeout=60).returncode
 
 
 def times_never_fall(server: Server) -> None:
