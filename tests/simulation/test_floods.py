@@ -123,10 +123,10 @@ def test_pings_sent_ahead_cost_no_memory(unlimited: Server) -> None:
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("request_", [PING, DOCUMENT], ids=["pings", "documents"])
 def test_sixty_megabytes_sent_ahead_cost_no_memory(unlimited: Server, request_: bytes) -> None:
-    flooded(unlimited, request_, megabytes=60, within_s=300, connections=4)
+    flooded(unlimited, request_, megabytes=60, within_s=120, connections=4)
 
 
 def silent_sockets(server: Server, address: str, count: int) -> list[socket.socket]:
