@@ -131,17 +131,17 @@ def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
         return refuse.refused(refusal)
     if len(state.admins) >= MAX_ADMINS:
         return refuse.precondition(f"There are at most {MAX_ADMINS} admins")
-    by = people(state, time_us, command)
-    added: list[AnyEvent] = [AdminAdded(AdminId(id_at(state.seq + 1)), command.added, by)]
+    admin = AdminId(id_at(state.seq + 1))
     if not one_person(state):
-        return by_two(state, time_us, command, added)
+        agreed: list[AnyEvent] = [AdminAdded(admin, command.added, people(state, time_us, command))]
+        return by_two(state, time_us, command, agreed)
     # The only way out of being one person; nothing comes into the venue by it that this one couldn't do before.
     own = state.admins[command.admin].roles
     if Role.APPROVER not in command.added.roles or any(role not in own for role in command.added.roles):
         return refuse.precondition(
             "While there is one approver, they add the second one and nobody else, with no role but their own"
         )
-    return added
+    return [AdminAdded(admin, command.added, (command.admin,))]
 
 
 def change_admin(state: State, time_us: int, command: ChangeAdmin) -> list[AnyEvent]:

@@ -244,6 +244,18 @@ def test_one_approver_revokes_another_at_once_but_never_to_be_alone(two: tuple[V
     assert refused(venue, c.RevokeAdmin(ADMIN, ADMIN, "nobody")) is Code.PRECONDITION_FAILED
 
 
+def test_whoever_one_person_adds_is_said_to_be_added_by_one(two: tuple[Venue, AdminId]) -> None:
+    """Also if that one had proposed the same to somebody who is gone."""
+    venue, second = two
+    command = c.AddAdmin(ADMIN, approver(3), "x")
+    proposed(venue, command)
+    venue.agree(c.RevokeAdmin(ADMIN, second, "goes"), second)
+    [event] = venue.expect(command)
+    assert isinstance(event, AdminAdded)
+    assert event.by == (ADMIN,)
+    assert f"{event.admin} was added by {ADMIN} alone" in people_view(venue.state).standing
+
+
 def test_roles_change_by_two_and_what_one_said_as_an_approver_counts_no_more(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
     third = added(venue, approver(3), second)
