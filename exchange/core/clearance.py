@@ -41,7 +41,9 @@ def clearance(state: State, market: str | None, before: Mode, actor: AdminId | N
     if failed is not None and failed.window == certificate.window:
         return _not_yet(f"Since certificate {certificate_id} gates have failed: {failed.reason}")
     missing = [
-        gate for gate in needed if not any(r.gate is gate and (r.passed or r.waived_by) for r in certificate.gates)
+        gate
+        for gate in needed
+        if not any(r.gate is gate and untrue_gate(state, certificate.window, (r,)) is None for r in certificate.gates)
     ]
     if missing:
         return _not_yet(f"Certificate {certificate_id} lacks the gate {missing[0]}")

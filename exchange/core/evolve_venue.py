@@ -162,6 +162,8 @@ def process_started(state: State, event: ProcessStarted) -> None:
     state.stopped = False
     state.started_seq = state.seq
     state.failed_gates = None
+    # A waiver without a window was for what failed at one start: not for what fails at this one.
+    state.waivers = {(window, gate): said for (window, gate), said in state.waivers.items() if window}
     state.resume_mode = event.resume_mode
     # By id: the order in which accounts stand in memory is not the same after loading a snapshot.
     for account_id in sorted(held for held, account in state.accounts.items() if account.armed_sessions):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exchange.core.clearance import clearance
+from exchange.core.clearance import clearance, waived_by
 from exchange.values import commands as c
 from exchange.values.enums import Mode, Role, Side
 from exchange.values.events import AdminAdded, Refused
@@ -113,6 +113,35 @@ def test_the_waiver_of_a_revoked_admin_does_not_count(venue: Venue) -> None:
     m.third_approver(venue, second)
     venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
     assert refused(venue, c.Certify(certificate, "test"))
+
+
+def test_nor_does_it_in_a_certificate_that_was_issued_before(venue: Venue) -> None:
+    second = m.second_approver(venue)
+    window = m.plan(venue)
+    m.shut(venue, window)
+    m.fail(venue, window, Gate.ORACLE)
+    for admin in (ADMIN, second):
+        venue.expect(c.WaiveGate(admin, window, Gate.ORACLE, "test"))
+    m.third_approver(venue, second)
+    third = max(venue.state.admins)
+    m.approve(venue, m.certify(venue, window, waived={Gate.ORACLE: (ADMIN, second)}), ADMIN, third)
+    assert clearance(venue.state, None, Mode.OFFLINE) is None
+    venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
+    refusal = clearance(venue.state, None, Mode.OFFLINE)
+    assert refusal is not None
+    assert "lacks the gate oracle" in refusal.message
+
+
+def test_a_waiver_without_a_window_is_for_one_start(venue: Venue) -> None:
+    second = m.second_approver(venue)
+    for start, admins in ((1, (ADMIN, second)), (2, (second,))):
+        venue.expect(c.StartProcess(venue.state.build, clean=True))
+        assert waived_by(venue.state, m.NO_WINDOW, Gate.ORACLE) == (), start
+        m.fail(venue, m.NO_WINDOW, Gate.ORACLE)
+        for admin in admins:
+            venue.expect(c.WaiveGate(admin, m.NO_WINDOW, Gate.ORACLE, "test"))
+    assert waived_by(venue.state, m.NO_WINDOW, Gate.ORACLE) == ()
+    assert refused(venue, c.Certify(m.certificate(venue, failed={Gate.ORACLE: (ADMIN, second)}), "test"))
 
 
 def test_one_admin_named_twice_is_no_waiver_of_two(venue: Venue) -> None:
