@@ -18,8 +18,10 @@ from typing import Any
 import httpx
 import pytest
 
+from clients.python import ExchangeClient, ExchangeError
 from clients.python.signing import Keypair
 from exchange.cli.exits import Exit
+from tests.clients.until import until_told
 from tests.server import Server
 from tests.simulation import family, proof, traffic
 from tests.simulation.seen import Seen, SeenAccount
@@ -57,6 +59,17 @@ class Run:
         async with self.flow():
             await traffic.until_acknowledged(self.seen)
 
+    async def history_answers(self) -> bool:
+        """A follower that was killed as it began comes back after a pause."""
+        async with ExchangeClient(self.server.http_url, self.seen.accounts["alice"].keypair) as alice:
+            try:
+                await alice.fills(limit=1)
+            except ExchangeError as refusal:
+                if refusal.transient:
+                    return False
+                raise
+        return True
+
     async def start_again(self) -> None:
         family.kill(self.server, "all")
         assert family.gone(self.server), self.server.log_tail()
@@ -64,6 +77,7 @@ class Run:
 
     async def whole(self) -> None:
         """Nothing that anybody was told is untrue, and `exchange verify` agrees."""
+        await until_told(self.history_answers, AGAIN_WITHIN_S)
         found = await proof.problems(self.seen, self.server.http_url, self.deposits)
         assert not found, f"{len(found)} contradictions\n" + "\n".join(found[:20]) + self.server.log_tail()
         assert self.server.stop() == 0, self.server.log_tail()
