@@ -197,6 +197,8 @@ class _Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        if not self._here:
+            return  # refused for its head
         self._leave()  # from here on it counts as a WebSocket
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
@@ -216,8 +218,8 @@ class _Protocol(HttpToolsProtocol):
 
     def give_way(self, refusal: Refusal) -> None:
         """End for the sake of others. An idle client is used to that; one in the middle of a request is told why."""
-        if self._is_answering():
-            self.cut()
+        if self._is_answering() or self.transport.get_write_buffer_size():
+            self.cut()  # to close it would wait for a client that doesn't read, without a place and uncounted
         elif self._proven and not self._framing.partial:
             self._leave()
             self.transport.close()

@@ -25,14 +25,14 @@ LIMITS = GatewayLimits(
     body_bytes=1_000,
     request_timeout_s=1,
     arriving_bytes=40_000,
-    unread_bytes=6_000_000,
+    unread_bytes=12_000_000,
     answer_timeout_s=1,
 )
 REQUEST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody"
 
 
 #: What `GET /large` answers.
-LARGE = b"x" * 3_000_000
+LARGE = b"x" * 8_000_000
 
 
 class Application:
@@ -317,6 +317,22 @@ async def test_answers_left_unread_are_bounded_in_sum_and_in_time(port: Port) ->
     await asyncio.sleep(1)
     assert port.server.unread.bytes == 0
     assert await port.open_connections() == 0
+
+
+async def test_who_gives_way_with_an_answer_unread_keeps_nothing(port: Port) -> None:
+    reader, writer = await port.connect()
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    writer.write(GET % b"large")
+    await asyncio.sleep(0.1)
+    assert port.server.unread.bytes > 0
+    for _ in range(3):
+        newer = await port.connect()
+        newer[1].write(REQUEST)
+        assert b"200 OK" in await newer[0].readuntil(b"\r\n\r\n04")
+    assert port.server.unread.bytes == 0
+    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    assert len(await rest(reader)) < len(LARGE)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import logging
 import socket
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +21,9 @@ from prometheus_client import CollectorRegistry
 
 from exchange.gateway import ws_server
 from exchange.gateway.addresses import TrustedProxies
+from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.connection import Connection
+from exchange.gateway.http_server import HttpServer
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
@@ -116,10 +119,13 @@ async def test_replies_to_many_requests_in_one_packet_all_arrive(running: Runnin
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_both_ports_have_the_same_session(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_both_ports_have_the_same_session(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
+) -> None:
     """uvicorn hands connections that ask for an upgrade over, at / and at /ws; HTTP goes on beside them."""
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve_on_http())
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def _serve_on_http() -> None:
@@ -133,7 +139,7 @@ async def _serve_on_http() -> None:
     config = uvicorn.Config(
         app,
         ws=running.server.upgraded,  # type: ignore[arg-type]
-        http="httptools",
+        http=HttpServer(GatewayLimits()).protocol,  # type: ignore[arg-type]
         lifespan="off",
         log_config=None,
     )
@@ -147,6 +153,12 @@ async def _serve_on_http() -> None:
                 assert (await call(client, "order.place", long))["status"] == 200
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(f"ws://127.0.0.1:{port}/elsewhere")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade(b"/ws?" + b"x" * 10_000))
+        answer = await asyncio.wait_for(reader.read(), TIMEOUT_S)
+        assert answer.startswith(b"HTTP/1.1 414 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+        writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /anything HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert (await asyncio.wait_for(reader.read(), TIMEOUT_S)).endswith(b"ok")
