@@ -116,12 +116,26 @@ def indexes_agree(state: State) -> Iterator[str]:
         yield "the dead-man's switches and the list of deadlines do not agree"
 
 
+def keys_are_one_persons(state: State) -> Iterator[str]:
+    """Every public key in force is found by its text, and was not revoked; everybody's makers are known."""
+    if state.key_ids != {key.public_key: key_id for key_id, key in state.keys.items()}:
+        yield "the API keys and their index do not agree"
+    if state.admin_ids != {spec.public_key: admin for admin, spec in state.admins.items()}:
+        yield "the admins and the index of their keys do not agree"
+    if state.added_by.keys() != state.admins.keys():
+        yield "the admins and those who added them do not agree"
+    for public_key in (*state.key_ids, *state.admin_ids):
+        if public_key in state.spent_keys or (public_key in state.key_ids and public_key in state.admin_ids):
+            yield f"the public key {public_key} is more than one person's"
+
+
 CHECKS: Final[tuple[Callable[[State], Iterator[str]], ...]] = (
     zero_sum,
     no_negative_balance,
     locked_is_reserved,
     books_whole,
     indexes_agree,
+    keys_are_one_persons,
 )
 
 
