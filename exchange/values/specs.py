@@ -174,10 +174,5 @@ class SettingsChange(
 
     def applied_to(self, settings: AccountSettings) -> AccountSettings:
         """`settings` with this changed."""
-        return AccountSettings(
-            settings.auto_borrow_settlements if self.auto_borrow_settlements is None else self.auto_borrow_settlements,
-            settings.auto_lend if self.auto_lend is None else self.auto_lend,
-            settings.auto_repay_borrows if self.auto_repay_borrows is None else self.auto_repay_borrows,
-            settings.leverage_limit_e9 if self.leverage_limit_e9 is None else self.leverage_limit_e9,
-            settings.cancel_at_close if self.cancel_at_close is None else self.cancel_at_close,
-        )
+        asked = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(settings, **asked)
