@@ -13,6 +13,7 @@ from exchange.cli.settings import load
 from exchange.journal.errors import JournalGone, NoJournal
 from exchange.journal.layout import snapshots_dir
 from exchange.journal.recovery import require_journal
+from exchange.journal.segments import Segment, write_manifest
 
 
 @pytest.fixture
@@ -56,6 +57,13 @@ def test_an_emptied_journal_and_a_snapshot_without_one_are_the_same(gone: Path) 
     snapshots_dir(gone).mkdir()
     (snapshots_dir(gone) / "57.json").touch()
     with pytest.raises(JournalGone, match="a snapshot knows of seq 57"):
+        require_journal(gone)
+
+
+def test_a_sealed_segment_knows_too(gone: Path) -> None:
+    shutil.rmtree(gone / "witness")
+    write_manifest(gone, (Segment(1, 500, 0, "", "").linked(""),))
+    with pytest.raises(JournalGone, match="a sealed segment knows of seq 500"):
         require_journal(gone)
 
 

@@ -16,8 +16,8 @@ import pytest
 from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings
 from exchange.journal.errors import NotPrivate
-from exchange.journal.layout import witness_path
-from exchange.journal.privacy import keep_private
+from exchange.journal.layout import whole_file, witness_path
+from exchange.journal.privacy import keep_private, make_folder
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.writer import locked
 from exchange.runtime.read_models.schema import open_for_writing
@@ -172,6 +172,19 @@ def test_a_folder_above_that_everybody_may_write_to_is_refused(founded: Path) ->
         private(founded)
     founded.parent.chmod(0o1777)
     private(founded)
+
+
+def test_a_file_is_private_whatever_the_mask_and_what_a_killed_process_left(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "report.json"
+    before = os.umask(0)
+    try:
+        make_folder(path.parent)
+        path.with_name("report.json.tmp").touch(0o666)
+        with whole_file(path):
+            assert not wide(tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert not wide(tmp_path / "new")
 
 
 def test_a_database_is_made_private_before_it_holds_anything(founded: Path) -> None:

@@ -110,14 +110,17 @@ def test_the_last_thousand_of_a_sub_account_are_kept() -> None:
     venue.check()
 
 
-def test_what_is_too_old_is_let_go_of_as_orders_end() -> None:
+def test_what_is_too_old_is_let_go_of_as_orders_end_and_nothing_before() -> None:
     venue, ann, bob = fresh()
     for number in range(100):
         place(venue, venue.market(ann, Side.BID, 5, client_id=number))
-    venue.time_us += HELD_US
+    venue.time_us += HELD_US - 1_000_000
+    place(venue, venue.market(bob, Side.BID, 5, client_id=60))
+    assert len(venue.state.ended_client_ids) == 101
+    venue.time_us += 1_000_000
     for number in range(60):
         place(venue, venue.market(bob, Side.BID, 5, client_id=number))
-    assert len(venue.state.ended_client_ids) == 60
+    assert len(venue.state.ended_client_ids) == 61
     assert not venue.state.accounts[ann].ended_client_ids
 
 

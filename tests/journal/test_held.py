@@ -121,20 +121,28 @@ def test_without_harm_it_goes_on_through_checkpoints_and_readers(data: Path, mon
 
 
 def test_what_was_acknowledged_outlives_a_log_that_was_removed(data: Path) -> None:
-    """The log is open still, so what it held goes into the database."""
+    """The log is open still, so what it held goes into the database, also while others read."""
     with closing(Writing(data)) as writing:
         assert writing.append(1, 50) == (frames.DURABLE, "")
-        log_path(data).unlink()
-        assert writing.append(51, 10)[0] == frames.FAILED
+        with JournalReader(data) as reading:
+            assert reading.last()[0] == 50
+            log_path(data).unlink()
+            assert writing.append(51, 10)[0] == frames.FAILED
+            shutil.copy(journal_path(data), data / "as-it-is.sqlite")
     with JournalReader(data) as reader:
         assert [record.seq for record in reader.records()][:50] == list(range(1, 51))
+    (data / "copy").mkdir()
+    (data / "as-it-is.sqlite").rename(journal_path(data / "copy"))
+    with JournalReader(data / "copy") as reader:
+        assert reader.last()[0] >= 50
 
 
-async def test_a_writer_with_nothing_to_write_notices_too(data: Path) -> None:
+@pytest.mark.parametrize("gone", [lock_path, witness_path, journal_path])
+async def test_a_writer_with_nothing_to_write_notices_too(data: Path, gone: Callable[[Path], Path]) -> None:
     client, heard = await started(data)
     client.append(1, bodies(1, 10))
     await heard.until_durable(10)
-    lock_path(data).unlink()
+    gone(data).unlink()
     await heard.until(lambda: bool(heard.failed))
-    assert "journal.lock is gone" in heard.failed[0]
+    assert f"{gone(data).name} is gone" in heard.failed[0]
     await client.close()
