@@ -104,8 +104,8 @@ async def resting(server: Server) -> list[Order]:
     return orders
 
 
-def admin(server: Server, *words: str) -> None:
-    where = ("--data", str(server.data), "--url", server.http_url)
+def admin(server: Server, *words: str, key: str = "admin") -> None:
+    where = ("--data", str(server.data), "--url", server.http_url, "--key", str(server.data / "keys" / f"{key}.json"))
     subprocess.run([sys.executable, "-m", "exchange.cli", "admin", *where, *words], check=True, capture_output=True)
 
 
@@ -114,7 +114,9 @@ async def test_the_demo_s_bots_keep_to_the_markets_it_was_founded_with(tmp_path:
     server = Server(tmp_path / "data", bots=True)
     await asyncio.to_thread(server.start)
     try:
-        admin(server, "list-market", "SOL", "BTC", "--tick", "0.00001", "--step", "0.1", "--reference-price", "0.0025")
+        terms = ("--tick", "0.00001", "--step", "0.1", "--reference-price", "0.0025", "--reason", "asked for")
+        for key in ("admin", "admin-2"):
+            admin(server, "list-market", "SOL", "BTC", *terms, key=key)
         admin(server, "mode", "POST_ONLY", "--market", "SOL_BTC", "--reason", "listed")
         admin(server, "mode", "FULL", "--market", "SOL_BTC", "--reason", "listed")
         admin(server, "mode", "OFFLINE", "--market", "BTC_USDC", "--reason", "a check")
