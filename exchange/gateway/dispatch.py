@@ -108,6 +108,8 @@ class Dispatcher(Collector):
         body = b"" if operation.method == "GET" else await _read_body(receive, self._admission.limits.body_bytes)
         if body is None:
             return self._malformed(scope, self.refuse(_TOO_LARGE, status=413, headers=(("Connection", "close"),)))
+        if isinstance(body, Refusal):
+            return self._malformed(scope, body)
         query = query_fields(scope["query_string"].decode("latin-1"))
         if operation.authority is Authority.PUBLIC:
             return await self._handle(operation, query, body, address=address_of(scope))
@@ -252,13 +254,14 @@ def _list_fields(params: Any) -> frozenset[str]:
     return found
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None if it is larger than `limit`. One that breaks off is empty, and refused as such."""
+async def _read_body(receive: Receive, limit: int) -> bytes | Refusal | None:
+    """The whole body; None if it is larger than `limit`. One that breaks off is refused: what is signed in the query
+    would be carried out although its sender was told that the request never arrived, or told nothing."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b""
+            return UNREADABLE
         chunk: bytes = message.get("body", b"")
         if len(body) + len(chunk) > limit:
             return None

@@ -78,6 +78,28 @@ async def test_equal_cancels_are_answered_plainly(venue: HttpVenue) -> None:
         assert (await venue.http.request("DELETE", "/api/v1/orders", content=every, headers=headers)).status_code == 200
 
 
+async def test_what_is_signed_in_the_query_waits_for_its_body(venue: HttpVenue) -> None:
+    """A sender that is cut off in the body was told that the request never arrived."""
+    placed = (await venue.ask(venue.ann, "POST", ORDER, BODY)).json
+    query = f"orderId={placed['id']}&symbol={SYMBOL}"
+    signed = venue.headers(venue.ann, "DELETE", ORDER, query=query)
+    headers = [(name.lower().encode(), value.encode()) for name, value in signed.items()]
+    scope = {"type": "http", "method": "DELETE", "path": ORDER, "query_string": query.encode(), "headers": headers}
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    seq, sent = venue.seq, []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send_(message: Any) -> None:
+        sent.append(message)
+
+    await venue.app(scope, receive, send_)
+    assert (sent[0]["status"], venue.seq) == (400, seq)
+    cancelled = await venue.http.request("DELETE", f"{ORDER}?{query}", headers=signed)
+    assert cancelled.status_code == 200
+
+
 async def test_reads_may_be_repeated(venue: HttpVenue) -> None:
     headers = venue.headers(venue.ann, "GET", CAPITAL)
     for _ in range(2):
