@@ -32,6 +32,9 @@ from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.views import KeyView
 
+#: A SUBSCRIBE or UNSUBSCRIBE counts as one request more for each so many of its names: one frame has room for 16,000.
+NAMES_PER_REQUEST: Final = 100
+
 _NOT_LOGGED_IN: Final = Refusal(Code.UNAUTHORIZED, "Log in first: session.login")
 _LOGGED_IN: Final = invalid("This session is already logged in: open another one for another key")
 _UNKNOWN_METHOD: Final = invalid("Unknown method")
@@ -90,12 +93,13 @@ class Session:
                 handler(trading, frame)
         elif isinstance(frame, frames.Login):
             self._login(frame)
-        elif self._wait_s():
-            self._stream_failure(TOO_MANY_FRAMES)
-        elif isinstance(frame, frames.Subscribe):
-            self._subscribe(frame)
-        elif isinstance(frame, frames.Unsubscribe):
-            self._unsubscribe(frame)
+        elif isinstance(frame, frames.Subscribe | frames.Unsubscribe):
+            if self._wait_s(1 + len(frame.params) // NAMES_PER_REQUEST):
+                self._stream_failure(TOO_MANY_FRAMES)
+            elif isinstance(frame, frames.Subscribe):
+                self._subscribe(frame)
+            else:
+                self._unsubscribe(frame)
 
     def close(self) -> None:
         """The connection is gone."""
@@ -159,10 +163,10 @@ class Session:
             admission.failed(self._address, credentials.api_key, now_us)
         return too_many(wait_s) if wait_s else key
 
-    def _wait_s(self) -> int:
+    def _wait_s(self, requests: int = 1) -> int:
         """Frames of the stream protocol, and those that can't be read, count as public requests of their address."""
         services = self._services
-        return services.admission.addresses.wait_s(self._address, services.exchange.now_us())
+        return services.admission.addresses.wait_s(self._address, services.exchange.now_us(), requests)
 
     # --- streams ------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.gateway.admission import GatewayLimits
+from exchange.gateway.session import NAMES_PER_REQUEST
 from exchange.gateway.ws_limits import WsLimits
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
 from exchange.runtime import inbox
@@ -271,6 +272,14 @@ async def test_frames_without_an_account_are_limited_by_address(venue: LiveVenue
     assert [answer["error"]["code"] for answer in await client.frame(b"nonsense")] == [4002]
     assert [answer["error"]["code"] for answer in await client.frame(b"nonsense")] == [4029]
     assert [answer["error"]["code"] for answer in await client.subscribe("depth.SOL_USDC")] == [4029]
+
+
+async def test_a_frame_counts_by_its_names(venue: LiveVenue) -> None:
+    client = Client(venue, requests=GatewayLimits(public_requests_per_minute=10))
+    assert await client.subscribe(*["trade.SOL_USDC"] * 4 * NAMES_PER_REQUEST) == []
+    gone = {"method": "UNSUBSCRIBE", "params": ["trade.SOL_USDC"] * 4 * NAMES_PER_REQUEST}
+    assert await client.frame(gone) == []
+    assert [answer["error"]["code"] for answer in await client.frame(gone)] == [4029]
 
 
 # --- cancel on disconnect ------------------------------------------------------------------------------------
