@@ -14,7 +14,8 @@ from tests.server import Server
 from tests.simulation import family, proof, traffic
 from tests.simulation.seen import Seen, SeenAccount
 
-KILLS = 20
+KILLS = 12
+TORTURE_KILLS = 20
 TORTURE_ROUNDS = 5
 #: The load runs this long at least and at most before the blow falls.
 BLOW_S = (0.15, 0.6)
@@ -74,7 +75,7 @@ async def torment(server: Server, chosen: int, kills: int) -> None:
     verify(server)
 
 
-@pytest.mark.timeout(600)  # twenty restarts, each of them proved; a busy machine takes minutes
+@pytest.mark.timeout(600)  # restarts, each of them proved; a busy machine takes minutes
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
@@ -90,6 +91,6 @@ async def test_killed_over_and_over(tmp_path: Path, round_number: int) -> None:
     server = Server(tmp_path / "data", traffic.SETTINGS)
     server.start()
     try:
-        await torment(server, seed() + round_number, KILLS)
+        await torment(server, seed() + round_number, TORTURE_KILLS)
     finally:
         server.kill()
