@@ -50,6 +50,7 @@ class FollowerClient(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._process: Process
+        self._killed = False
         self._lines = Lines()
         self._durable_seq = 0
         self._told_seq = 0
@@ -85,7 +86,8 @@ class FollowerClient(asyncio.Protocol):
 
     def kill(self, why: str) -> None:
         """End a follower that hangs; the next one is started as always."""
-        if self._process.returncode is None:
+        if self._process.returncode is None and not self._killed:
+            self._killed = True  # one that waits for a hanging disk ends only with that
             self._on_fault(f"the follower is killed: {why}")
             self._process.kill()
 
@@ -234,6 +236,7 @@ class FollowerClient(asyncio.Protocol):
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
+            self._killed = False
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -199,3 +199,12 @@ async def test_it_ends_with_the_core_and_not_by_the_signals_meant_for_it(core: C
     await core.client.close()
     assert process.returncode == 0
     assert not core.faults
+
+
+async def test_one_that_hangs_is_killed_and_told_of_once(core: Core) -> None:
+    for _ in range(3):
+        core.client.kill("it hangs")
+    assert core.faults == ["the follower is killed: it hangs"]
+    await until(lambda: core.client.ends == 1 and core.client.connected)
+    core.client.kill("it hangs again")
+    assert core.faults[-1] == "the follower is killed: it hangs again"
