@@ -63,3 +63,10 @@ def test_the_torture_suite_is_listed() -> None:
         if re.search(r"mark\.torture\b", path.read_text()) and path.parent.name != "checks"
     }
     assert told == marked
+
+
+def test_under_systemd_the_kernel_may_be_asked_about_the_clock() -> None:
+    """The C library's adjtimex is one call or the other; without an answer a late start would wait for a person."""
+    unit = (ROOT / "deploy" / "exchange.service").read_text()
+    permitted = re.findall(r"^SystemCallFilter=([a-z].*)$", unit, re.MULTILINE)
+    assert {"adjtimex", "clock_adjtime"} <= set(" ".join(permitted).split())
