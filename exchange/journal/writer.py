@@ -124,6 +124,9 @@ class Upkeep:
                 print(f"journal writer: nothing is sealed: {error}", file=sys.stderr)  # noqa: T201
                 self._due_at = math.inf
 
+    def _sealed_seq(self) -> int:
+        return self._segments[-1].last_seq if self._segments else 0
+
     def _sealed_in_place(self) -> int:
         """The seq up to which the segments that replace the oldest rows are seen to be there: only those rows go."""
         seen_seq = 0
@@ -148,8 +151,8 @@ class Upkeep:
         if manifest_ns != self._manifest_ns:
             self._manifest_ns = manifest_ns
             self._segments = manifest(self._data_dir)
-            self._droppable_seq = self._segments[-1].last_seq if self._segments else 0
-        elif self._journal.last_seq - self._first_seq >= SEAL_AT_RECORDS:
+            self._droppable_seq = self._sealed_seq()
+        elif self._journal.last_seq - max(self._first_seq, self._sealed_seq()) >= SEAL_AT_RECORDS:
             arguments = [sys.executable, "-m", "exchange.journal.sealing", "--data", str(self._data_dir)]
             self._sealer = subprocess.Popen(arguments)
 

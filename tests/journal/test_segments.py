@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal import segments
+from exchange.journal import segments, writer
 from exchange.journal.errors import JournalDamaged, SegmentError, UnknownFormat
 from exchange.journal.layout import journal_path, segments_dir
 from exchange.journal.sealing import SEAL_AT_RECORDS, SEGMENT_RECORDS, TAIL_RECORDS, archive, seal
@@ -53,15 +53,21 @@ def test_writing_and_sealing_go_on(data_dir: Path) -> None:
     assert read(data_dir) == list(range(1, RECORDS + 1_001))
 
 
-def test_rows_stay_until_their_segment_is_there(data_dir: Path) -> None:
+def test_rows_stay_until_their_segment_is_there(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are they sealed again meanwhile."""
     journal = open_writing(data_dir)
     journal.append(RECORDS + 1, bodies(RECORDS + 1, 1_000))
     last = seal(data_dir, 500, 400)[-1]
     last.path(data_dir).rename(data_dir / "elsewhere")
+    monkeypatch.setattr(writer, "SYNC_INTERVAL_S", 0.0)
+    monkeypatch.setattr(writer, "SEAL_AT_RECORDS", journal.last_seq - last.last_seq + 1)
+    sealers: list[object] = []
+    monkeypatch.setattr("subprocess.Popen", sealers.append)
     upkeep = Upkeep(data_dir, journal)
     for _ in range(50):
         upkeep.turn()
     assert journal.first_seq() == 2_001
+    assert not sealers
 
 
 def test_a_crash_while_sealing_leaves_every_record(data_dir: Path) -> None:
