@@ -115,6 +115,21 @@ async def test_queries_are_bounded_and_leave_room_for_others(
         assert isinstance(await life.venue.fills(traders.ann, Page()), Paged)
 
 
+async def test_one_account_has_its_own_bound_also_where_there_is_room(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "MAX_QUERIES_PER_ASKER", 1)
+    async with trading(tmp_path, traders, HandClock()) as life:
+        with follower_held(life):
+            await done(life.venue, traders.sell(traders.ann, 10_000))
+            waiting = asyncio.create_task(life.venue.fills(traders.ann, Page()))
+            await asyncio.sleep(0)
+            refused = await life.venue.fills(traders.ann, Page())
+            assert isinstance(refused, Refusal)
+            assert refused.code is Code.TOO_MANY_REQUESTS
+        assert isinstance(await waiting, Paged)
+
+
 async def test_one_account_does_not_keep_another_waiting(tmp_path: Path, traders: Traders) -> None:
     async with trading(tmp_path, traders, HandClock()) as life:
         for number in range(50):
