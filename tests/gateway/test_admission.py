@@ -51,3 +51,12 @@ def test_what_is_counted_is_bounded_and_the_idle_go_first(monkeypatch: pytest.Mo
     for number in range(100):
         rate.wait_s(number, NOW_US + MINUTE_US)
         assert len(rate._through_us) <= 10
+
+
+def test_keys_that_proved_themselves_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MAX_TRACKED", 10)
+    counts = admission.Admission(admission.GatewayLimits())
+    for number in range(30):
+        counts.proved("an address", f"key {number}")
+    assert len(counts._proved) == 10
+    assert next(iter(counts._proved)) == "an address key 20"

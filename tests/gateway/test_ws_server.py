@@ -462,9 +462,13 @@ async def test_a_slow_reader_gets_the_newest_frame_of_a_conflated_stream() -> No
         for number in range(1_000):
             connection.send_latest("bookTicker.SOL_USDC", b"%d" % number)
             connection.send_latest("ticker.SOL_USDC", b"%d" % -number)
+        before = connection.weigh_again()
+        connection.send_latest("status", b"-999" * 1_000)
+        assert connection.weigh_again() == before + 4_000, "what waits to be the newest is held too"
+        connection.send_latest("status", b"999")
         while len(received := (await client.receive()).payload) == 10_000:
             pass
-        assert {received, (await client.receive()).payload} == {b"999", b"-999"}
+        assert {received, (await client.receive()).payload, (await client.receive()).payload} == {b"999", b"-999"}
         connection.send_latest("bookTicker.SOL_USDC", b"at once")
         assert (await client.receive()).payload == b"at once"
         await client.close()
