@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from typing import Final, Literal
+from contextlib import suppress
+from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,14 +26,14 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback), _without_secrets]
+        [_whatever(structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)), _without_secrets]
         if for_person
-        else [_TRACEBACKS, structlog.processors.JSONRenderer(), _without_secrets]
+        else [_TRACEBACKS, _whatever(structlog.processors.JSONRenderer()), _without_secrets]
     )
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Errors()),  # type: ignore[arg-type]  # all it needs of a file
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard module; their lines take the same form.
@@ -43,6 +44,31 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         )
     )
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), handlers=[handler])
+
+
+def _whatever(render: Processor) -> Processor:
+    """As `render`; what it can't show is written as it is, and is no error of whoever logs."""
+
+    def rendered(logger: WrappedLogger, method: str, line: EventDict) -> Any:
+        told = dict(line)
+        try:
+            return render(logger, method, line)
+        except Exception:
+            return repr(told)
+
+    return rendered
+
+
+class _Errors:
+    """Standard error; what can't be written there (a full disk, a reader that is gone) is lost, and nothing more."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:

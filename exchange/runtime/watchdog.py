@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -101,20 +102,24 @@ class LoopWatch(threading.Thread):
             turns, stood_s = self.turns, looks * LOOK_S
             if turns != seen:
                 if stood_s >= self._bound_s:
-                    _log.error("event_loop_turns_again", blocked_s=round(stood_s, 1))
+                    self._say("event_loop_turns_again", stood_s)
                 seen, looks = turns, 0
                 continue
             looks += 1
-            if stood_s < self._bound_s <= looks * LOOK_S:
-                self.blocks += 1
-                _log.error("event_loop_blocked", blocked_s=round(looks * LOOK_S, 1), stack=self._stack())
             if looks * LOOK_S >= self._bound_s:
                 self.blocked_s = looks * LOOK_S
+                if stood_s < self._bound_s:
+                    self.blocks += 1
+                    self._say("event_loop_blocked", self.blocked_s, stack=self._stack())
 
-    def _stack(self) -> list[str]:
-        """Where the loop's thread is, without the values it holds."""
+    def _say(self, event: str, blocked_s: float, **more: str) -> None:
+        with suppress(Exception):  # who watches outlives whatever is wrong with the log
+            _log.error(event, blocked_s=round(blocked_s, 1), **more)
+
+    def _stack(self) -> str:
+        """Where the loop's thread is, without the values it holds: a line a frame, innermost last."""
         frame = sys._current_frames().get(self._watched)
-        return [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_stack(frame)]
+        return "\n".join(f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_stack(frame))
 
 
 class Watchdog:
