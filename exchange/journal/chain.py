@@ -25,6 +25,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
         Raises:
             JournalDamaged
         """
+        if seq < self.first_seq:  # never the last ones, counted from the end
+            raise JournalDamaged(seq, f"the record is missing; the next one is seq {self.first_seq}")
         lines = self.lines.split(b"\n")
         try:
             return split(lines[seq - self.first_seq])[1]

@@ -190,6 +190,6 @@ def belongs(header: snapshots.Header, reader: JournalReader) -> bool:
         JournalDamaged
     """
     try:
-        return reader.chain_at(header.seq).hex() == header.chain
+        return reader.loss_at(header.seq) is None and reader.chain_at(header.seq).hex() == header.chain
     except SegmentError:
         return True

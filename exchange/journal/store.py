@@ -16,7 +16,7 @@ from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss
 from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
 from exchange.journal.layout import journal_path, sync_dir
 from exchange.journal.privacy import make_folder, prepare_database, refuse_links
-from exchange.values.record import GENESIS_CHAIN, Record, head, link, seal, split
+from exchange.values.record import GENESIS_CHAIN, Record, RecordError, head, link, seal, split
 
 FORMAT: Final = 1
 #: Most records in one row.
@@ -234,6 +234,11 @@ class JournalReader:
         loss = self.loss_at(seq + 1)
         return loss.to_seq + 1 if loss is not None else seq + 1
 
+    def before(self, seq: int) -> int:
+        """The last record before `seq`: not always `seq` - 1, where records were lost. Raises JournalDamaged."""
+        loss = (self.loss_at(seq) or self.loss_at(seq - 1)) if seq > 1 else None
+        return loss.from_seq - 1 if loss is not None else seq - 1
+
     def last_before_loss(self, seq: int) -> int | None:
         """Where the records from `seq` on first break off for a declared loss, if they do; of those in the database.
 
@@ -252,16 +257,33 @@ class JournalReader:
         """The declared loss that `seq` lies in, if it does.
 
         Raises:
-            JournalDamaged
+            JournalDamaged. SegmentError: the record that declares it is in a segment that is away.
         """
         rows = self._some_rows(seq, 1)
-        loss = loss_before(rows[0].lines.partition(b"\n")[0]) if rows else None
-        return loss if loss is not None and loss.from_seq <= seq <= loss.to_seq else None
+        if rows and rows[0].first_seq <= seq:
+            return None
+        try:
+            for first_line in (*(row.lines.partition(b"\n")[0] for row in rows), *self._sealed_behind_gap(seq)):
+                loss = loss_before(first_line)
+                if loss is not None and loss.from_seq <= seq <= loss.to_seq:
+                    return loss
+        except RecordError as error:
+            raise JournalDamaged(seq, f"the record behind it can't be read: {error}") from error
+        return None
+
+    def _sealed_behind_gap(self, seq: int) -> Iterator[bytes]:
+        """The first line of the segment behind the gap between segments that `seq` lies in, if it does."""
+        for segment in segments.manifest(self._data_dir):
+            if seq <= segment.last_seq:
+                if seq < segment.first_seq:
+                    yield next(segments.batches(self._data_dir, seq)).lines.partition(b"\n")[0]
+                return
 
     def records(self, from_seq: int = 1, to_seq: int | None = None, chain: bytes | None = None) -> Iterator[Record]:
         """Records `from_seq` to `to_seq` (None: to the end as it is when we get there), each checked against the chain.
 
-        `chain` is the trusted value of record `from_seq` - 1; without it the kept one is believed.
+        `chain` is the trusted value of the record before `from_seq`; without it the kept one is believed. A declared
+        loss is stepped over wherever the span begins or ends: in it, or right behind it.
 
         Raises:
             JournalDamaged: names the first record that is missing, changed, reordered, repeated or unreadable.
@@ -278,9 +300,13 @@ class JournalReader:
         self, from_seq: int, to_seq: int | None = None, chain: bytes | None = None
     ) -> Iterator[CheckedBatch]:
         """The same in the pieces they are read in; the fastest way through many records."""
-        expected = from_seq
-        chain = self.chain_at(from_seq - 1) if chain is None else chain
-        for batch in self._batches(from_seq):
+        if to_seq is not None and from_seq > to_seq:
+            return
+        expected = from_seq if chain is not None else self.before(from_seq) + 1
+        chain = self.chain_at(expected - 1) if chain is None else chain
+        for batch in self._batches(expected):
+            if to_seq is not None and batch.first_seq > to_seq and begins_behind_loss(batch, expected):
+                return
             checked = read_batch(batch, expected, chain, to_seq)
             if checked.lines:
                 yield checked

@@ -56,7 +56,7 @@ def read(data_dir: Path, span: Span, see: See, progress: Progress | None = None)
     """
     with without_collection(), JournalReader(data_dir) as reader:
         show = progress or (lambda done, total: None)
-        before_seq = _before(reader, span.from_seq)
+        before_seq = reader.before(span.from_seq)
         begun = replay(data_dir, reader, before_seq, lambda seq, _: show(seq, span.to_seq))
         for batch in _up_to_damage(reader, before_seq + 1, span.to_seq, begun.chain):
             fold_batch(begun.state, batch, see)
@@ -74,12 +74,6 @@ def _up_to_damage(reader: JournalReader, from_seq: int, to_seq: int, chain: byte
         if from_seq < error.seq:
             yield from reader.checked_batches(from_seq, error.seq - 1, chain)
         raise
-
-
-def _before(reader: JournalReader, seq: int) -> int:
-    """The last record before `seq`: not always `seq` - 1, where records were lost."""
-    loss = (reader.loss_at(seq) or reader.loss_at(seq - 1)) if seq > 1 else None
-    return seq - 1 if loss is None else loss.from_seq - 1
 
 
 def _seq(reader: JournalReader, text: str, last_seq: int, is_end: bool) -> int:
@@ -100,7 +94,7 @@ def _first_from(reader: JournalReader, time_us: int, last_seq: int) -> int:
     low, high = 1, last_seq + 1
     while low < high:
         middle = (low + high) // 2
-        record = next(reader.records(_before(reader, middle) + 1))
+        record = next(reader.records(middle))
         if record.time_us < time_us:
             low = record.seq + 1
         else:

@@ -177,8 +177,10 @@ class Follower:
 
     def _models_belong(self) -> bool:
         """Whether the read models were made from this journal: another one may have been restored beside them."""
-        last_seq, _ = self._reader.last()
-        return self._models.seq <= last_seq and self._reader.chain_at(self._models.seq) == self._models.chain
+        seq, (last_seq, _) = self._models.seq, self._reader.last()
+        return (
+            seq <= last_seq and self._reader.loss_at(seq) is None and self._reader.chain_at(seq) == self._models.chain
+        )
 
     def _rehearse(self, record: Record) -> None:
         """Decide the command again, on the state before it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.core import decide
 from exchange.core.digest import digest
 from exchange.journal.errors import BehindWitness, JournalDamaged, WitnessMissing
 from exchange.journal.layout import journal_path, witness_path
@@ -15,9 +16,10 @@ from exchange.journal.verify import verify
 from exchange.maintenance.loss import LossRefused, Lost, accept_loss, accept_missing_witness, missing
 from exchange.runtime.follower import Follower
 from exchange.runtime.follower_messages import FromFollower, ToFollower
+from exchange.values import commands as c
 from exchange.values.enums import Mode
 from exchange.values.events import OrderDone, OrderRested, Traded
-from exchange.values.record import encode
+from exchange.values.record import Record, encode
 from tests.proofs.books import Books
 from tests.venue import public_key
 
@@ -108,6 +110,39 @@ def test_segments_end_before_the_range_and_begin_behind_it(books: Books) -> None
     assert sealed
     assert verify(books.data_dir, from_genesis=True).ok
     assert digest(recover(books.data_dir).state) == digest(before.state)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("lost", [1, LOST])
+def test_reading_may_begin_and_end_anywhere_in_and_around_the_range(tmp_path: Path, lost: int, sealed: bool) -> None:
+    books = Books(tmp_path / "data", trades=50)
+    books.write()
+    first_lost = len(books.venue.records) - lost + 1
+    for path in books.data_dir.glob("journal.sqlite*"):
+        path.unlink()
+    journal = open_writing(books.data_dir)
+    journal.append(1, [encode(record) for record in books.venue.records[:-lost]])
+    journal.close()
+    accept(books)
+    state = recover(books.data_dir).state
+    after = Record(state.seq + 1, state.time_us, c.StopProcess("test"), decide(state, state.time_us, c.StopProcess("")))
+    journal = open_writing(books.data_dir)
+    journal.append(after.seq, [encode(after)])
+    if sealed:
+        seal(books.data_dir, segment_records=1, tail_records=0)
+        journal.drop_sealed(after.seq, after.seq)
+    journal.close()
+    last_seq = after.seq
+    there = [*range(1, first_lost), last_seq - 1, last_seq]
+    with JournalReader(books.data_dir) as reader:
+        for from_seq in range(first_lost - 2, last_seq + 2):
+            for to_seq in range(first_lost - 2, last_seq + 1):
+                wanted = [seq for seq in there if from_seq <= seq <= to_seq]
+                assert [record.seq for record in reader.records(from_seq, to_seq)] == wanted, (from_seq, to_seq)
+        for seq in range(first_lost, last_seq - 1):
+            assert reader.loss_at(seq) is not None
+            with pytest.raises(JournalDamaged):
+                reader.chain_at(seq)
 
 
 def test_two_different_approvers_sign_or_nothing_changes(books: Books) -> None:
