@@ -23,6 +23,18 @@ _passes = itertools.count(1)
 DRAIN_S = 10.0
 
 
+def numbered(frames: Sequence[bytes]) -> list[bytes]:
+    """A pass of a cycle of frames, with client ids that no pass before it has had: an ended order keeps its own.
+
+    Raises RuntimeError once this process has used them up.
+    """
+    number = next(_passes)
+    if number >= _MAX_PASSES:
+        raise RuntimeError("the client ids have run out")
+    ids = b'"clientId":1%06d' % number
+    return [frame.replace(_UNNUMBERED, ids) for frame in frames]
+
+
 @dataclass(frozen=True)
 class Measured:
     """Answers per second, the time from a message to its answer (one in flight only), and the size of an answer."""
@@ -45,8 +57,7 @@ class Script:
 
 
 class Connection(WSListener):
-    """Keeps `window` messages in flight, round and round through its frames, with new client ids on each pass: an order
-    that has ended keeps its own for a while."""
+    """Keeps `window` messages in flight, round and round through its frames, `numbered` anew on each pass."""
 
     def __init__(self, script: Script, window: int) -> None:
         self.unnumbered = list(script.frames)
@@ -119,11 +130,7 @@ class Connection(WSListener):
         self.transport.underlying_transport.write(messages)
 
     def _next_pass(self) -> None:
-        number = next(_passes)
-        if number >= _MAX_PASSES:
-            raise RuntimeError("the client ids have run out")
-        numbered = b'"clientId":1%06d' % number
-        self.frames = self.frames[self.next :] + [frame.replace(_UNNUMBERED, numbered) for frame in self.unnumbered]
+        self.frames = self.frames[self.next :] + numbered(self.unnumbered)
         self.next = 0
 
 
