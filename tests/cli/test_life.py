@@ -181,8 +181,8 @@ def test_metrics_are_on_a_port_of_their_own(fresh_server: ServerMaker) -> None:
     assert "exchange_orders_total" in shown
     assert httpx.get(f"{server.http_url}/metrics").status_code == 404
     with httpx.Client(base_url=server.ops_url) as scraper:
-        statuses = {scraper.get("/metrics").status_code for _ in range(2 * OPS_LIMITS.public_requests_per_minute)}
-    assert statuses == {200, 429}
+        statuses = (scraper.get("/metrics").status_code for _ in range(2 * OPS_LIMITS.public_requests_per_minute))
+        assert next(status for status in statuses if status != 200) == 429
 
 
 def test_without_its_writer_the_exchange_ends_and_says_why(fresh_server: ServerMaker) -> None:
