@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
 import typer
 import uvicorn
@@ -225,9 +225,10 @@ async def _gateway(settings: Settings, life: Life, sockets: Sockets) -> AsyncIte
     authenticator = Authenticator(venue)
     proxies = TrustedProxies(settings.trusted_proxies)
     services = Services(venue, Hub(venue), authenticator, admission, WsLimits(**settings.ws_limits), proxies)
+    for port, name in ((sockets.ws, "ws_port"), (sockets.ops, "ops_port")):
+        _listen(port, name)
     trading = WsServer(services)
-    sockets.ws.close()
-    await trading.listen(settings.host, settings.ws_port)
+    await trading.listen(sockets.ws)
     app = create_app(venue, authenticator, admission)
     registry = venue.metrics.registry
     registry.register(app.metrics)
@@ -275,5 +276,17 @@ def _bound(host: str, port: int, name: str) -> socket.socket:
     try:
         bound.bind((host, port))
     except OSError as error:
-        stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", f"EXCHANGE_{name.upper()} chooses another")
+        _port_in_use(port, name, error)
     return bound
+
+
+def _listen(bound: socket.socket, name: str) -> None:
+    """Listen on a bound port: a program that shares its ports may have come before us meanwhile."""
+    try:
+        bound.listen()
+    except OSError as error:
+        _port_in_use(bound.getsockname()[1], name, error)
+
+
+def _port_in_use(port: int, name: str, error: OSError) -> NoReturn:
+    stop(Exit.PORT_IN_USE, f"port {port}: {error.strerror}", f"EXCHANGE_{name.upper()} chooses another")

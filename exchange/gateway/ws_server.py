@@ -83,10 +83,9 @@ class WsServer(Collector):
 
     # --- where connections come from ----------------------------------------------------------------
 
-    async def listen(self, host: str, port: int) -> int:
-        """Serve the trading port; returns the port bound (for port 0)."""
-        self._listening = await self._loop.create_server(self._protocol, host, port)
-        return int(self._listening.sockets[0].getsockname()[1])
+    async def listen(self, bound: socket.socket) -> None:
+        """Serve the trading port, which is bound already: whoever gave it up for a moment might not get it back."""
+        self._listening = await self._loop.create_server(self._protocol, sock=bound)
 
     def upgraded(self, config: Any, server_state: Any, app_state: Any) -> asyncio.BaseProtocol:
         """For `uvicorn.Config(ws=...)`: takes over a connection whose HTTP request asks for an upgrade."""

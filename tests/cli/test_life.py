@@ -243,6 +243,33 @@ def test_a_port_in_use_is_named(taken: Settings) -> None:
         assert journal.last()[0] == 1  # no start was recorded
 
 
+#: `exchange serve`, while which somebody takes a port that is bound and not listened on yet: they can be shared.
+_SERVE_WITH_A_THIEF = """
+import socket, sys
+from pathlib import Path
+from exchange.cli.serve import run
+from exchange.cli.settings import load
+
+async def take(_venue):
+    other.bind(("127.0.0.1", settings.{port}))
+    other.listen()
+
+ports = dict(zip(("http_port", "ws_port", "ops_port"), map(int, sys.argv[2:])))
+settings = load(data=Path(sys.argv[1]), **ports)
+with socket.socket() as other:
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    run(settings, take)
+"""
+
+
+@pytest.mark.parametrize("port", ["ws_port", "ops_port"])
+def test_a_port_that_was_taken_while_it_started_is_named(port: str, founded: Settings) -> None:
+    ports = (founded.http_port, founded.ws_port, founded.ops_port)
+    program = [sys.executable, "-c", _SERVE_WITH_A_THIEF.format(port=port), str(founded.data), *map(str, ports)]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=30)
+    assert f"port {getattr(founded, port)}: Address already in use" in ended.stderr
+
+
 def test_without_a_journal_it_says_how_to_found_one(tmp_path: Path) -> None:
     ended = serve(Settings(data=tmp_path / "nothing"))
     assert ended.returncode == Exit.NOT_FOUNDED

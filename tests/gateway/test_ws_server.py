@@ -43,7 +43,10 @@ class Running:
         self.port = 0
 
     async def __aenter__(self) -> "Running":
-        self.port = await self.server.listen("127.0.0.1", 0)
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        self.port = bound.getsockname()[1]
+        await self.server.listen(bound)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -346,6 +346,23 @@ def test_models_of_another_version_are_made_anew(history: History, tmp_path: Pat
     assert models.ledger(CUSTODY, ALL).total == 0
 
 
+@pytest.mark.parametrize("harm", ["DELETE FROM progress", "DROP TABLE progress"])
+def test_models_that_do_not_say_what_they_hold_are_not_believed_and_made_anew(
+    history: History, tmp_path: Path, harm: str
+) -> None:
+    path = tmp_path / "read.sqlite"
+    writer = ReadModelWriter(path)
+    fill(writer, State(), history.records[:200], 200)
+    models = ReadModels(path, lambda: Vouched(writer.file, 200))
+    with sqlite3.connect(path) as connection:
+        connection.execute(harm)
+    connection.close()
+    with pytest.raises(ReadModelsHarmed, match="which record they hold"):
+        models.ledger(CUSTODY, ALL)
+    writer.close()
+    assert ReadModelWriter(path).seq == 0
+
+
 def test_without_a_file_nothing_is_answered_and_none_is_made(tmp_path: Path) -> None:
     models = ReadModels(tmp_path / "read.sqlite")
     account = AccountId(1_700_000)

@@ -244,7 +244,12 @@ class ReadModels:
 
 
 def _reached(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT seq FROM progress").fetchone()[0])
+    """Raises ReadModelsHarmed."""
+    there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'progress'").fetchone()
+    row = connection.execute("SELECT seq FROM progress").fetchone() if there else None
+    if row is None:
+        raise ReadModelsHarmed("they don't say which record they hold")
+    return int(row[0])
 
 
 def _recent_candles(

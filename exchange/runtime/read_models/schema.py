@@ -154,7 +154,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    if version != VERSION:
+    if version != VERSION or not _says_what_it_holds(connection):
         empty(connection)
     return connection
 
@@ -179,6 +179,12 @@ def empty(connection: sqlite3.Connection) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     prepare_database(path)
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _says_what_it_holds(connection: sqlite3.Connection) -> bool:
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'progress'").fetchall():
+        return False
+    return len(connection.execute("SELECT seq FROM progress").fetchall()) == 1
 
 
 def _version(connection: sqlite3.Connection) -> int:
