@@ -14,8 +14,10 @@ from typing import Final, Protocol
 import structlog
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from exchange.gateway.pace import RESTS, Pace
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import CloseCode, WsLimits
+from exchange.values.ids import AccountId
 
 #: Close codes a client may send.
 _CODES_RECEIVED: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
@@ -63,19 +65,42 @@ class Owner(Protocol):
     def dropped(self, connection: "Connection") -> None:
         """It leaves too much unread and is being closed for it."""
 
+    def refused(self, connection: "Connection") -> None:
+        """It sends too much and is being closed for it."""
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> object: ...
 
     def now_s(self) -> float:
         """A monotonic clock."""
 
 
-class Connection(WSListener):
-    """Implements `hub.Reader`."""
+class Socket(Protocol):
+    """What the connection's bytes come from."""
 
-    def __init__(self, owner: Owner, address: str, earned: Callable[[], None]) -> None:
-        """`earned` is called when the client has shown what it is here for."""
+    def earned(self) -> None:
+        """The client has shown what it is here for."""
+
+    def logged_in(self, account: AccountId) -> None:
+        """As `Outlet.logged_in`."""
+
+    def lag(self, lags: bool) -> None:
+        """Whether it isn't to be read until the client has read."""
+
+    def rest(self) -> None:
+        """Don't read it for a while: it sends too much."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it isn't read for a while."""
+
+
+class Connection(WSListener):
+    """Implements `session.Outlet`."""
+
+    def __init__(self, owner: Owner, address: str, socket: Socket) -> None:
         self.address = address
-        self.earned = earned
+        self.earned = socket.earned
+        self._socket = socket
         self._owner = owner
         self._limits = owner.limits
         self._out: list[bytes] = []
@@ -96,6 +121,7 @@ class Connection(WSListener):
         self._transport: WSTransport
         self._tcp: asyncio.Transport
         self.pong_at_s = self.ping_at_s = owner.now_s()
+        self._pace = Pace(owner.limits, self.pong_at_s)
 
     # --- out ------------------------------------------------------------------------------------
 
@@ -139,7 +165,7 @@ class Connection(WSListener):
             self._tcp.write(self._next_piece(self._limits.soft_backlog_bytes // 2))
         if not self._unwritable:
             self._lags = False
-            self._tcp.resume_reading()
+            self._socket.lag(False)
             latest, self._latest = self._latest, {}
             for payload in latest.values():
                 self.send(payload)
@@ -175,6 +201,9 @@ class Connection(WSListener):
             self._weight = weight
             self._owner.weighs(self, weight)
 
+    def logged_in(self, account: AccountId) -> None:
+        self._socket.logged_in(account)
+
     def weigh_again(self) -> int:
         """The bytes that wait on its behalf now: a client may have read since they were counted."""
         self._weigh()
@@ -199,14 +228,14 @@ class Connection(WSListener):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: take nothing more from it until it has caught up."""
         self._unwritable = self._lags = True
-        self._tcp.pause_reading()
+        self._socket.lag(True)
 
     def resume_writing(self) -> None:
         self._unwritable = False
         if self._tcp.is_closing():
             return
         if self._closing:
-            self._tcp.resume_reading()  # its close comes now
+            self._socket.lag(False)  # its close comes now
         else:
             self._owner.flush_soon(self)
 
@@ -223,7 +252,11 @@ class Connection(WSListener):
         self._drop_held()
         self._owner.closed(self)
         self._session.close()
-        del self._session, self.earned  # they hold us; the garbage collector looks too rarely to leave it to it
+        del (
+            self._session,
+            self._socket,
+            self.earned,
+        )  # they hold us; the garbage collector looks too rarely to leave it to it
 
     def close(self, code: int, reason: str) -> None:
         """Begin the close handshake, behind what is still to go out. A client that stays silent is cut."""
@@ -235,8 +268,8 @@ class Connection(WSListener):
         if out and not self._tcp.is_closing():
             self._tcp.write(b"".join(out))
         self._transport.send_close(code, reason)  # type: ignore[arg-type]  # takes any number
-        if self._lags and not self._unwritable and not self._tcp.is_closing():
-            self._tcp.resume_reading()
+        if self._lags and not self._unwritable:
+            self._socket.lag(False)
         self._owner.call_later(self._limits.close_timeout_s, self.abort)
         self._weigh()
 
@@ -268,10 +301,12 @@ class Connection(WSListener):
         elif kind is WSMsgType.TEXT or kind is WSMsgType.CONTINUATION:
             self._take_text(frame, kind)
         elif kind is WSMsgType.PING:
-            self._transport.send_pong(frame.get_payload_as_bytes())
-            if self._tcp.get_write_buffer_size():
-                self._weigh()
+            if self._admits_small():
+                self._transport.send_pong(frame.get_payload_as_bytes())
+                if self._tcp.get_write_buffer_size():
+                    self._weigh()
         elif kind is WSMsgType.PONG:
+            self._admits_small()
             self.pong_at_s = self._owner.now_s()
         elif kind is WSMsgType.CLOSE:
             self._answer_close(frame)
@@ -284,19 +319,61 @@ class Connection(WSListener):
         if (kind is WSMsgType.TEXT) is not (self._partial is None):
             return self.close(CloseCode.PROTOCOL_ERROR, "fragments out of order")
         if self._partial is not None or not frame.fin:
+            self._admits_small()
             if self._partial is None:
                 self._partial = bytearray()
             self._partial += message
             self._weigh()
-            if len(self._partial) > self._limits.message_bytes:
-                return self.close(CloseCode.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes")
+            if self._is_too_long(len(self._partial)):
+                return None
             if not frame.fin:
                 return None
             message, self._partial = bytes(self._partial), None
             self._weigh()
+        elif self._is_too_long(len(message)):
+            return None
         if not message.isascii() and not _is_utf8(message):
             return self.close(CloseCode.INVALID_TEXT, "not UTF-8")
-        self._session.receive(message)
+        if self._session.receive(message):
+            self._one_too_many()
+        else:
+            self._pace.refused_in_a_row = 0
+        return None
+
+    def _is_too_long(self, size: int) -> bool:
+        """Whether a message of `size` bytes is, and closes the connection."""
+        limits = self._limits
+        if size <= limits.stranger_message_bytes and size <= limits.message_bytes:
+            return False
+        most = limits.message_bytes
+        if not self._session.is_logged_in:
+            most = min(most, limits.stranger_message_bytes)
+        if size > most:
+            self.close(CloseCode.MESSAGE_TOO_BIG, f"more than {most} bytes")
+        return size > most
+
+    # --- what is too much -------------------------------------------------------------------------
+
+    def _admits_small(self) -> bool:
+        """Whether one more control frame or fragment is not too many."""
+        if self._pace.is_free(self._owner.now_s()) or self._session.admits():
+            return True
+        self._one_too_many()
+        return False
+
+    def _one_too_many(self) -> None:
+        is_logged_in = self._session.is_logged_in
+        if self._socket.rests or not self._pace.one_refused(self._owner.now_s(), is_logged_in=is_logged_in):
+            return
+        if self._pace.rests > RESTS and not is_logged_in:
+            self._owner.refused(self)
+            self.close(CloseCode.POLICY_VIOLATION, "too many requests")
+        else:
+            self._socket.rest()
+
+    def is_exhausted(self) -> bool:
+        """Whether whatever it sends would be refused."""
+        return not self._closing and self._session.is_exhausted()
 
     def _answer_close(self, frame: WSFrame) -> None:
         """An empty close is answered with 1000, a valid code with the same."""

@@ -199,9 +199,12 @@ class _Protocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         if not self._here:
             return  # refused for its head
+        behind = self._framing.held
         self._leave()  # from here on it counts as a WebSocket
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
+        if behind:
+            self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]  # uvicorn expects it
 
     def _leave(self) -> None:
         """Its place and whatever is held for it are free again."""

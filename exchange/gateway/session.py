@@ -6,6 +6,7 @@ are signed for one by one and belong to the key that signed.
 """
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -32,8 +33,8 @@ from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.views import KeyView
 
-#: A SUBSCRIBE or UNSUBSCRIBE counts as one request more for each so many of its names: one frame has room for 16,000.
-NAMES_PER_REQUEST: Final = 100
+#: A SUBSCRIBE or UNSUBSCRIBE counts as one request more for each so many of its names.
+NAMES_PER_REQUEST: Final = 10
 
 _NOT_LOGGED_IN: Final = Refusal(Code.UNAUTHORIZED, "Log in first: session.login")
 _LOGGED_IN: Final = invalid("This session is already logged in: open another one for another key")
@@ -59,6 +60,9 @@ class Outlet(Reader, Protocol):
     def earned(self) -> None:
         """The client has logged in or reads a stream: its connection is one to keep."""
 
+    def logged_in(self, account: AccountId) -> None:
+        """From now on it is read as one of the account's."""
+
     def close(self, code: int, reason: str) -> None:
         """End the connection, behind what has been sent."""
 
@@ -76,8 +80,13 @@ class Session:
         self._trading: Trading | None = None
         self._feeds: dict[tuple[str, AccountId], Feed | None] = {}
 
-    def receive(self, message: bytes) -> None:
-        """Take one text message; whatever it holds, this doesn't raise."""
+    @property
+    def is_logged_in(self) -> bool:
+        return self._trading is not None
+
+    def receive(self, message: bytes) -> bool:
+        """Take one text message; whatever it holds, this doesn't raise. Whether it was refused for the number of those
+        before it."""
         try:
             frame = frames.decode(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -86,20 +95,32 @@ class Session:
         if handler is not None:
             trading = self._trading
             if trading is None:
-                self._refuse(frame.id, too_many(wait_s) if (wait_s := self._wait_s()) else _NOT_LOGGED_IN)
-            elif (refusal := trading.refuse(frame)) is not None:
-                self._refuse(frame.id, refusal)
-            else:
-                handler(trading, frame)
-        elif isinstance(frame, frames.Login):
-            self._login(frame)
-        elif isinstance(frame, frames.Subscribe | frames.Unsubscribe):
-            if self._wait_s(1 + len(frame.params) // NAMES_PER_REQUEST):
-                self._stream_failure(TOO_MANY_FRAMES)
-            elif isinstance(frame, frames.Subscribe):
+                return self._refuse(frame.id, too_many(wait_s) if (wait_s := self._wait_s()) else _NOT_LOGGED_IN)
+            if (refusal := trading.refuse(frame)) is not None:
+                return self._refuse(frame.id, refusal)
+            handler(trading, frame)
+            return False
+        if isinstance(frame, frames.Login):
+            return self._login(frame)
+        if isinstance(frame, frames.Subscribe | frames.Unsubscribe):
+            names = min(len(frame.params), self._services.limits.subscriptions)
+            if self._wait_s(1 + names // NAMES_PER_REQUEST):
+                return self._stream_failure(TOO_MANY_FRAMES)
+            if isinstance(frame, frames.Subscribe):
                 self._subscribe(frame)
             else:
                 self._unsubscribe(frame)
+        return False
+
+    def admits(self) -> bool:
+        """Whether something that isn't answered may be counted as a request of the address, and has been."""
+        return not self._wait_s()
+
+    def is_exhausted(self) -> bool:
+        """Whether its address may send no requests just now; a session has its account's."""
+        services = self._services
+        now_us = services.exchange.now_us()
+        return self._trading is None and services.admission.addresses.exhausted_s(self._address, now_us) > 0
 
     def close(self) -> None:
         """The connection is gone."""
@@ -112,7 +133,7 @@ class Session:
         if self._trading is not None:
             self._trading.end()
 
-    def _unreadable(self, message: bytes, error: Exception) -> None:
+    def _unreadable(self, message: bytes, error: Exception) -> bool:
         """A method with a dot in its name is one of ours and is answered; the rest gets the stream protocol's error."""
         wait_s = self._wait_s()
         try:
@@ -120,19 +141,18 @@ class Session:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             envelope = None
         if envelope is None or "." not in envelope.method:
-            self._stream_failure(TOO_MANY_FRAMES if wait_s else PARSE_ERROR)
-        elif wait_s:
-            self._refuse(envelope.id, too_many(wait_s))
-        elif envelope.method not in frames.METHODS:
-            self._refuse(envelope.id, _UNKNOWN_METHOD)
-        else:
-            self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
+            return self._stream_failure(TOO_MANY_FRAMES if wait_s else PARSE_ERROR)
+        if wait_s:
+            return self._refuse(envelope.id, too_many(wait_s))
+        if envelope.method not in frames.METHODS:
+            return self._refuse(envelope.id, _UNKNOWN_METHOD)
+        return self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
 
     # --- trading -----------------------------------------------------------------------------------
 
-    def _login(self, request: frames.Login) -> None:
+    def _login(self, request: frames.Login) -> bool:
         if self._trading is not None:
-            return self._refuse(request.id, _LOGGED_IN)
+            return self._refuse(request.id, too_many(wait_s) if (wait_s := self._wait_s()) else _LOGGED_IN)
         params = request.params
         window = DEFAULT_WINDOW_MS if params.window is None else params.window
         credentials = Credentials(params.api_key, params.signature, str(params.timestamp), str(window))
@@ -141,10 +161,14 @@ class Session:
             return self._refuse(request.id, key)
         self._trading = Trading(self._services, key, self._name, self._outlet.send)
         self._outlet.earned()
+        self._outlet.logged_in(key.account)
         self._outlet.send(frames.result(request.id, {"session": self._name}))
+        return False
 
-    def _refuse(self, request_id: frames.RequestId, refusal: Refusal) -> None:
+    def _refuse(self, request_id: frames.RequestId, refusal: Refusal) -> bool:
+        """Whether it is for their number."""
         self._outlet.send(frames.failure(request_id, refusal))
+        return refusal.code is Code.TOO_MANY_REQUESTS
 
     # --- who and how often ----------------------------------------------------------------------------
 
@@ -172,12 +196,15 @@ class Session:
 
     def _subscribe(self, frame: frames.Subscribe) -> None:
         """Each name stands or falls alone, in their order. One error is sent, that of the first name that fell: some
-        clients give up all they wait for at each error."""
-        names = [parse_stream_name(text) for text in frame.params]
+        clients give up all they wait for at each error. More names than a connection may read aren't looked at."""
+        texts, most = dict.fromkeys(frame.params), self._services.limits.subscriptions
+        names = [parse_stream_name(text) for text in islice(texts, most)]
         signer: KeyView | StreamError = INVALID_SIGNATURE
         if any(isinstance(name, StreamName) and name.private for name in names):
             signer = self._signer(frame.signature)
         failures = [error for name in names if (error := self._subscribe_one(name, signer)) is not None]
+        if len(texts) > most:
+            failures.append(TOO_MANY_SUBSCRIPTIONS)
         if failures:
             self._stream_failure(failures[0])
 
@@ -224,5 +251,7 @@ class Session:
             if feed is not None:
                 self._services.hub.unsubscribe(feed, self._outlet)
 
-    def _stream_failure(self, error: StreamError) -> None:
+    def _stream_failure(self, error: StreamError) -> bool:
+        """As `_refuse`."""
         self._outlet.send(frames.stream_failure(error))
+        return error is TOO_MANY_FRAMES

@@ -39,6 +39,16 @@ class WsLimits(msgspec.Struct, frozen=True):
     handshakes_per_address: Positive = 500
     #: Bytes of one message, in one frame or in fragments; a larger one closes the connection with 1009.
     message_bytes: Positive = 65_536
+    #: The same before the connection has logged in.
+    stranger_message_bytes: Positive = 16_384
+    #: Pings, pongs and fragments that one connection sends in a minute beside its messages; each one more counts as an
+    #: unsigned request of its address.
+    control_frames_per_minute: Positive = 120
+    #: Frames of one connection in a row that were too many, before it has logged in; then it isn't read for a second,
+    #: nor until its address may send requests again, and is closed with 1008 the fifth time.
+    refused_in_a_row: Positive = 5
+    #: The same of one that has logged in, which isn't closed for it.
+    session_refused_in_a_row: Positive = 100
     #: Streams one connection reads; one more is answered with error 4030.
     subscriptions: Positive = 500
     #: Streams the connections of one address read together.

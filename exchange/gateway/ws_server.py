@@ -4,26 +4,25 @@ Both are the same picows protocol with the same session behind it. permessage-de
 """
 
 import asyncio
-import logging
 import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, Final
 
-from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its type stubs
+from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exchange.gateway.addresses import counted
 from exchange.gateway.connection import Connection
+from exchange.gateway.reading import SESSIONS_TURN_S, STRANGERS_TURN_S, Reading
 from exchange.gateway.services import Services
 from exchange.gateway.session import Session
 from exchange.gateway.shares import Pool, Slots
 from exchange.gateway.wire.errors import error_body, http_status, invalid
 from exchange.gateway.ws_limits import CloseCode
+from exchange.gateway.ws_protocol import Socket
 from exchange.values.refusals import Code, Refusal
 
 #: Connections written to in one turn of the event loop: orders are read and committed between the slices of a long
@@ -31,8 +30,6 @@ from exchange.values.refusals import Code, Refusal
 FLUSHES_PER_TURN: Final = 64
 #: The longest a connection's turn is away: with more of them, slices grow, for what gathers meanwhile is not counted.
 TURNS_PER_ROUND: Final = 16
-#: What a connection's buffer begins with; it grows for messages that don't fit.
-READ_BYTES: Final = 4 * 1024
 
 _PATHS: Final = frozenset({b"/", b"/ws"})
 _FULL: Final = Refusal(Code.MAINTENANCE, "Too many connections")
@@ -40,10 +37,6 @@ _FULL_ADDRESS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many connections fro
 _VERSION: Final = invalid("WebSocket version 13 is spoken here")
 #: Connections are looked at for pings and pongs this often in a ping interval.
 _SWEEPS_PER_PING: Final = 60
-
-# What a client does wrong is answered to the client; picows would log every malformed frame as an error.
-_picows_log = logging.getLogger("exchange.gateway.picows")
-_picows_log.setLevel(logging.CRITICAL)
 
 
 class WsServer(Collector):
@@ -54,15 +47,17 @@ class WsServer(Collector):
         self._services = services
         self._loop = asyncio.get_running_loop()
         self.connections: dict[Connection, None] = {}
-        self._handshakes: Slots[_Protocol] = Slots(
+        self._handshakes: Slots[Socket] = Slots(
             self.limits.handshakes, self._share(self.limits.handshakes_per_address, self.limits.handshakes)
         )
-        self._slots: Slots[_Protocol] = Slots(
+        self._slots: Slots[Socket] = Slots(
             self.limits.connections, self._share(self.limits.connections_per_address, self.limits.connections)
         )
         self._backlog: Pool[Connection] = Pool(self.limits.backlog_bytes_total)
         self._relieving = False
-        self._cut = Counter(unread=0, silent=0)
+        self._cut = Counter(unread=0, silent=0, refused=0)
+        self.strangers = Reading(self._loop, STRANGERS_TURN_S)
+        self.sessions = Reading(self._loop, SESSIONS_TURN_S)
         self._to_flush: deque[Connection] = deque()
         self._sessions = 0
         self._none_left = asyncio.Event()
@@ -91,8 +86,8 @@ class WsServer(Collector):
         """For `uvicorn.Config(ws=...)`: takes over a connection whose HTTP request asks for an upgrade."""
         return self._protocol()
 
-    def _protocol(self) -> "_Protocol":
-        return _Protocol(self)
+    def _protocol(self) -> Socket:
+        return Socket(self)
 
     def _share(self, of_address: int, total: int) -> Callable[[str], int]:
         trusts = self._services.proxies.trusts
@@ -102,9 +97,7 @@ class WsServer(Collector):
         """What a client, or a proxy, counts as."""
         return address if self._services.proxies.trusts(address) else counted(address)
 
-    def accept(
-        self, request: WSUpgradeRequest, socket: "_Protocol"
-    ) -> WSListener | WSUpgradeResponseWithListener | None:
+    def accept(self, request: WSUpgradeRequest, socket: Socket) -> WSListener | WSUpgradeResponseWithListener | None:
         """A listener for an upgrade request, or the answer that refuses it; None is 404."""
         if request.path.partition(b"?")[0] not in _PATHS:
             return None
@@ -118,9 +111,9 @@ class WsServer(Collector):
         hops = headers.getall("X-Forwarded-For", [""])
         address = self.counted(self._services.proxies.client(socket.peer, hops[-1]))
         refusal = self._place(socket, address)
-        return _refusal(refusal) if refusal is not None else Connection(self, address, partial(self._earned, socket))
+        return _refusal(refusal) if refusal is not None else Connection(self, address, socket)
 
-    def _place(self, socket: "_Protocol", address: str) -> Refusal | None:
+    def _place(self, socket: Socket, address: str) -> Refusal | None:
         """From now on it has a place among the connections; or why not."""
         found, victim = self._slots.take(socket, address)
         if victim is not None:
@@ -133,20 +126,20 @@ class WsServer(Collector):
         self._slots.give_back(socket, address)
         return _FULL if full else _FULL_ADDRESS
 
-    def _earned(self, socket: "_Protocol") -> None:
+    def earned(self, socket: Socket) -> None:
         self._slots.busy(socket, socket.address)
 
-    def socket_opened(self, socket: "_Protocol") -> None:
+    def socket_opened(self, socket: Socket) -> None:
         """A place for a socket that is yet to ask for its upgrade; if there is none, the longest silent one is cut."""
         _, victim = self._handshakes.take(socket, socket.address)
         if victim is not None:
             self._cut["silent"] += 1
             victim.cut()
 
-    def handshake_over(self, socket: "_Protocol") -> None:
+    def handshake_over(self, socket: Socket) -> None:
         self._handshakes.give_back(socket, socket.address)
 
-    def place_left(self, socket: "_Protocol") -> None:
+    def place_left(self, socket: Socket) -> None:
         self._slots.give_back(socket, socket.address)
 
     # --- their owner -----------------------------------------------------------------------------------
@@ -192,7 +185,10 @@ class WsServer(Collector):
     def dropped(self, connection: Connection) -> None:
         self._cut["unread"] += 1
 
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> object:
+    def refused(self, connection: Connection) -> None:
+        self._cut["refused"] += 1
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         return self._loop.call_later(delay_s, callback)
 
     def now_s(self) -> float:
@@ -221,88 +217,6 @@ class WsServer(Collector):
             connection.close(CloseCode.GOING_AWAY, "the exchange is shutting down")
         if self.connections:
             await self._none_left.wait()
-
-
-class _Protocol(WSProtocol):  # type: ignore[misc]
-    """picows' protocol, which also knows the client's address and can be handed bytes already read.
-
-    It has a place among the handshakes, then one among the connections.
-    """
-
-    def __init__(self, server: WsServer) -> None:
-        limits = server.limits
-        super().__init__(
-            None,  # host and port: for clients
-            None,  # path: for clients
-            False,  # is a client
-            self._accept,
-            _picows_log,
-            True,  # disconnect if the listener raises; ours doesn't
-            limits.handshake_timeout_s,
-            False,  # its own pings, a task per connection
-            0,
-            0,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # its own pongs, which don't look at reserved bits
-            limits.message_bytes,
-            None,  # headers: for clients
-            READ_BYTES,
-        )
-        self._server = server
-        self._left: Callable[[_Protocol], None] | None = None
-        self._read_bytes = READ_BYTES
-        self.peer = ""
-        #: What it counts as.
-        self.address = ""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if peer else ""
-        super().connection_made(transport)
-        kernel_bytes = self._server.limits.kernel_backlog_bytes
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kernel_bytes)
-        self.address = self._server.counted(self.peer)
-        self._left = self._server.handshake_over
-        self._server.socket_opened(self)
-
-    def placed(self, address: str) -> None:
-        """It has a place among the connections, as `address`."""
-        self._leave()
-        self.address = address
-        self._left = self._server.place_left
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
-        super().connection_lost(exc)
-
-    def cut(self) -> None:
-        """End at once, and give the place up."""
-        self._leave()
-        self.transport.underlying_transport.abort()
-
-    def _leave(self) -> None:
-        left, self._left = self._left, None
-        if left is not None:
-            left(self)
-
-    def get_buffer(self, size_hint: int) -> memoryview:
-        buffer: memoryview = super().get_buffer(size_hint)
-        if len(buffer) > self._read_bytes and self.listener is not None:
-            self._read_bytes = len(buffer)
-            self.listener.reading(len(buffer))
-        return buffer
-
-    def data_received(self, data: bytes) -> None:
-        """uvicorn hands over the upgrade request this way; the transport brings what follows by `get_buffer`."""
-        while data and not self.transport.underlying_transport.is_closing():
-            buffer = self.get_buffer(len(data))
-            size = min(len(buffer), len(data))
-            buffer[:size] = data[:size]
-            data = data[size:]
-            self.buffer_updated(size)
-
-    def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
-        return self._server.accept(request, self)
 
 
 def _refusal(

@@ -68,7 +68,10 @@ class Lag:
         self._mark_s = 0.0
         self._took_s = 0.0
 
-    def look(self, made: int, done: int, now_s: float) -> None:
+    def look(self, made: int, done: int, now_s: float, stood_s: float = 0.0) -> None:
+        """`stood_s` of the time since the last look nobody could say what was done: they are not held against it."""
+        if self._mark_s:
+            self._mark_s += stood_s
         if done >= self._mark:
             self._took_s = now_s - self._mark_s if self._mark_s else 0.0
             self._mark, self._mark_s = made, now_s
@@ -154,6 +157,7 @@ class Watchdog:
         self._heard_s = 0.0
         self._loop = LoopWatch(bounds.loop_blocked_s)
         self._loop_blocks = 0
+        self._looked_s = 0.0
         self._loop_shown_until_s = 0.0
         self._conditions: dict[str, ConditionView] = {}
 
@@ -194,14 +198,22 @@ class Watchdog:
 
     def look(self, now_s: float) -> None:
         outbox, reached = self._outbox, self._follower.reached
-        self._durable.look(outbox.appended_seq, outbox.durable_seq, now_s)
-        self._history.look(outbox.durable_seq, reached, now_s)
+        stood_s = self._stood_s(now_s)
+        self._heard_s += stood_s
+        self._durable.look(outbox.appended_seq, outbox.durable_seq, now_s, stood_s)
+        self._history.look(outbox.durable_seq, reached, now_s, stood_s)
         writer = self._look_at_writer()
         history = self._look_at_follower(now_s)
         self._intake.stopped = writer or history
         self._intake.late = writer
         self._look_at_loop(now_s)
         self._public.show_conditions(tuple(self._conditions.values()))
+
+    def _stood_s(self, now_s: float) -> float:
+        """How long the loop has stood still since the last look. What the writer and the follower said meanwhile isn't
+        read yet, so that is no lateness of theirs."""
+        since_s, self._looked_s = now_s - (self._looked_s or now_s), now_s
+        return since_s - LOOK_S if since_s >= 2 * LOOK_S else 0.0
 
     def _look_at_writer(self) -> Refusal | None:
         """Why no orders are taken, as far as the journal is concerned."""

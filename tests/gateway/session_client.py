@@ -8,6 +8,7 @@ from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.services import Services
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
+from exchange.values.ids import AccountId
 from tests.gateway.live_venue import LiveVenue, Trader
 
 ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99.5", "quantity": "1.5"}
@@ -39,6 +40,9 @@ class Client:
 
     def earned(self) -> None:
         self.has_earned = True
+
+    def logged_in(self, account: AccountId) -> None:
+        pass
 
     def close(self, code: int, reason: str) -> None:
         self.closed_with = code

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exchange.gateway import session as session_module
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.session import NAMES_PER_REQUEST
+from exchange.gateway.wire.stream_names import StreamError, StreamName, parse_stream_name
 from exchange.gateway.ws_limits import WsLimits
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
 from exchange.runtime import inbox
@@ -469,6 +471,24 @@ async def test_subscriptions_are_limited(venue: LiveVenue) -> None:
     assert await client.subscribe("trade.SOL_USDC", "depth.SOL_USDC") == [], "it has these already"
     await client.frame({"method": "UNSUBSCRIBE", "params": ["trade.SOL_USDC"]})
     assert await client.subscribe("ticker.SOL_USDC") == []
+
+
+async def test_names_beyond_what_a_connection_may_read_are_not_looked_at(
+    venue: LiveVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    parse = parse_stream_name
+
+    def counted(text: str) -> StreamName | StreamError:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(session_module, "parse_stream_name", counted)
+    client = Client(venue, WsLimits(subscriptions=20))
+    answers = await client.subscribe(*["status"] * 5_000, *[f"trade.{number}" for number in range(5_000)])
+    assert [answer.get("stream") or answer["error"]["code"] for answer in answers] == ["status", 4030]
+    assert len(parsed) == 20
+    assert parsed.count("status") == 1
 
 
 async def test_streams_of_an_address_are_limited_and_of_all_so_that_some_are_left(venue: LiveVenue) -> None:

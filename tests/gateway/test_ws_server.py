@@ -19,11 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from exchange.gateway import ws_server
+from exchange.gateway import ws_protocol, ws_server
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.connection import Connection
 from exchange.gateway.http_server import HttpServer
+from exchange.gateway.pace import RESTS
 from exchange.gateway.session import Session
 from exchange.gateway.ws_limits import WsLimits
 from exchange.gateway.ws_server import WsServer
@@ -37,9 +38,9 @@ ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99
 class Running:
     """A venue behind a WebSocket server on a free port."""
 
-    def __init__(self, proxies: Sequence[str] = (), **limits: Any) -> None:
+    def __init__(self, proxies: Sequence[str] = (), requests: GatewayLimits | None = None, **limits: Any) -> None:
         self.venue = LiveVenue()
-        self.server = WsServer(self.venue.services(WsLimits(**limits), proxies=TrustedProxies(proxies)))
+        self.server = WsServer(self.venue.services(WsLimits(**limits), requests, proxies=TrustedProxies(proxies)))
         self.port = 0
 
     async def __aenter__(self) -> "Running":
@@ -154,6 +155,10 @@ async def _serve_on_http() -> None:
                 assert (await ask(client, running.login(running.venue.trader())))["status"] == 200
                 long = ORDER | {"clientId": 1, "unknown": "x" * 40_000}
                 assert (await call(client, "order.place", long))["status"] == 200
+        trading = socket.create_server(("127.0.0.1", 0))
+        await running.server.listen(trading)
+        for each in (port, trading.getsockname()[1]):
+            await _frames_behind_the_upgrade_are_answered(each)
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(f"ws://127.0.0.1:{port}/elsewhere")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -174,6 +179,26 @@ async def _serve_on_http() -> None:
     finally:
         http.should_exit = True
         await serving
+
+
+async def _frames_behind_the_upgrade_are_answered(port: int) -> None:
+    """In the same segment; what is no frame closes the connection."""
+    for sent, opcode in (
+        (frame(TEXT, b'{"method":"SUBSCRIBE","params":["status"]}'), TEXT),
+        (frame(PING, b"?") * 100 + frame(TEXT, b"{" + b" " * 10_000), PONG),
+        (b"GET / HTTP/1.1\r\n\r\n", CLOSE),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade(b"/ws") + sent)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        client = RawClient(reader, writer)
+        assert (await client.receive()).opcode == opcode
+        if opcode == PONG:
+            for _ in range(99):
+                assert (await client.receive()).opcode == PONG
+            assert json.loads((await client.receive()).payload)["error"]["code"] == 4002
+        await client.close()
 
 
 async def test_a_connection_that_breaks_takes_an_armed_sessions_orders_with_it(running: Running) -> None:
@@ -421,6 +446,107 @@ async def test_unread_bytes_are_bounded_in_sum_and_who_leaves_most_goes_first() 
         for client in (*slow, reading):
             await client.close()
         await eventually(lambda: not running.server._backlog.bytes)
+
+
+FEW_REQUESTS = GatewayLimits(public_requests_per_minute=20)
+SMALL_FRAMES = [frame(PING, b"?"), frame(PONG), frame(CONTINUATION, b"", fin=False)]
+NO_SESSION = b'{"id":1,"method":"order.place","params":{"symbol":"SOL_USDC"}}'
+ANY_FRAMES = [
+    *SMALL_FRAMES,
+    frame(TEXT, b"{"),
+    frame(TEXT, NO_SESSION),
+    frame(TEXT, b'{"method":"SUBSCRIBE","params":["status","no.such"]}'),
+]
+
+
+@pytest.mark.parametrize("sent", ANY_FRAMES)
+async def test_who_goes_on_after_it_was_refused_is_not_read_for_a_while_and_then_closed(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ws_protocol, "REST_S", 0.05)
+    monkeypatch.setattr(Session, "is_exhausted", lambda _: False)  # as if its address had some left again
+    async with Running(requests=FEW_REQUESTS, control_frames_per_minute=10) as running:
+        client, honest = await RawClient.connect(running.port), await earning(running)
+        [connection, _] = running.server.connections
+        start = frame(TEXT, b"", fin=False) if sent == frame(CONTINUATION, b"", fin=False) else b""
+        client.send(start + sent * 40)
+        await eventually(lambda: connection._pace.rests == 1)
+        assert not connection._transport.underlying_transport.is_reading()
+        assert await served(honest), "who sends nothing is read as ever"
+        for _ in range(RESTS):
+            client.send(sent * 400)
+        assert (await client.receive_close()).close_code == 1008
+        assert metric(running, "exchange_ws_cut_total", why="refused") == 1
+        await client.close()
+        await honest.close()
+
+
+async def test_nothing_is_read_while_the_address_may_send_no_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_protocol, "REST_S", 0.01)
+    async with Running(requests=FEW_REQUESTS) as running:
+        client = await RawClient.connect(running.port)
+        [connection] = running.server.connections
+        client.send(frame(TEXT, b"{") * 1_000)
+        await eventually(lambda: connection._pace.rests == 1)
+        await asyncio.sleep(0.2)
+        assert connection._pace.rests == 1, "it would have been refused, and so rested, again"
+        client.writer.transport.abort()
+
+
+async def test_a_session_that_asks_too_much_rests_and_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_protocol, "REST_S", 0.02)
+    async with Running(requests=GatewayLimits(requests_per_minute=3), session_refused_in_a_row=4) as running:
+        client = await RawClient.connect(running.port)
+        [connection] = running.server.connections
+        client.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+        placed = [
+            frame(TEXT, json.dumps({"id": n, "method": "order.place", "params": ORDER}).encode()) for n in range(400)
+        ]
+        client.send(*placed)
+        statuses = [json.loads((await client.receive()).payload)["status"] for _ in range(401)]
+        assert statuses[0] == 200
+        assert statuses.count(429) == 397
+        assert connection._pace.rests > RESTS
+        await client.close()
+
+
+async def test_a_message_may_be_longer_once_somebody_has_logged_in(running: Running) -> None:
+    stranger, trader = [await RawClient.connect(running.port) for _ in range(2)]
+    trader.send(frame(TEXT, running.login(running.venue.trader()).encode()))
+    assert json.loads((await trader.receive()).payload)["status"] == 200
+    for client in (stranger, trader):
+        client.send(frame(TEXT, b"{" + b" " * 17_000))
+    assert (await stranger.receive_close()).close_code == 1009
+    assert json.loads((await trader.receive()).payload)["error"]["code"] == 4002
+    await stranger.close()
+    await trader.close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_flood_takes_no_more_than_its_share_of_a_turn(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything a hundred connections send is answered, in many turns between which others have theirs."""
+    monkeypatch.setattr(ws_server, "STRANGERS_TURN_S", 0.0005)
+
+    async def flood() -> None:
+        async with Running(requests=GatewayLimits(public_requests_per_minute=1_000_000)) as running:
+            clients = [await RawClient.connect(running.port) for _ in range(50)]
+            for client in clients:
+                client.send(frame(TEXT, b'{"method":"SUBSCRIBE","params":["no such"]}') * 100)
+            turns = 0
+            answered = asyncio.gather(*[client.receive() for client in clients])
+            while not answered.done():
+                await asyncio.sleep(0)
+                turns += 1
+            assert turns > 4
+            for client in clients:
+                for _ in range(99):
+                    assert (await client.receive()).opcode == TEXT
+                await client.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(flood())
 
 
 @pytest.mark.parametrize("fragments", [False, True])

@@ -52,6 +52,18 @@ def test_a_lag_is_the_time_that_what_was_made_has_waited() -> None:
     assert seen == [0.0, 0.0, 1.0, 2.0, 3.0, 0.0]
 
 
+def test_a_loop_that_stood_still_is_no_late_disk() -> None:
+    lag = Lag()
+    lag.look(5, 5, 10.0)
+    lag.look(8, 5, 10.1)
+    lag.look(8, 5, 32.0, stood_s=21.8)
+    assert lag.seconds == pytest.approx(0.1)
+    lag.look(9, 8, 32.1)
+    assert lag.seconds == pytest.approx(0.2)
+    lag.look(9, 8, 35.1)
+    assert lag.seconds == pytest.approx(3.0), "that it is late now is seen as ever"
+
+
 def test_a_slowed_intake_gives_what_the_pace_allows_and_no_store_of_it() -> None:
     intake = Intake()
     assert intake.room(64) == 64
@@ -136,6 +148,10 @@ class Scripted:
             self._now_s += LOOK_S
             self.watchdog.look(self._now_s)
 
+    def stands_still(self, seconds: float) -> None:
+        self._now_s += seconds
+        self.watchdog.look(self._now_s)
+
     @property
     def messages(self) -> list[str]:
         return [condition.message for condition in self.watchdog._conditions.values()]
@@ -162,6 +178,19 @@ async def test_the_intake_narrows_with_the_lag_and_closes_at_its_bound(tmp_path:
         # At the least speed of 200 a second, what is kept of it for 0.2 s: twice, once, and a fifth of it.
         assert rooms == ["open", "open", 72, 40, 8, "closed", 48, 80, "open"]
         assert case.messages == []
+
+
+async def test_a_loop_that_stood_still_is_not_blamed_on_disk_or_history(tmp_path: Path) -> None:
+    async with scripted(Bounds(), tmp_path) as case:
+        await case.says(0)
+        case.durable(10)
+        case.outbox.appended(20)
+        case.passes(0.5)
+        case.stands_still(200)
+        assert case.messages == []
+        assert not case.watchdog._ending.come
+        case.passes(4)
+        assert case.messages[0].startswith("The journal has not been written for 5 s")
 
 
 async def test_read_models_that_are_made_again_do_not_stop_orders(tmp_path: Path) -> None:
