@@ -1,17 +1,16 @@
 """`exchange admin ...`: what an admin does to a running exchange. Each command is a record with actor and reason."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from exchange.cli import admin_accounts, admin_listings, admin_windows
 from exchange.cli.admin_client import AdminClient, Reason, Session, send, venue_of
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, console, result, row, stop, table
 from exchange.cli.found import admin_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
@@ -30,8 +29,9 @@ from exchange.values.commands import (
 from exchange.values.enums import Mode, Pause, Role
 from exchange.values.ids import AdminId, ProposalId
 from exchange.values.specs import Limits
+from exchange.values.text import visible
 from exchange.values.times import utc_text
-from exchange.values.views import PeopleView
+from exchange.values.views import PeopleView, ProposalView
 
 app = typer.Typer(help="Change a running exchange: modes, pauses, accounts, listings, fees.", no_args_is_help=True)
 app.add_typer(admin_accounts.account, name="account")
@@ -75,28 +75,28 @@ def status(context: typer.Context) -> None:
     """Show who runs the venue, the modes with their reasons, the pauses, and what is late, with the way out."""
     venue = venue_of(context)
     if context.obj.as_json:
-        typer.echo(msgspec.json.encode(venue))
+        result(msgspec.json.encode(venue))
         return
     shown = venue.status
-    table = Table("scope", "ruling mode", "reason", title=f"{shown.venue}, build {shown.build}, epoch {shown.epoch}")
-    table.add_row("venue", shown.mode, shown.reason)
+    modes = table("scope", "ruling mode", "reason", title=f"{shown.venue}, build {shown.build}, epoch {shown.epoch}")
+    row(modes, "venue", shown.mode, shown.reason)
     for symbol, (mode, reason) in shown.markets.items():
-        table.add_row(symbol, mode, reason)
+        row(modes, symbol, mode, reason)
     for pause in shown.pauses:
-        table.add_row(f"{pause.pause} of {pause.asset or 'everything'}", "paused", pause.reason)
+        row(modes, f"{pause.pause} of {pause.asset or 'everything'}", "paused", pause.reason)
     for condition in shown.conditions:
         what = "no new orders" if condition.stops_orders else "late"
-        table.add_row(condition.part, what, escape(f"{condition.message} (way out: {condition.way_out})"))
-    Console().print(table)
+        row(modes, condition.part, what, f"{condition.message} (way out: {condition.way_out})")
+    Console().print(modes)
     _show_people(venue.people)
 
 
 def _show_people(people: PeopleView) -> None:
-    table = Table("admin", "name", "roles", "added by", title=people.standing)
+    admins = table("admin", "name", "roles", "added by", title=people.standing)
     for each in people.admins:
         by = " and ".join(str(admin) for admin in each.added_by) or "the founding"
-        table.add_row(str(each.admin), each.name, ", ".join(each.roles), by)
-    Console().print(table)
+        row(admins, str(each.admin), each.name, ", ".join(each.roles), by)
+    Console().print(admins)
     if people.proposals:
         console.print(f"{len(people.proposals)} commands wait for a second person: exchange admin proposals")
 
@@ -104,17 +104,34 @@ def _show_people(people: PeopleView) -> None:
 @app.command()
 def proposals(context: typer.Context) -> None:
     """What waits for a second person, who confirms it by running the same command."""
-    waiting = venue_of(context).people.proposals
+    people = venue_of(context).people
+    waiting = people.proposals
     if context.obj.as_json:
-        typer.echo(msgspec.json.encode(waiting))
+        result(msgspec.json.encode(waiting))
         return
-    table = Table("proposal", "command", "asked for by", "until", show_lines=True)
-    for each in waiting:
-        fields = msgspec.to_builtins(each.command)
-        kind, by, why = fields.pop("type"), fields.pop("admin"), fields.pop("reason", "")
-        terms = "\n".join(f"{name} {msgspec.json.encode(value).decode()}" for name, value in fields.items())
-        table.add_row(str(each.proposal), f"{kind}\n{terms}", f"{by}: {why}", utc_text(each.expires_us))
-    Console().print(table)
+    names = {each.admin: each.name for each in people.admins}
+    result("\n\n".join(_proposal(each, names) for each in waiting) or "Nothing waits for a second person.")
+
+
+def _proposal(waiting: ProposalView, names: dict[AdminId, str]) -> str:
+    """One in full, a field a line: the second person checks it letter by letter, so nothing is cut to a column."""
+    fields = msgspec.to_builtins(waiting.command)
+    kind, by = fields.pop("type"), fields.pop("admin")
+    lines = [f"proposal {waiting.proposal}: {kind}", f"  asked for by {by} ({visible(names.get(by, ''))})"]
+    lines.append(f"  until {utc_text(waiting.expires_us)}")
+    return "\n".join((*lines, *(f"  {name} = {visible(text)}" for name, text in _terms(fields))))
+
+
+def _terms(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every single value in a command's fields, with its name from the outside in."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _terms(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        for index, inner in enumerate(value):
+            yield from _terms(inner, f"{name}.{index}")
+    else:
+        yield name, msgspec.json.encode(value).decode()
 
 
 @app.command()

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import typer
 
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, console, result, stop
 from exchange.cli.keys import KeyFile
 from exchange.gateway.admin_api import GATES, PATHS, STATUS, AdminPath, Recorded, Venue
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
@@ -23,6 +23,7 @@ from exchange.values.events import CommandProposed
 from exchange.values.maintenance import WindowId
 from exchange.values.refusals import Refusal
 from exchange.values.specs import AssetSpec
+from exchange.values.text import visible
 from exchange.values.times import utc_text
 from exchange.values.views import MarketView
 
@@ -103,7 +104,7 @@ def send(context: typer.Context, command: AdminCommand) -> Recorded:
     session: Session = context.obj
     recorded = session.client.execute(command)
     if session.as_json:
-        typer.echo(msgspec.json.encode(recorded))
+        result(msgspec.json.encode(recorded))
         return recorded
     proposed = [event for event in recorded.events if isinstance(event, CommandProposed)]
     if proposed:
@@ -111,7 +112,7 @@ def send(context: typer.Context, command: AdminCommand) -> Recorded:
     else:
         console.print(f"[green]done[/], recorded at seq {recorded.seq}")
     for event in recorded.events:
-        console.print(f"  {msgspec.json.encode(event).decode()}", soft_wrap=True, markup=False)
+        console.print(f"  {visible(msgspec.json.encode(event).decode())}", soft_wrap=True, markup=False)
     return recorded
 
 
@@ -120,7 +121,7 @@ def _say_proposed(proposed: CommandProposed) -> None:
     who = "a second approver" if role is Role.APPROVER else f"an approver (or, if you are one, the role {role})"
     console.print(f"[yellow]proposed[/] as {proposed.proposal}, not done: {who}", soft_wrap=True)
     console.print(f"runs the same command until {utc_text(proposed.expires_us)}:", markup=False, soft_wrap=True)
-    console.print(f"  {_same_command(sys.argv[1:])}", soft_wrap=True, markup=False)
+    console.print(f"  {visible(_same_command(sys.argv[1:]))}", soft_wrap=True, markup=False)
 
 
 def _same_command(words: list[str]) -> str:

@@ -8,10 +8,9 @@ from typing import Annotated, Final
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from exchange.cli.admin_client import Reason, Session, send, venue_of
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, console, result, row, stop, table
 from exchange.cli.found import venue_key_path
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.values.commands import ApproveOpening, CancelWindow, ChangeWindow, PlanWindow, RotateVenueKey, WaiveGate
@@ -114,18 +113,19 @@ def list_windows(context: typer.Context) -> None:
     session: Session = context.obj
     maintenance = venue_of(context).status.maintenance
     if session.as_json:
-        typer.echo(msgspec.json.encode(maintenance))
+        result(msgspec.json.encode(maintenance))
         return
-    table = Table("window", "stage", "offline, post-only, full at", "waits for", show_lines=True)
+    windows = table("window", "stage", "offline, post-only, full at", "waits for", show_lines=True)
     for each in maintenance.windows:
         planned = each.plan
-        table.add_row(
+        row(
+            windows,
             f"{each.window}\n{', '.join(planned.markets) or 'venue'}",
             f"{each.stage}\n{each.reason}",
             "\n".join(utc_text(at) for at in (planned.offline_at_us, planned.post_only_at_us, planned.full_at_us)),
             _waits(each.opening),
         )
-    Console().print(table)
+    Console().print(windows)
     if maintenance.opening is not None:
         console.print(f"What is shut without a window waits for: {_waits(maintenance.opening)}", markup=False)
     if (progress := maintenance.verification) is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of, with_journal
 from exchange.cli.found import venue_key_path
 from exchange.cli.keys import read_key
@@ -58,7 +58,7 @@ def verify(
             report = _with_read_models(report, settings.data, show_progress)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(report.to_json() if as_json else report.text())
+    result(report.to_json() if as_json else report.text())
     raise typer.Exit(Exit.OK if report.ok else Exit.JOURNAL_DAMAGED)
 
 
@@ -94,7 +94,7 @@ def backup(
             made = backups.backup(settings.data, target, witness_dir=settings.witness, progress=show_progress)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(f"Records 1 to {made.seq} are in {target}, and were read back.")
+    result(f"Records 1 to {made.seq} are in {target}, and were read back.")
 
 
 @app.command()
@@ -110,7 +110,7 @@ def restore(
             restored = backups.restore(source, settings.data, witness_dir=settings.witness, progress=show_progress)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(f"{settings.data} holds records 1 to {restored.seq}; next: exchange serve")
+    result(f"{settings.data} holds records 1 to {restored.seq}; next: exchange serve")
 
 
 @journal.callback()
@@ -144,6 +144,6 @@ def show(
             order=None if order is None else OrderId(order),
             as_json=as_json,
         ):
-            typer.echo(text)
+            result(text)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))

@@ -42,6 +42,7 @@ from exchange.values.enums import Mode, Role, Scope
 from exchange.values.events import AccountOpened
 from exchange.values.ids import AccountId
 from exchange.values.maintenance_views import Awaited
+from exchange.values.text import visible
 from exchange.values.views import AdminView, Outcome
 
 app = typer.Typer()
@@ -188,7 +189,7 @@ async def reopen(settings: Settings, venue: Venue) -> None:
     admins = [_admin(path(settings.data), venue).admin for path in (admin_key_path, second_admin_key_path)]
     while venue.status().mode is Mode.OFFLINE and (opening := venue.maintenance().opening) is not None:
         if opening.failed and not opening.certificate:
-            console.print(f"The venue stays shut: {opening.reason}", markup=False)
+            console.print(f"The venue stays shut: {visible(opening.reason)}", markup=False)
             return
         if opening.awaits is Awaited.APPROVALS:
             for admin in admins:
@@ -197,7 +198,7 @@ async def reopen(settings: Settings, venue: Venue) -> None:
             for mode in (Mode.POST_ONLY, Mode.FULL):
                 outcome = await venue.execute(SetMode(admins[0], mode, "the demo opens"))
                 if outcome.refusal is not None:
-                    console.print(f"The venue stays as it is: {outcome.refusal.message}", markup=False)
+                    console.print(f"The venue stays as it is: {visible(outcome.refusal.message)}", markup=False)
                     return
             console.print("All gates passed; both admins approved; the venue is open again", markup=False)
         await asyncio.sleep(_LOOK_S)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, console, result, stop
 from exchange.maintenance.drill import run
 from exchange.maintenance.drill.faults import CONTROL, FAULTS
 from exchange.maintenance.drill.morning import MIN_ACCOUNTS
@@ -53,7 +53,7 @@ def july3(
     places = {fault.name: place for place, fault in enumerate([CONTROL, *faults])}
     verdicts.sort(key=lambda verdict: places[verdict.fault])
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(verdicts)))
+        result(msgspec.json.format(msgspec.json.encode(verdicts)))
     else:
         Console().print(table(verdicts))
     failed = [verdict for verdict in verdicts if verdict.problem]

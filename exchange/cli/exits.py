@@ -8,6 +8,10 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from exchange.values.text import visible, visible_lines
 
 #: What is said on the way; results go to standard output.
 console = Console(stderr=True, highlight=False)
@@ -61,12 +65,26 @@ MEANING = {
 }
 
 
+def result(text: str | bytes) -> None:
+    """Print what a command was asked for. Records, and whoever answers, may have put anything into it."""
+    typer.echo(visible_lines(text if isinstance(text, str) else text.decode()))
+
+
+def table(*head: str, title: str = "", show_lines: bool = False) -> Table:
+    return Table(*head, title=visible(title), show_lines=show_lines)
+
+
+def row(to: Table, *cells: str) -> None:
+    """Add a row; what stands in it is text and nothing else."""
+    to.add_row(*(Text(visible_lines(cell)) for cell in cells))
+
+
 def stop(code: Exit, message: str, hint: str = "") -> NoReturn:
     """End the program with a message for the person in front of it."""
     console.print("exchange: ", end="", style="red")
-    console.print(message, markup=False, soft_wrap=True)
+    console.print(visible_lines(message), markup=False, soft_wrap=True)
     if hint:
-        console.print(hint, style="dim", markup=False, soft_wrap=True)
+        console.print(visible_lines(hint), style="dim", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

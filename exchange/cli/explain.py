@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of, with_journal
 from exchange.cli.settings import ConfigOption, DataOption
 from exchange.journal.errors import JournalError
@@ -83,7 +83,7 @@ def _tell(
     except JournalError as error:
         stop(exit_of(error), str(error))
     for line in [story.to_json()] if as_json else story.text():
-        typer.echo(line)
+        result(line)
 
 
 @incidents.callback()
@@ -118,4 +118,4 @@ def report(
         path.with_suffix(".json").write_bytes(found.to_json())
     except OSError as error:
         stop(Exit.USAGE, f"can't write the report: {error}")
-    typer.echo(f"{path.with_suffix('.md')}\n{path.with_suffix('.json')}")
+    result(f"{path.with_suffix('.md')}\n{path.with_suffix('.json')}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli import logs
-from exchange.cli.exits import Exit, console, stop
+from exchange.cli.exits import Exit, console, result, stop
 from exchange.cli.folder import exit_of, keep_to_us
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.listing import GenesisTable
@@ -125,4 +125,4 @@ def keygen(
         stop(Exit.USAGE, f"{file} is there already; keys are never written over")
     key = KeyFile.generate(name or file.stem)
     write_private(file, key)
-    typer.echo(key.api_key)
+    result(key.api_key)

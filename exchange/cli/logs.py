@@ -4,10 +4,13 @@ import logging
 import re
 import sys
 from contextlib import suppress
-from typing import Any, Final, Literal
+from io import StringIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from exchange.values.text import visible, visible_lines
 
 #: A traceback shows where, never what: local variables hold keys, signatures and orders.
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
@@ -26,7 +29,7 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [_whatever(structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)), _without_secrets]
+        [_visible, _whatever(structlog.dev.ConsoleRenderer(exception_formatter=_traceback)), _without_secrets]
         if for_person
         else [_TRACEBACKS, _whatever(structlog.processors.JSONRenderer()), _without_secrets]
     )
@@ -69,6 +72,21 @@ class _Errors:
     def flush(self) -> None:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+def _visible(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """On a terminal what others wrote is text and nothing else."""
+    lines = ("stack", "exception")
+    return {
+        name: (visible_lines if name in lines else visible)(value) if isinstance(value, str) else value
+        for name, value in line.items()
+    }
+
+
+def _traceback(to: TextIO, error: ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    to.write(visible_lines(text.getvalue()))
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from exchange.cli import logs
-from exchange.cli.exits import Exit, stop
+from exchange.cli.exits import Exit, result, stop
 from exchange.cli.folder import exit_of, keep_to_us, with_journal
 from exchange.cli.keys import KeyFile, read_key
 from exchange.cli.settings import ConfigOption, DataOption
@@ -50,10 +50,10 @@ def recover(
     except JournalError as error:
         stop(exit_of(error), str(error))
     if found is None:
-        typer.echo("Nothing is missing: the journal reaches as far as the witness has seen.")
+        result("Nothing is missing: the journal reaches as far as the witness has seen.")
         return
     if not accept:
-        typer.echo("\n".join(loss.touched_lines(loss.touched_since(settings.data, found[0]))))
+        result("\n".join(loss.touched_lines(loss.touched_since(settings.data, found[0]))))
         stop(
             Exit.BEHIND_WITNESS,
             f"records {found[0]} to {found[1]} are missing",
@@ -66,7 +66,7 @@ def recover(
         stop(Exit.REFUSED, str(error))
     except JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(msgspec.json.encode(lost) if as_json else lost.text())
+    result(msgspec.json.encode(lost) if as_json else lost.text())
 
 
 def _new_witness(data: Path, witness: Path | None, key: list[Path], reason: str) -> None:
@@ -77,7 +77,7 @@ def _new_witness(data: Path, witness: Path | None, key: list[Path], reason: str)
         stop(Exit.REFUSED, str(error))
     except JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(f"A new witness begins at record {seq}, which says who accepted that and why.")
+    result(f"A new witness begins at record {seq}, which says who accepted that and why.")
 
 
 def _two_keys(paths: list[Path]) -> tuple[KeyFile, KeyFile]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.exits import Exit, progress, stop
+from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of
 from exchange.journal.errors import JournalError
 from exchange.maintenance import rehearsal
@@ -27,5 +27,5 @@ def rehearse(
             report = rehearsal.rehearse(journal, show_progress)
     except JournalError as error:
         stop(exit_of(error), str(error))
-    typer.echo(report.to_json() if as_json else report.text())
+    result(report.to_json() if as_json else report.text())
     raise typer.Exit(Exit.OK if report.clean else Exit.DECIDES_OTHERWISE)

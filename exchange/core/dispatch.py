@@ -1,7 +1,7 @@
 """One entry to each half: `decide` a command, `evolve` an event, `fold` a record."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from exchange.core import (
     agreement,
@@ -13,6 +13,7 @@ from exchange.core import (
     evolve_orders,
     evolve_venue,
     evolve_windows,
+    refuse,
 )
 from exchange.core.state import State
 from exchange.values import commands, events
@@ -20,7 +21,9 @@ from exchange.values.commands import AnyCommand
 from exchange.values.events import AnyEvent
 from exchange.values.record import Record
 
-_DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
+_Decide = Callable[[State, int, Any], list[AnyEvent]]
+
+_UNREAD: Final[dict[type, _Decide]] = {
     commands.PlaceOrder: decide_orders.place_order,
     commands.CancelOrder: decide_orders.cancel_order,
     commands.CancelAll: decide_orders.cancel_all,
@@ -66,6 +69,24 @@ _DECIDE: Final[dict[type, Callable[[State, int, Any], list[AnyEvent]]]] = {
     commands.DelayWindow: decide_windows.delay_window,
     commands.RotateVenueKey: decide_evidence.rotate_venue_key,
     commands.AcceptLoss: decide_evidence.accept_loss,
+}
+
+#: Commands with text that people write.
+WRITTEN: Final[tuple[type, ...]] = (*get_args(commands.AdminCommand), commands.Genesis, commands.AcceptLoss)
+
+
+def _read_first(decide_it: _Decide) -> _Decide:
+    """`decide_it`, but of what holds a text that can't be seen whole: nobody can judge it, so nobody may ask for it."""
+
+    def decided(state: State, time_us: int, command: Any) -> list[AnyEvent]:
+        refusal = refuse.text(command)
+        return decide_it(state, time_us, command) if refusal is None else refuse.refused(refusal)
+
+    return decided
+
+
+_DECIDE: Final[dict[type, _Decide]] = {
+    command: _read_first(decide_it) if command in WRITTEN else decide_it for command, decide_it in _UNREAD.items()
 }
 
 _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {

@@ -5,10 +5,12 @@ from typing import Final
 from exchange.core.state import Account, Market, State
 from exchange.rules.limits import MAX_TEXT
 from exchange.rules.modes import permits
+from exchange.values.commands import AcceptLoss, AdminCommand, Genesis
 from exchange.values.enums import Action, Mode, Role, Scope
 from exchange.values.events import AnyEvent, Refused
 from exchange.values.ids import AccountId, AdminId, KeyId
 from exchange.values.refusals import Code, Refusal
+from exchange.values.text import texts, unseen
 from exchange.values.times import utc_text
 
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
@@ -77,6 +79,15 @@ def used_key(state: State, public_key: str) -> Refusal | None:
 
 def reason(text: str) -> Refusal | None:
     return None if text.strip() and len(text) <= MAX_TEXT else _NO_REASON
+
+
+def text(command: AdminCommand | Genesis | AcceptLoss) -> Refusal | None:
+    """Whether every text that people gave can be seen whole by whoever reads the record."""
+    for name, given in texts(command):
+        if (found := unseen(given)) or len(given) > MAX_TEXT:
+            why = f"{found} can't be seen, or moves other text" if found else f"at most {MAX_TEXT} characters"
+            return Refusal(Code.INVALID_CLIENT_REQUEST, f"`{name}`: {why}")
+    return None
 
 
 def _until(state: State, market: Market, ruling: Mode) -> str:

@@ -20,6 +20,7 @@ from exchange.values.ids import AccountId, OrderId, seq_of
 from exchange.values.numbers import E9, format_decimal
 from exchange.values.record import Record
 from exchange.values.specs import AssetSpec, MarketSpec
+from exchange.values.text import visible
 
 #: Fields counted in ticks or lots, and what they are called in units.
 _TICKS = {"price_ticks": "price"}
@@ -54,7 +55,7 @@ def show(
             for line, record in zip(batch.lines, batch.records, strict=True):
                 units.learn(record)
                 if all(pattern.search(line) for pattern in wanted):
-                    yield line.decode() if as_json else units.text(record)
+                    yield visible(line.decode()) if as_json else units.text(record)
 
 
 def stamp(time_us: int) -> str:
@@ -168,6 +169,5 @@ def _asset_of(said: Command | Event, market: MarketSpec | None, name: str) -> st
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, str | int):
-        return str(value)
-    return msgspec.json.encode(value).decode()
+    # A record holds what somebody wrote: on a terminal it must not be more than text.
+    return visible(str(value) if isinstance(value, str | int) else msgspec.json.encode(value).decode())

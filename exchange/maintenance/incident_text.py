@@ -5,13 +5,14 @@ from typing import Final
 
 from exchange.journal.show import stamp
 from exchange.maintenance.incident_report import Affected, GateRun, Report
+from exchange.values.text import visible, visible_lines
 
 #: Rows of one table; the JSON beside it has them all.
 MAX_ROWS: Final = 200
 
 
 def text(report: Report) -> str:
-    return "\n".join(_lines(report)) + "\n"
+    return visible_lines("\n".join(_lines(report))) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -104,7 +105,7 @@ def _gates(run: GateRun) -> Iterator[str]:
         said = "passed" if result.passed else "FAILED"
         if result.waived_by:
             said += f", waived by admins {' and '.join(map(str, result.waived_by))}"
-        yield f"  - {result.gate} {said}: {result.evidence}"
+        yield f"  - {result.gate} {said}: {visible(result.evidence)}"
         for finding in run.findings:
             if finding.gate is result.gate and not finding.passed:
                 yield from _cut(finding.details, (f"    - {line}" for line in finding.details))
@@ -134,7 +135,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[object, ...]], omitted: int
     yield f"|{' --- |' * len(header)}"
     for row in rows[:MAX_ROWS]:
         # A reason is somebody's text: it must not end a cell.
-        yield f"| {' | '.join(_flat(str(cell)).replace('|', '/') for cell in row)} |"
+        yield f"| {' | '.join(visible(str(cell)).replace('|', '/') for cell in row)} |"
     if (left := len(rows) + omitted - MAX_ROWS) > 0:
         yield f"\nAnd {left} more."
 
@@ -143,9 +144,4 @@ def _cut(all_of: tuple[object, ...], lines: Iterable[str]) -> Iterator[str]:
     """The latest lines, and how many were before them."""
     if (left := len(all_of) - MAX_ROWS) > 0:
         yield f"({left} earlier lines are in the JSON.)"
-    yield from (_flat(line) for line in list(lines)[-MAX_ROWS:])
-
-
-def _flat(text: str) -> str:
-    """Somebody's text on one line."""
-    return text.replace("\r", " ").replace("\n", " ")
+    yield from (visible(line) for line in list(lines)[-MAX_ROWS:])

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from exchange.core import decide
+from exchange.core import decide, refuse
 from exchange.core.clearance import untouched, waived_by
 from exchange.core.decide_windows import opening_problem, targets
 from exchange.core.digest import PARTITIONS, join, partition_digest
@@ -85,6 +85,9 @@ class Scheduler:
 
     def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         """Have the gates run again, for a window under way or (0) for the venue as it stands."""
+        refusal = refuse.reason(reason)
+        if refusal is not None:
+            return refusal
         planned = self._state.windows.get(window)
         if window and (planned is None or not planned.under_way or not planned.closing_id):
             return _NOT_UNDER_WAY

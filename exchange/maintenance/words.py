@@ -5,6 +5,7 @@ from typing import Final
 from exchange.journal.show import Units, stamp
 from exchange.values import events as e
 from exchange.values.events import AnyEvent
+from exchange.values.text import visible
 
 #: Facts of trading and of single accounts: they are counted, not told one by one.
 ROUTINE: Final = (
@@ -24,6 +25,10 @@ ROUTINE: Final = (
 
 def say(event: AnyEvent, units: Units) -> str:
     """One line for a person."""
+    return visible(_said(event, units))
+
+
+def _said(event: AnyEvent, units: Units) -> str:
     match event:
         case e.ModeChanged():
             return f"{event.market or 'venue'}: {event.previous} to {event.mode} ({event.reason})"

@@ -1,12 +1,21 @@
 """What is listed, on which terms. Listings, filters, fees and limits change only by command;
 tick, step and decimals of a listing never change: list anew."""
 
+import re
 from typing import Final
 
 import msgspec
 
 from exchange.values.enums import MarketKind
 from exchange.values.numbers import E9, MAX_DECIMALS
+from exchange.values.text import unseen, visible
+
+#: An asset's symbol, such as USDC; the wire also has a leading k for thousands (kPEPE) and a country (AAPL.US).
+#: A market's is made of two: SOL_USDC.
+_SYMBOL: Final = re.compile(r"k?[A-Z0-9]{1,16}(?:\.[A-Z]{2})?")
+SYMBOL_TEXT: Final = "1 to 16 of A-Z and 0-9, after a k for thousands and before a country (.US) if there are any"
+#: Names of assets and fee tiers, in characters.
+MAX_NAME: Final = 64
 
 
 class SpecError(ValueError):
@@ -22,8 +31,12 @@ class AssetSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
 
     def check(self) -> None:
         """Raises SpecError."""
-        if not self.symbol or not 0 <= self.decimals <= MAX_DECIMALS:
-            raise SpecError(f"{self.symbol or 'asset'}: decimals must be 0 to {MAX_DECIMALS}")
+        if _SYMBOL.fullmatch(self.symbol) is None:
+            raise SpecError(f"{visible(self.symbol[:20])!r} is no symbol of an asset: {SYMBOL_TEXT}")
+        if not 0 <= self.decimals <= MAX_DECIMALS:
+            raise SpecError(f"{self.symbol}: decimals must be 0 to {MAX_DECIMALS}")
+        if len(self.display_name) > MAX_NAME or unseen(self.display_name):
+            raise SpecError(f"{self.symbol}: its name is at most {MAX_NAME} characters that can be seen")
 
 
 class MarketSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -125,6 +138,8 @@ class FeeTier(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
 
     def check(self) -> None:
         """Raises SpecError. Rebates need a funded rewards account, so a fee is never negative."""
+        if not 0 < len(self.name) <= MAX_NAME:
+            raise SpecError(f"a tier has a name of at most {MAX_NAME} characters")
         for ppm in (self.spot_maker_ppm, self.spot_taker_ppm):
             if not 0 <= ppm <= 100_000:
                 raise SpecError(f"tier {self.name}: a fee must be 0 to 100000 ppm")

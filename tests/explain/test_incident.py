@@ -53,7 +53,7 @@ class BadDay:
         )
         venue.expect(c.ReportGates(self.window, results, "gate custody failed", "gates-1"))
         for admin in (ADMIN, books.second):
-            venue.expect(c.WaiveGate(admin, self.window, Gate.CUSTODY, "counted by hand | twice\nover"))
+            venue.expect(c.WaiveGate(admin, self.window, Gate.CUSTODY, "counted by hand | twice over"))
         waived = {Gate.CUSTODY: (ADMIN, books.second)}
         m.approve(venue, m.certify(venue, self.window, waived=waived), ADMIN, books.second)
         m.open_window(venue, self.window)
@@ -150,12 +150,13 @@ def test_both_forms_hold_the_same_facts(day: BadDay, report: Report) -> None:
 
 def test_somebodys_text_does_not_break_a_table(day: BadDay, tmp_path: Path) -> None:
     again = Books(tmp_path / "data", trades=0)
-    again.venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "a | b\n# c"))
+    again.venue.expect(c.DropToCancelOnly("a | b\n# c\x1b[2K"))
     again.write()
     text = incident_text.text(incident.investigate(again.data_dir, span(again.data_dir)))
-    [row] = [line for line in text.splitlines() if line.startswith("| venue | OFFLINE") and "a / b" in line]
+    [row] = [line for line in text.splitlines() if line.startswith("| venue | CANCEL_ONLY") and "a / b" in line]
     assert row.count("|") == 6
     assert "\n# c" not in text
+    assert "\x1b" not in text
 
 
 def test_damaged_records_end_the_report_and_are_named(tmp_path: Path) -> None:
