@@ -214,6 +214,7 @@ async def _start(settings: Settings, signals: Signals, starting: Starting, clock
             progress=reached,
             bounds=bounds,
             clock_is_right=clock_is_right,
+            waiting=starting.wait_for_clock,
         )
 
 

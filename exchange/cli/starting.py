@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -23,7 +24,12 @@ class Starting:
     def __init__(self) -> None:
         self.seq = 0
         self.last_seq = 0
+        self._clock_us = 0
         self._connections = 0
+
+    def wait_for_clock(self, until_us: int) -> None:
+        """The machine's clock is behind the last record, of `until_us`: nothing goes on before it says that."""
+        self._clock_us = until_us
 
     @asynccontextmanager
     async def answering(self, bound: socket.socket) -> AsyncIterator[None]:
@@ -48,11 +54,19 @@ class Starting:
             writer.close()
 
     def _answer(self) -> bytes:
-        far = f", {self.seq} of {self.last_seq} records are read back" if self.last_seq else ""
-        body = error_body(Refusal(Code.MAINTENANCE, f"The exchange is starting{far}"))
+        body = error_body(Refusal(Code.MAINTENANCE, f"The exchange is starting{self._far()}"))
         status = HTTPStatus.SERVICE_UNAVAILABLE
         head = (
             f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             "retry-after: 1\r\nconnection: close\r\n\r\n"
         )
         return head.encode() + body
+
+    def _far(self) -> str:
+        left_us = self._clock_us - time.time_ns() // 1_000
+        if left_us > 0:
+            return (
+                f": the machine's clock is behind the last record and is waited for, {-(-left_us // 1_000_000)} s more."
+                " If the clock is right: stop it, and exchange serve --clock-is-right"
+            )
+        return f", {self.seq} of {self.last_seq} records are read back" if self.last_seq else ""

@@ -12,7 +12,7 @@ from exchange.core import refuse
 from exchange.core.state import State
 from exchange.rules.limits import MAX_PROPOSALS, MAX_PROPOSALS_PER_ADMIN, PROPOSAL_LIFE_US
 from exchange.rules.people import TAKES_TWO
-from exchange.values.commands import TwoPeopleCommand, WithdrawProposal
+from exchange.values.commands import AddAdmin, TwoPeopleCommand, WithdrawProposal
 from exchange.values.enums import ProposalEnd, Role
 from exchange.values.events import AnyEvent, CommandProposed, ProposalEnded
 from exchange.values.ids import AdminId, ProposalId, id_at
@@ -78,6 +78,21 @@ def counts(state: State, time_us: int, proposal: CommandProposed) -> bool:
     command = proposal.command
     may = holds(state, command.admin, Role.APPROVER) or holds(state, command.admin, TAKES_TWO[type(command)])
     return may and time_us < proposal.expires_us
+
+
+def reserved(state: State, time_us: int, public_key: str) -> Refusal | None:
+    """A key that waits to become an admin's is nobody else's meanwhile: Support alone could spoil it for good."""
+    for proposal in state.proposals.values():
+        proposed = proposal.command
+        if (
+            isinstance(proposed, AddAdmin)
+            and proposed.added.public_key == public_key
+            and counts(state, time_us, proposal)
+        ):
+            return Refusal(
+                Code.PRECONDITION_FAILED, f"The public key is that of an admin-to-be (proposal {proposal.proposal})"
+            )
+    return None
 
 
 def _terms(command: TwoPeopleCommand) -> TwoPeopleCommand:

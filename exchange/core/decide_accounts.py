@@ -12,6 +12,7 @@ from exchange.core.agreement import (
     by_two_if_there_are,
     one_person,
     people,
+    reserved,
 )
 from exchange.core.state import State
 from exchange.rules.limits import MAX_ADMINS, MAX_KEYS_PER_ACCOUNT, MAX_SUBACCOUNT, MAX_TEXT
@@ -99,7 +100,7 @@ def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
         return refuse.invalid("Unknown account")
     if not ed25519_key(command.public_key):
         return refuse.invalid("A public key is the base64 of 32 bytes")
-    refusal = refuse.used_key(state, command.public_key)
+    refusal = refuse.used_key(state, command.public_key) or reserved(state, time_us, command.public_key)
     if refusal is not None:
         return refuse.refused(refusal)
     if not command.scopes or len(set(command.scopes)) != len(command.scopes) or len(command.label) > MAX_TEXT:

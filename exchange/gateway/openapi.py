@@ -31,7 +31,8 @@ API keys are Ed25519 public keys in base64. A signed request carries the headers
 
 The fields are those of the query of a GET, and the top-level fields of the JSON body of every other method; a DELETE
 whose body has none takes its query's. Without any, they and their `&` are left out. Numbers are signed as written,
-booleans as `true` and `false`. Values that hold `&` or `=` must be percent-encoded in the signed text; others may be.
+booleans as `true` and `false`. Values are signed as they are, or names and values all percent-encoded (space as
+`%20`): all of them or none. If one value holds `&` or `=`, all are.
 Each operation below names its instruction.
 
 A signed request that changes something is taken once. The same words signed in the same millisecond can't be told
@@ -40,7 +41,8 @@ signed as `&nonce=<nonce>` at the end of the text. Cancels may come twice. In th
 change is refused with 503: sign again after it. `docs/clients.md` says more.
 
 Admins sign with their own keys in the same way; objects and lists in their bodies are signed as the JSON text that
-was sent.
+was sent: such a text with `=` or `&` in any value (a public key ends in `=`) is signed percent-encoded as a whole,
+lists too: `scopes=%5B%22read%22%5D`.
 
 HEAD is answered where GET is, and signed like it.
 

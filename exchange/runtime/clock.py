@@ -95,10 +95,17 @@ def is_kept() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
-async def clock_after(journal_us: int, *, confirmed: bool = False, kept: Callable[[], bool] = is_kept) -> SystemClock:
+async def clock_after(
+    journal_us: int,
+    *,
+    confirmed: bool = False,
+    kept: Callable[[], bool] = is_kept,
+    waiting: Callable[[int], None] = lambda until_us: None,
+) -> SystemClock:
     """The clock of a start whose last record is of `journal_us`; waits for a wall clock that is a little behind it.
 
-    `confirmed`: somebody says that the wall clock is right, whatever the journal says.
+    `confirmed`: somebody says that the wall clock is right, whatever the journal says. `waiting` is told of a wait, and
+    until which time on the wall clock.
 
     Raises:
         ClockBehindJournal, ClockAheadOfJournal
@@ -121,6 +128,7 @@ async def clock_after(journal_us: int, *, confirmed: bool = False, kept: Callabl
         )
     while (behind_us := journal_us - _wall_us()) > MAX_DIVERGENCE_US:
         _log.warning("waiting_for_the_clock", seconds=behind_us // 1_000_000, until=_text(journal_us))
+        waiting(journal_us)
         await asyncio.sleep((behind_us - MAX_DIVERGENCE_US / 2) / 1e6)
     return SystemClock(journal_us)
 

@@ -6,6 +6,7 @@ cancelled before anything else; then the core may let it step back to the mode i
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -99,11 +100,12 @@ class Life:
         progress: Progress | None = None,
         bounds: Bounds | None = None,
         clock_is_right: bool = False,
+        waiting: Callable[[int], None] = lambda until_us: None,
     ) -> "Life":
         """Recover the venue in `data_dir` and start it. Without a clock of the caller's it runs on the system's.
 
         `progress` is called in another thread. `clock_is_right`: somebody's word for the system's clock, however far it
-        is from the last record.
+        is from the last record. `waiting` is told until when the clock is waited for, if it is.
 
         It doesn't wait for read models that are far behind: what needs them is refused until they are there.
 
@@ -123,7 +125,7 @@ class Life:
                 raise NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
             outbox.begin(recovered.seq)
             outbox.backlog_bytes = lambda: writer.backlog_bytes
-            life_clock = clock or await clock_after(recovered.state.time_us, confirmed=clock_is_right)
+            life_clock = clock or await clock_after(recovered.state.time_us, confirmed=clock_is_right, waiting=waiting)
             life = cls(data_dir, recovered, life_clock, writer, outbox, ending, bounds or Bounds())
             await life._begin_unless_ended()
         except BaseException:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -26,6 +27,7 @@ from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ops import LIMITS as OPS_LIMITS
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
+from exchange.runtime.clock import SystemClock
 from tests.server import Account, Server, free_port
 
 ServerMaker = Callable[..., Server]
@@ -322,3 +324,34 @@ def test_there_are_files_for_every_connection(tmp_path: Path) -> None:
         assert allowed > GatewayLimits().connections + 400
     finally:
         assert server.stop() == 0
+
+
+def test_a_start_that_waits_for_the_clock_says_so_for_how_long_and_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_us = time.time_ns() // 1_000 + 60_000_000
+    monkeypatch.setattr("exchange.cli.found.SystemClock", lambda: SystemClock(ahead_us, standing=True))
+    settings = load(example_settings(), data=tmp_path / "data", **free_ports())
+    assert settings.genesis is not None
+    found(settings, settings.genesis)
+    ports = [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in ("http_port", "ws_port", "ops_port")]
+    program = [sys.executable, "-m", "exchange.cli"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*program, "serve", "--data", str(settings.data), *ports], stderr=log)
+        try:
+
+            def said() -> str:
+                with contextlib.suppress(httpx.HTTPError):
+                    return str(httpx.get(f"{settings.http_url}/api/v1/status").json()["message"])
+                return ""
+
+            assert eventually(lambda: "is waited for" in said(), 30)
+            assert re.search(r"is waited for, [1-5]?\d s more", said())
+            words = ["admin", "--data", str(settings.data), "--url", settings.http_url, "status"]
+            shown = subprocess.run([*program, *words], capture_output=True, text=True, timeout=30)
+            assert shown.returncode == Exit.REFUSED
+            assert "is waited for" in shown.stderr
+            assert "exchange serve --clock-is-right" in shown.stderr
+        finally:
+            process.terminate()
+            process.wait(20)

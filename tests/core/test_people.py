@@ -301,13 +301,32 @@ def test_a_public_key_is_one_persons_for_good(two: tuple[Venue, AdminId]) -> Non
         assert isinstance(refusal, Refused)
 
 
-def test_a_key_taken_while_a_proposal_waited_is_not_given_twice(two: tuple[Venue, AdminId]) -> None:
+def test_a_key_that_is_proposed_for_an_admin_is_reserved_as_long_as_the_proposal_lives(
+    two: tuple[Venue, AdminId],
+) -> None:
+    """Support alone could else spoil the second approver's answer, and the key for good."""
     venue, second = two
     command = c.AddAdmin(ADMIN, AUDITOR, "x")
-    proposed(venue, command)
+    waiting = proposed(venue, command)
     [opened] = venue.expect(c.OpenAccount(ADMIN))
-    venue.expect(c.AddKey(ADMIN, opened.account, AUDITOR.public_key, (Scope.READ,)))  # type: ignore[union-attr]
-    assert refused(venue, replace(command, admin=second)) is Code.PRECONDITION_FAILED
+    add = c.AddKey(ADMIN, opened.account, AUDITOR.public_key, (Scope.READ,))  # type: ignore[union-attr]
+    assert refused(venue, add) is Code.PRECONDITION_FAILED
+    ended, event = venue.expect(replace(command, admin=second))
+    assert isinstance(event, AdminAdded)
+    assert isinstance(ended, ProposalEnded)
+    for withdrawn in (True, False):
+        key = public_key(700 + withdrawn)
+        waiting = proposed(venue, replace(command, added=replace(AUDITOR, public_key=key)))
+        [opened] = venue.expect(c.OpenAccount(ADMIN))
+        add = c.AddKey(ADMIN, opened.account, key, (Scope.READ,))  # type: ignore[union-attr]
+        assert refused(venue, add) is Code.PRECONDITION_FAILED
+        if withdrawn:
+            venue.expect(c.WithdrawProposal(ADMIN, waiting, "no"))
+        else:
+            venue.time_us += PROPOSAL_LIFE_US
+        venue.expect(add)
+        again = replace(command, admin=second, added=replace(AUDITOR, public_key=key))
+        assert refused(venue, again) is Code.PRECONDITION_FAILED
 
 
 def test_only_a_new_users_first_key_is_one_persons_to_add(two: tuple[Venue, AdminId]) -> None:

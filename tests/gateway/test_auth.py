@@ -134,6 +134,16 @@ def test_a_value_that_could_be_two_fields_is_refused_unless_encoded() -> None:
     assert verifies(signed, sign(signed_text("instruction=x&a=1%26b%3D2")))
 
 
+def test_either_every_value_is_encoded_or_none() -> None:
+    """As the documents say: a key ends in =, so a list beside it is signed encoded as well."""
+    signed = Signed("x", (fields(b'{"public_key":"abc=","scopes":["read"]}'),))
+    assert verifies(signed, sign(signed_text("instruction=x&public_key=abc%3D&scopes=%5B%22read%22%5D")))
+    assert not verifies(signed, sign(signed_text('instruction=x&public_key=abc%3D&scopes=["read"]')))
+    alone = Signed("x", (fields(b'{"scopes":["read"]}'),))
+    for said in ('["read"]', "%5B%22read%22%5D"):
+        assert verifies(alone, sign(signed_text(f"instruction=x&scopes={said}")))
+
+
 def test_a_signature_with_words_behind_it_is_none() -> None:
     """A signature over "words" + text must not pass as one over text."""
     text = b"instruction=x&timestamp=1&window=1"
