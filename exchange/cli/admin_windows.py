@@ -23,7 +23,7 @@ from exchange.values.times import utc_text
 app = typer.Typer()
 window = typer.Typer(help="Maintenance windows: planned, announced, kept to time.", no_args_is_help=True)
 
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _AHEAD: Final = re.compile(r"\+(\d{1,9})([smhd])", re.ASCII)
 _SECOND_US: Final = 1_000_000
 
@@ -41,7 +41,7 @@ def moment_us(text: str, from_us: int) -> int:
     """A time of an option in µs since 1970; with a + in front, from `from_us` on. Ends the program if it is none."""
     ahead = _AHEAD.fullmatch(text)
     if ahead is not None:
-        return from_us + int(ahead[1]) * _UNITS_S[ahead[2]] * _SECOND_US
+        return from_us + int(ahead[1]) * UNITS_S[ahead[2]] * _SECOND_US
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -1,11 +1,14 @@
 """`exchange explain` and `exchange incident`: what happened, told from records; also while the exchange runs."""
 
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 
+from exchange.cli.admin_windows import UNITS_S
 from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of, with_journal
 from exchange.cli.settings import ConfigOption, DataOption
@@ -15,16 +18,18 @@ from exchange.maintenance import explain, incident, incident_text
 from exchange.maintenance.reading import Span, SpanError, span
 from exchange.maintenance.story import Story, UnknownSubject
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.times import utc_text
 
 Subject = TypeVar("Subject")
 
 explaining = typer.Typer(no_args_is_help=True, help="Tell the story of an order, an account or an asset, from records.")
 incidents = typer.Typer(no_args_is_help=True)
 
-FromOption = Annotated[
-    str | None, typer.Option("--from", help="First record: a seq, or a time such as 2026-07-03T10:00.")
-]
-ToOption = Annotated[str | None, typer.Option("--to", help="Last record: a seq, or the time it was before.")]
+_AGO: Final = re.compile(r"-(\d{1,9})([smhd])", re.ASCII)
+_TIME: Final = "a time such as 2026-07-03T10:00, or so long ago, such as -2h"
+
+FromOption = Annotated[str | None, typer.Option("--from", help=f"First record: a seq, {_TIME}.")]
+ToOption = Annotated[str | None, typer.Option("--to", help=f"Last record: a seq, or what it was before, {_TIME}.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -77,13 +82,22 @@ def _tell(
 ) -> None:
     try:
         with progress("Reading the records") as show_progress:
-            story = teller(data, subject, span(data, begin, end), show_progress)
+            story = teller(data, subject, span(data, _moment(begin), _moment(end)), show_progress)
     except (SpanError, UnknownSubject) as error:
         stop(Exit.USAGE, str(error))
     except JournalError as error:
         stop(exit_of(error), str(error))
     for line in [story.to_json()] if as_json else story.text():
         result(line)
+
+
+def _moment(text: str | None) -> str | None:
+    """A time that is said as so long ago, as one of the calendar."""
+    ago = _AGO.fullmatch(text or "")
+    if ago is None:
+        return text
+    now_us = time.time_ns() // 1_000
+    return utc_text(max(0, now_us - int(ago[1]) * UNITS_S[ago[2]] * 1_000_000))
 
 
 @incidents.callback()
@@ -107,7 +121,7 @@ def report(
     folder = with_journal(config, data).data
     try:
         with progress("Reading the records") as show_progress:
-            found = incident.investigate(folder, span(folder, begin, end), show_progress)
+            found = incident.investigate(folder, span(folder, _moment(begin), _moment(end)), show_progress)
     except SpanError as error:
         stop(Exit.USAGE, str(error))
     except JournalError as error:

@@ -18,6 +18,7 @@ from exchange.values.maintenance import Gate
 from tests.checks.test_layers import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+README = (ROOT / "README.md").read_text()
 PROOF = (ROOT / "docs" / "proof.md").read_text()
 
 
@@ -54,21 +55,33 @@ def test_there_is_advice_for_every_gate_that_fails() -> None:
     assert [row[0] for row in rows(RUNBOOK, "gate | usual cause")] == list(Gate)
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", RUNBOOK, re.DOTALL | re.MULTILINE)
+#: What whoever pastes a line has to put in.
+PLACEHOLDERS = {"ACCOUNT": "1700000"}
+
+
+def pasted(page: str) -> list[str]:
+    """The commands in a page's blocks for a shell, as a shell reads them."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", page, re.DOTALL | re.MULTILINE)
     return [line.strip() for block in blocks for line in block.splitlines() if line.strip().startswith("exchange ")]
 
 
-@pytest.mark.parametrize("line", commands())
-def test_every_command_is_one_there_is_with_options_it_has(line: str) -> None:
-    words = shlex.split(line)[1:]
+def words_of(line: str) -> list[str]:
+    """Without what the shell does: comments, a file the output goes to, commands within."""
+    words = shlex.split(re.sub(r'"\$\(.*?\)"', "VALUE", line).split(" > ")[0], comments=True)
+    return [PLACEHOLDERS.get(word, word) for word in words]
+
+
+@pytest.mark.parametrize("line", [*pasted(RUNBOOK), *pasted(README)])
+def test_every_command_can_be_pasted(line: str) -> None:
+    """It is one there is, with options it has, values they take, and all that it needs."""
+    words = words_of(line)[1:]
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands"):
         while words[0].startswith("--"):
             assert words[0] in known(command)
             words = words[2:]
         command, words = command.commands[words[0]], words[1:]
-    assert {word for word in words if word.startswith("--")} <= known(command)
+    command.make_context(command.name, words).close()
 
 
 def known(command: Any) -> set[str]:

@@ -163,6 +163,7 @@ def test_what_takes_two_says_so_and_prints_the_command_to_hand_on(own: Server) -
     shown = admin(own, "proposals").stdout
     assert "AddAdmin" in shown
     assert "mine" in shown
+    assert f'added.public_key = "{key}"' in shown, "the second person checks it letter by letter"
     assert "commands wait for a second person" in admin(own, "status").stderr
     (command,) = (line.strip() for line in first.stderr.splitlines() if line.startswith("  exchange admin "))
     words = [sys.executable, "-m", "exchange.cli", *shlex.split(command)[1:]]
