@@ -47,7 +47,7 @@ EOF
   {exchange} journal show{data} --last 5
   {exchange} verify{data}
 
-A maintenance window: it shuts after 20 s; some seconds later its gates have passed, and `window list` says that it waits
+A maintenance window: it shuts after 20 s; some seconds later its gates have passed, and `window list` says it waits
 for approvals. Give the two then: it goes to POST_ONLY a minute after it shut, and 20 s later it is open.
 
   {exchange} admin{data}{url} window plan --offline-at +20s --post-only-at +60s --full-at +20s --reason "an upgrade"
