@@ -195,6 +195,8 @@ class _Protocol(HttpToolsProtocol):
         self._disarm()
         self.pipeline.clear()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self._let_go()
 
     def handle_websocket_upgrade(self) -> None:
         if not self._here:
@@ -205,6 +207,12 @@ class _Protocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         if behind:
             self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]  # uvicorn expects it
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what holds us: the garbage collector looks too rarely to leave that to it."""
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+        self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     def _leave(self) -> None:
         """Its place and whatever is held for it are free again."""

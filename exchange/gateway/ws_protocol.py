@@ -7,7 +7,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Final, Protocol
+from weakref import ref
 
 from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its type stubs
@@ -64,7 +66,8 @@ class Socket(WSProtocol):  # type: ignore[misc]
             None,  # host and port: for clients
             None,  # path: for clients
             False,  # is a client
-            self._accept,
+            # Weakly, or they would hold each other: the garbage collector looks too rarely to leave that to it.
+            partial(_accept, ref(self)),
             _log,
             True,  # disconnect if the listener raises; ours doesn't
             limits.handshake_timeout_s,
@@ -206,5 +209,10 @@ class Socket(WSProtocol):  # type: ignore[misc]
             self._reading.take(self)
         self._steer()
 
-    def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+    def accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
         return self._server.accept(request, self)
+
+
+def _accept(socket: "ref[Socket]", request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+    protocol = socket()
+    return protocol.accept(request) if protocol is not None else None

@@ -132,14 +132,15 @@ def test_both_ports_have_the_same_session(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def _serve_on_http() -> None:
+@contextlib.asynccontextmanager
+async def on_http(running: Running) -> AsyncIterator[int]:
+    """The server of `running` behind an HTTP port as well, which is returned."""
+
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    running = Running()
     bound = socket.create_server(("127.0.0.1", 0))
-    port = bound.getsockname()[1]
     config = uvicorn.Config(
         app,
         ws=running.server.upgraded,  # type: ignore[arg-type]
@@ -150,6 +151,15 @@ async def _serve_on_http() -> None:
     http = uvicorn.Server(config)
     serving = asyncio.create_task(http.serve(sockets=[bound]))
     try:
+        yield bound.getsockname()[1]
+    finally:
+        http.should_exit = True
+        await serving
+
+
+async def _serve_on_http() -> None:
+    running = Running()
+    async with on_http(running) as port:
         for path in ("", "/", "/ws", "/ws?x=1"):
             async with websockets.connect(f"ws://127.0.0.1:{port}{path}") as client:
                 assert (await ask(client, running.login(running.venue.trader())))["status"] == 200
@@ -176,9 +186,6 @@ async def _serve_on_http() -> None:
         with pytest.raises(websockets.ConnectionClosed):
             await asyncio.wait_for(client.recv(), TIMEOUT_S)
         assert client.close_code == 1001
-    finally:
-        http.should_exit = True
-        await serving
 
 
 async def _frames_behind_the_upgrade_are_answered(port: int) -> None:
@@ -579,6 +586,40 @@ async def test_a_connection_that_is_gone_leaves_nothing_behind() -> None:
             [connection] = [weakref.ref(one) for one in running.server.connections]
             await client.close()
             await eventually(lambda: connection() is None)
+        finally:
+            gc.enable()
+
+
+def test_sockets_leave_nothing_behind_on_either_port_whatever_they_had_sent() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_sockets_leave_nothing())
+
+
+async def _sockets_leave_nothing() -> None:
+    async with Running() as running, on_http(running) as port:
+        gc.collect()
+        gc.disable()
+        try:
+            get = b"GET / HTTP/1.1\r\nHost: x\r\n"
+            body = b"POST / HTTP/1.1\r\nHost: x\r\ncontent-length: 9\r\n\r\n"
+            for sent in (
+                b"",
+                get,
+                get + b"\r\n",
+                body,
+                body + b"half",
+                body + b"the whole",
+                upgrade(b"/ws"),
+                b"\0" * 9,
+            ):
+                for number in (port, running.port):
+                    _, writer = await asyncio.open_connection("127.0.0.1", number)
+                    writer.write(sent)
+                    await asyncio.sleep(0.01)
+                    writer.transport.abort()
+            await asyncio.sleep(0.05)
+            kept = [each for each in gc.get_objects() if isinstance(each, asyncio.BaseProtocol)]
+            assert not [each for each in kept if type(each).__module__.startswith("exchange.")]
         finally:
             gc.enable()
 
