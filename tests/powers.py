@@ -30,6 +30,7 @@ NEW_KEYS: Final = tuple(public_key(number) for number in (990, 993, 994))
 NEW_ADMIN: Final = c.AdminSpec("a friend", public_key(991), tuple(Role))
 HOUR_US: Final = 3_600_000_000
 WHY: Final = "test"
+UNHEARD: Final = "mistyped"
 
 Roles = tuple[Role, ...]
 
@@ -191,6 +192,19 @@ def _two_approvers_left(staff: Staff) -> None:
         staff.venue.expect(c.RevokeAdmin(ADMIN, each, WHY))
     staff.venue.expect(c.RevokeAdmin(first, ADMIN, WHY))
     assert last in staff.venue.state.admins
+
+
+def _second_unheard(staff: Staff) -> None:
+    """The first of the approvers was alone, and has added another."""
+    _two_approvers_left(staff)
+    first, last, _ = staff.of[Role.APPROVER]
+    staff.venue.agree(c.RevokeAdmin(first, last, WHY), last)
+    spec = c.AdminSpec(UNHEARD, public_key(995), (Role.APPROVER,))
+    staff.venue.expect(c.AddAdmin(first, spec, WHY))
+
+
+def _added_alone(state: State) -> list[AdminId]:
+    return [admin for admin, spec in state.admins.items() if spec.name == UNHEARD]
 
 
 def _proposed(staff: Staff) -> None:
@@ -393,6 +407,13 @@ POWERS: Final = (
         lambda s, a: [c.RevokeAdmin(a, each, WHY) for each in _last_approver(s)],
         lambda s: not _last_approver(s),
         _two_approvers_left,
+    ),
+    Power(
+        "`admin revoke`, the second approver, by who added them alone, if never heard of",
+        c.RevokeAdmin,
+        lambda s, a: [c.RevokeAdmin(a, each, WHY) for each in _added_alone(s)],
+        lambda s: not _added_alone(s),
+        _second_unheard,
     ),
     Power(
         "`withdraw`, another's proposal",

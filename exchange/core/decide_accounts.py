@@ -159,7 +159,11 @@ def change_admin(state: State, time_us: int, command: ChangeAdmin) -> list[AnyEv
 
 
 def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEvent]:
-    """One approver may: it must be quick. But not where one approver would be left, who could then act alone."""
+    """One approver may: it must be quick. But not where one approver would be left, who could then act alone.
+
+    Unless the other is somebody they added alone and who has not been heard of since: a key that was mistyped, say.
+    That leaves who was alone before.
+    """
     refusal = asker(state, command)
     if refusal is not None:
         return refuse.refused(refusal)
@@ -168,6 +172,8 @@ def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEv
     revoked: list[AnyEvent] = [AdminRevoked(command.revoked)]
     approvers = approvers_in_force(state)
     if command.revoked not in approvers or len(approvers) > 2:
+        return revoked
+    if command.revoked in state.unheard and state.added_by[command.revoked] == (command.admin,):
         return revoked
     if len(approvers) == 1:
         return refuse.precondition("The last approver can't be revoked")

@@ -17,6 +17,7 @@ from exchange.core import (
 )
 from exchange.core.state import State
 from exchange.values import commands, events
+from exchange.values.actors import senders
 from exchange.values.commands import AnyCommand
 from exchange.values.events import AnyEvent
 from exchange.values.record import Record
@@ -165,5 +166,8 @@ def fold(state: State, record: Record) -> None:
         raise OutOfOrder(f"record {record.seq} at {record.time_us} after {state.seq} at {state.time_us}")
     state.seq = record.seq
     state.time_us = record.time_us
+    if state.unheard:
+        for admin in senders(record.command):
+            state.unheard.pop(admin, None)
     for event in record.events:
         _EVOLVE[type(event)](state, event)

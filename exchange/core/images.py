@@ -76,6 +76,7 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     losses: tuple[tuple[int, int, int], ...]
     proposals: tuple[CommandProposed, ...]
     spent_keys: tuple[str, ...]
+    unheard: tuple[AdminId, ...]
     ended_count: int
 
 

@@ -124,6 +124,8 @@ def keys_are_one_persons(state: State) -> Iterator[str]:
         yield "the admins and the index of their keys do not agree"
     if state.added_by.keys() != state.admins.keys():
         yield "the admins and those who added them do not agree"
+    if any(len(state.added_by.get(admin, ())) != 1 for admin in state.unheard):
+        yield "somebody who was not added by one person alone is not heard of"
     for public_key in (*state.key_ids, *state.admin_ids):
         if public_key in state.spent_keys or (public_key in state.key_ids and public_key in state.admin_ids):
             yield f"the public key {public_key} is more than one person's"

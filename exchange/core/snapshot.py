@@ -72,6 +72,7 @@ def venue_line(state: State) -> bytes:
             losses=state.losses,
             proposals=tuple(state.proposals.values()),
             spent_keys=tuple(sorted(state.spent_keys)),
+            unheard=tuple(sorted(state.unheard)),
             ended_count=state.ended_client_ids.count,
         )
     )
@@ -253,6 +254,7 @@ def _restore_maintenance(state: State, venue: VenueImage) -> None:
     state.losses = venue.losses
     state.proposals = {proposal.proposal: proposal for proposal in venue.proposals}
     state.spent_keys = dict.fromkeys(venue.spent_keys)
+    state.unheard = dict.fromkeys(venue.unheard)
     state.ended_client_ids.count = venue.ended_count
 
 

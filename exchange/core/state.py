@@ -217,6 +217,9 @@ class State:
         self.admin_ids: dict[str, AdminId] = {}
         #: Who agreed on adding an admin: nobody at the founding, one alone for the second approver, else two.
         self.added_by: dict[AdminId, tuple[AdminId, ...]] = {}
+        #: Of these, whom one person alone added and who has asked for nothing yet (a dict for its order): whoever holds
+        #: their key has not been heard of.
+        self.unheard: dict[AdminId, None] = {}
         #: What waits for a second person (`core.agreement`).
         self.proposals: dict[ProposalId, CommandProposed] = {}
         #: Revoked public keys of traders and admins: none comes back as anybody's (a dict for its order).

@@ -3,11 +3,19 @@
 from typing import Final
 
 from exchange.values.commands import AcceptLoss, AnyCommand
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, AdminId
 
 VENUE_ITSELF: Final = "venue"
 #: What an account is told of others: that it was one of them.
 SOMEBODY_ELSE: Final = "another account"
+
+
+def senders(command: AnyCommand) -> tuple[AdminId, ...]:
+    """The admins who signed for a command."""
+    if isinstance(command, AcceptLoss):
+        return (command.first_admin, command.second_admin)
+    admin = getattr(command, "admin", None)
+    return () if admin is None else (admin,)
 
 
 def actor(command: AnyCommand) -> str:

@@ -19,6 +19,7 @@ HARMS: dict[str, Callable[[State], object]] = {
     "an admin is not found by their key": lambda state: state.admin_ids.popitem(),
     "nobody knows who added an admin": lambda state: state.added_by.clear(),
     "somebody added an admin who is gone": lambda state: state.added_by.update({AdminId(7): ()}),
+    "a founder is not heard of": lambda state: state.unheard.update({ADMIN: None}),
     "a revoked key is in force": lambda state: state.spent_keys.update({next(iter(state.key_ids)): None}),
 }
 
