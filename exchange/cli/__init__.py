@@ -1,11 +1,14 @@
 """The command line: `exchange --help`. Commands live in a file per subject; `main` is the entry point."""
 
 import os
+import sys
 
 import typer
 
 from exchange.cli import admin, books, demo, drill, explain, found, recover, rehearse, serve
+from exchange.cli.exits import Exit, console
 from exchange.journal.privacy import UMASK
+from exchange.values.text import visible
 
 app = typer.Typer(
     help="An exchange that proves its books before it reopens.",
@@ -24,4 +27,22 @@ app.add_typer(drill.app, name="drill")
 
 def main() -> None:
     os.umask(UMASK)  # every process we start has it from us
-    app()
+    try:
+        _require_text(sys.argv[1:])
+        app()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        console.print(f"exchange: {visible(str(error.filename))}: {error.strerror}", markup=False, soft_wrap=True)
+        sys.exit(Exit.USAGE)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Bytes that are no UTF-8 could be neither signed nor recorded."""
+    for argument in arguments:
+        if not argument.isascii():
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                console.print(f"exchange: {argument!r} is not text in UTF-8", markup=False, soft_wrap=True)
+                sys.exit(Exit.USAGE)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from exchange.cli.admin_client import Reason, market_of, send, venue_of
 from exchange.cli.exits import Exit, stop
-from exchange.cli.listing import FeeTierTable, MarketTable, scaled
+from exchange.cli.listing import FeeTierTable, MarketTable, described, scaled
 from exchange.values.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters
 from exchange.values.ids import AdminId
 from exchange.values.specs import AssetSpec, SpecError
@@ -50,7 +50,9 @@ def list_market(
             {"base": base, "quote": quote, "tick": tick, "step": step, "reference_price": reference_price}
         )
         market = table.listed(assets)
-    except (ValidationError, SpecError) as error:
+    except ValidationError as error:
+        stop(Exit.USAGE, described(error))
+    except SpecError as error:
         stop(Exit.USAGE, str(error))
     send(context, ListMarket(AdminId(0), market, reason))
 
@@ -114,7 +116,7 @@ def fee_tiers(
                 try:
                     parsed.append(FeeTierTable.model_validate({"name": name, "maker_bps": maker, "taker_bps": taker}))
                 except ValidationError as error:
-                    stop(Exit.USAGE, f"{text}: {error}")
+                    stop(Exit.USAGE, f"{text}: {described(error)}")
             case _:
                 stop(Exit.USAGE, f"{text} is not NAME:MAKER_BPS:TAKER_BPS")
     send(context, SetFeeTiers(AdminId(0), tuple(tier.spec() for tier in parsed), reason))

@@ -21,6 +21,9 @@ from exchange.journal.store import JournalReader
 from exchange.runtime.read_models import proof as proving
 from exchange.values.ids import AccountId, OrderId
 
+#: The greatest number a database can be asked for.
+MAX_INT = 2**63 - 1
+
 app = typer.Typer()
 journal = typer.Typer(help="Read the records.")
 
@@ -122,11 +125,13 @@ def _journal() -> None:
 def show(
     config: ConfigOption = None,
     data: DataOption = None,
-    from_seq: Annotated[int, typer.Option("--from", min=1, help="First seq.")] = 1,
-    to_seq: Annotated[int | None, typer.Option("--to", min=1, help="Last seq.")] = None,
-    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many records.")] = None,
-    account: Annotated[int | None, typer.Option(help="Only records that name this account.")] = None,
-    order: Annotated[int | None, typer.Option(help="Only records that name this order.")] = None,
+    from_seq: Annotated[int, typer.Option("--from", min=1, max=MAX_INT, help="First seq.")] = 1,
+    to_seq: Annotated[int | None, typer.Option("--to", min=1, max=MAX_INT, help="Last seq.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=MAX_INT, help="Only the last so many records.")] = None,
+    account: Annotated[
+        int | None, typer.Option(min=1, max=MAX_INT, help="Only records that name this account.")
+    ] = None,
+    order: Annotated[int | None, typer.Option(min=1, max=MAX_INT, help="Only records that name this order.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as they are kept, a line each.")] = False,
 ) -> None:
     """Show records, also while the exchange runs. Each one shown has been checked against the chain."""
@@ -134,6 +139,10 @@ def show(
     try:
         with JournalReader(settings.data) as reader:
             end_seq, _ = reader.last()
+        if from_seq > (to_seq or from_seq):
+            stop(Exit.USAGE, f"there are no records from {from_seq} to {to_seq}")
+        if from_seq > end_seq:
+            stop(Exit.USAGE, f"the last record is {end_seq}: there is none from {from_seq} on")
         if last is not None:
             from_seq = max(from_seq, end_seq - last + 1)
         for text in showing.show(

@@ -12,7 +12,8 @@ from exchange.cli.admin_windows import UNITS_S
 from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of, with_journal
 from exchange.cli.settings import ConfigOption, DataOption
-from exchange.journal.errors import JournalError
+from exchange.journal.errors import JournalError, NotPrivate
+from exchange.journal.privacy import make_folder, require_safe_parents
 from exchange.journal.recovery import Progress
 from exchange.maintenance import explain, incident, incident_text
 from exchange.maintenance.reading import Span, SpanError, span
@@ -126,10 +127,14 @@ def report(
         stop(Exit.USAGE, str(error))
     except JournalError as error:
         stop(exit_of(error), str(error))
-    path = out / f"incident-{found.from_seq}-{found.to_seq}"
+    path = out.resolve() / f"incident-{found.from_seq}-{found.to_seq}"
     try:
+        make_folder(path.parent)
+        require_safe_parents(path)
         path.with_suffix(".md").write_text(incident_text.text(found))
         path.with_suffix(".json").write_bytes(found.to_json())
+    except NotPrivate as error:
+        stop(Exit.NOT_PRIVATE, str(error))
     except OSError as error:
         stop(Exit.USAGE, f"can't write the report: {error}")
     result(f"{path.with_suffix('.md')}\n{path.with_suffix('.json')}")

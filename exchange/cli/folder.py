@@ -9,7 +9,7 @@ from exchange.cli.exits import Exit, stop
 from exchange.cli.settings import Settings, load
 from exchange.journal import errors
 from exchange.journal.layout import witness_path
-from exchange.journal.privacy import keep_private
+from exchange.journal.privacy import keep_private, refuse_links_in
 from exchange.journal.recovery import require_journal
 
 #: Paths that are named when more were narrowed; the rest is counted.
@@ -52,6 +52,7 @@ def with_journal(config: Path | None, data: Path | None, **options: Any) -> Sett
 def need_journal(settings: Settings) -> None:
     """The same for settings that are read already."""
     try:
+        refuse_links_in(settings.data)
         require_journal(settings.data, settings.witness)
     except errors.NoJournal as error:
         stop(Exit.NOT_FOUNDED, str(error), "exchange init founds a venue")

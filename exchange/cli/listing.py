@@ -5,11 +5,16 @@ Prices, sizes and fees are decimal text; they become the exchange's whole number
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from exchange.values.commands import AdminSpec, Genesis, ListedMarket
 from exchange.values.numbers import NotADecimal, TooLarge, TooManyDecimals, parse_decimal
 from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
+
+
+def described(error: ValidationError) -> str:
+    """What is wrong, for the person who wrote it."""
+    return "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
 
 
 def scaled(text: object, decimals: int) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -249,6 +250,7 @@ async def _gateway(settings: Settings, life: Life, sockets: Sockets) -> AsyncIte
             http.config.timeout_graceful_shutdown = HTTP_FAILED_GRACE_S
         await asyncio.wait(serving, timeout=HTTP_FAILED_GRACE_S / 2 if life.failed else HTTP_ANSWERS_S)
         # Not even an error: whoever asked must not think that nothing has happened.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         for connection in [*http.server_state.connections, *ops.server_state.connections]:
             connection.transport.abort()
         await asyncio.gather(*serving)

@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from exchange.cli.exits import Exit, stop
-from exchange.cli.listing import GenesisTable
+from exchange.cli.listing import GenesisTable, described
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.ws_limits import WsLimits
@@ -149,5 +149,8 @@ def load(config: Path | None = None, **options: Any) -> Settings:
     except tomllib.TOMLDecodeError as error:
         stop(Exit.USAGE, f"{file} is not TOML: {error}")
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        stop(Exit.USAGE, f"wrong settings: {wrong}", f"read from options, EXCHANGE_... and {file or 'no file'}")
+        stop(
+            Exit.USAGE,
+            f"wrong settings: {described(error)}",
+            f"read from options, EXCHANGE_... and {file or 'no file'}",
+        )

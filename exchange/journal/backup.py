@@ -28,7 +28,7 @@ from exchange.journal.layout import (
     whole_file,
     witness_path,
 )
-from exchange.journal.privacy import make_folder
+from exchange.journal.privacy import make_folder, private_folder
 from exchange.journal.recovery import Progress
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
@@ -63,10 +63,11 @@ def backup(
 
     Raises:
         NoJournal, BackupError: `target` is not empty, or the copy is not whole.
+        NotPrivate: others can replace what is in `target`.
         SegmentError: a segment is away or damaged.
     """
     _require_empty(target)
-    make_folder(target)
+    private_folder(target)
     # The witness first: it must not have seen more than the copy of the journal holds.
     if witness_path(data_dir, witness_dir).exists():
         copy_whole(witness_path(data_dir, witness_dir), witness_path(target))

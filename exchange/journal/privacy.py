@@ -19,6 +19,8 @@ from exchange.journal.errors import NotPrivate
 UMASK: Final = 0o077
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+#: Bits beyond those for others that no file here needs.
+_SPECIAL: Final = stat.S_ISUID | stat.S_ISGID
 _DATABASE_FILES: Final = ("", "-wal", "-shm", "-journal")
 
 
@@ -31,6 +33,18 @@ def make_folder(path: Path) -> None:
     for folder in reversed(missing):
         with suppress(FileExistsError):
             folder.mkdir(mode=FOLDER_MODE)
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder for its owner alone, or make the one that is there so.
+
+    Raises:
+        NotPrivate: it can't be, and by which command it can. OSError
+    """
+    make_folder(path)
+    path = path.resolve()
+    require_safe_parents(path)
+    _narrow(path, [])
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -80,15 +94,22 @@ def keep_private(data_dir: Path, witness: Path) -> list[Path]:
     narrowed: list[Path] = []
     if data_dir.exists():
         data_dir = data_dir.resolve()
-        _require_safe_parents(data_dir)
+        require_safe_parents(data_dir)
         for path in _tree(data_dir):
             _narrow(path, narrowed)
     if witness.parent.exists():
         folder = witness.parent.resolve()
-        _require_safe_parents(folder)
+        require_safe_parents(folder)
         for path in (folder, folder / witness.name):
             _narrow(path, narrowed)
     return narrowed
+
+
+def refuse_links_in(data_dir: Path) -> None:
+    """To be asked before a data folder is read. Raises NotPrivate: there is a link in it."""
+    for path in _tree(data_dir.resolve()):
+        if path.is_symlink():
+            raise _a_link(path)
 
 
 def _tree(folder: Path) -> Iterator[Path]:
@@ -111,10 +132,10 @@ def _narrow(path: Path, narrowed: list[Path]) -> None:
         raise _a_link(path)
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise NotPrivate(f"{path} is neither a file nor a folder; nothing of the kind belongs there: rm {path}")
-    wide = stat.S_IMODE(found.st_mode) & UMASK
+    wide = stat.S_IMODE(found.st_mode) & (UMASK | _SPECIAL)
     if found.st_uid == os.geteuid():
         if wide:
-            path.chmod(stat.S_IMODE(found.st_mode) & ~UMASK)
+            path.chmod(stat.S_IMODE(found.st_mode) & ~wide)
             narrowed.append(path)
     elif wide or found.st_uid != 0:  # what root keeps to itself (lost+found) is nobody's way in
         raise NotPrivate(
@@ -123,12 +144,12 @@ def _narrow(path: Path, narrowed: list[Path]) -> None:
         )
 
 
-def _require_safe_parents(folder: Path) -> None:
-    """Who may write to a folder above ours can put another in its place."""
-    for parent in folder.parents:
+def require_safe_parents(path: Path) -> None:
+    """Who may write to a folder above what is ours can put something else in its place. Raises NotPrivate."""
+    for parent in path.parents:
         mode = parent.stat().st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise NotPrivate(f"everybody may write to {parent}, and so replace {folder}: chmod o-w {parent}")
+            raise NotPrivate(f"everybody may write to {parent}, and so replace {path}: chmod o-w {parent}")
 
 
 def _a_link(path: Path) -> NotPrivate:

@@ -17,7 +17,14 @@ from typing import Final
 
 import msgspec
 
-from exchange.journal.errors import BehindWitness, UnknownFormat, WitnessDamaged, WitnessDisagrees, WitnessMissing
+from exchange.journal.errors import (
+    BehindWitness,
+    FilesReplaced,
+    UnknownFormat,
+    WitnessDamaged,
+    WitnessDisagrees,
+    WitnessMissing,
+)
 from exchange.journal.held import HeldFile
 from exchange.journal.layout import whole_file
 from exchange.journal.privacy import open_private
@@ -47,6 +54,7 @@ class Witness:
         self._path = path
         self._file = -1
         self._held: HeldFile
+        self._as_left = (0, 0)
         self._slot = 0
         self._unsynced = False
         self._synced_at = 0.0
@@ -74,19 +82,29 @@ class Witness:
         self._slot = min((0, 1), key=lambda slot: slots[slot].seq if slot in slots else -1)
         self._file = open_private(self._path, os.O_RDWR)
         self._held = HeldFile(self._path, self._file)
+        self._note()
         os.fdatasync(self._file)  # the slot that is now left alone may have come from a process that was killed
 
     def write(self, genesis: str, seq: int, chain: bytes) -> None:
         """Note what has become durable. Raises OSError, FilesReplaced."""
+        self.require()  # a write of ours would hide one of somebody else's
         os.pwrite(self._file, _pack(genesis, seq, chain), self._slot * _SLOT_BYTES)
+        self._note()
         self._unsynced = True
         self.sync_if_due()
         self.require()
 
+    def _note(self) -> None:
+        """How we leave the file."""
+        found = os.fstat(self._file)
+        self._as_left = (found.st_mtime_ns, found.st_size)
+
     def require(self) -> None:
-        """Raises FilesReplaced: the file in hand is no longer the one that bears its name."""
+        """Raises FilesReplaced: the file in hand is not the one that bears its name, or not as we left it."""
         if self._file >= 0:
-            self._held.look()
+            found = self._held.look()
+            if (found.st_mtime_ns, found.st_size) != self._as_left:
+                raise FilesReplaced(f"another program has written to {self._held.path} while the exchange runs")
 
     def sync_if_due(self) -> None:
         """To be called at least every `SYNC_INTERVAL_S`. Raises OSError."""

@@ -7,6 +7,7 @@ ends; it never acknowledges what is not durable.
 """
 
 import argparse
+import errno
 import fcntl
 import gc
 import math
@@ -71,9 +72,21 @@ def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
         print(f"journal writer: {error}", file=sys.stderr)  # noqa: T201
         kind = frames.LOCKED if isinstance(error, JournalLocked) else frames.FAILED
         with suppress(ConnectionError):
-            _reply(core, kind, f"{type(error).__name__}: {error}".encode())
+            _reply(core, kind, _told(error, data_dir).encode())
         return 1
     return 0
+
+
+def _told(error: Exception, data_dir: Path) -> str:
+    full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or (
+        # The module's own errors have no code.
+        isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    )
+    if full:
+        return (
+            f"the disk that holds {data_dir} is full: what was acknowledged is there; free some space and start again"
+        )
+    return f"{type(error).__name__}: {error}"
 
 
 @contextmanager

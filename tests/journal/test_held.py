@@ -57,6 +57,8 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "lock replaced": lambda data: replaced(lock_path(data)),
     "witness removed": lambda data: witness_path(data).unlink(),
     "witness replaced by a copy": lambda data: replaced(witness_path(data)),
+    "witness written over": lambda data: overwritten(witness_path(data)),
+    "witness cut": lambda data: cut(witness_path(data)),
     "witness's folder moved": lambda data: folder_moved(witness_path(data).parent),
     "folder moved away": folder_moved,
     "folder replaced by a copy": folder_copied,
