@@ -329,7 +329,7 @@ def test_there_are_files_for_every_connection(tmp_path: Path) -> None:
 def test_a_start_that_waits_for_the_clock_says_so_for_how_long_and_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ahead_us = time.time_ns() // 1_000 + 60_000_000
+    ahead_us = time.time_ns() // 1_000 + 300_000_000
     monkeypatch.setattr("exchange.cli.found.SystemClock", lambda: SystemClock(ahead_us, standing=True))
     settings = load(example_settings(), data=tmp_path / "data", **free_ports())
     assert settings.genesis is not None
@@ -346,7 +346,7 @@ def test_a_start_that_waits_for_the_clock_says_so_for_how_long_and_the_way_out(
                 return ""
 
             assert eventually(lambda: "is waited for" in said(), 30)
-            assert re.search(r"is waited for, [1-5]?\d s more", said())
+            assert re.search(r"is waited for, \d{2,3} s more", said())
             words = ["admin", "--data", str(settings.data), "--url", settings.http_url, "status"]
             shown = subprocess.run([*program, *words], capture_output=True, text=True, timeout=30)
             assert shown.returncode == Exit.REFUSED
