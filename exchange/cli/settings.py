@@ -42,7 +42,8 @@ def _names_of(limits: type[msgspec.Struct]) -> AfterValidator:
             raise ValueError(str(error)) from None
         unknown = given.keys() - msgspec.structs.asdict(read).keys()
         if unknown:
-            raise ValueError(f"there is no limit {', '.join(sorted(unknown))}")
+            known = ", ".join(msgspec.structs.asdict(read))
+            raise ValueError(f"there is no limit {', '.join(sorted(unknown))}; there are {known}")
         return {name: getattr(read, name) for name in given}
 
     return AfterValidator(check)
@@ -90,7 +91,11 @@ class Settings(BaseSettings):
         default="info", description="least level that is logged"
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        default="auto", description="how the log is written; auto: for a person on a terminal, JSON elsewhere"
+        default="auto",
+        description=(
+            "how the log is written: `console` for a person, `json`, or `auto`, which is `console` on a terminal"
+            " and `json` elsewhere"
+        ),
     )
     limits: Annotated[dict[str, Any], _names_of(GatewayLimits)] = Field(
         default={}, description="limits on requests, by name, such as `EXCHANGE_LIMITS__REQUESTS_PER_MINUTE`"

@@ -53,7 +53,7 @@ JUST_STARTED: Final = Refusal(Code.MAINTENANCE, "The exchange has just started: 
 _CLOCK_OFF: Final = invalid("Invalid timestamp: must be within 10 minutes of current time")
 _AHEAD: Final = invalid("Invalid timestamp: ahead of current time")
 _NOT_A_TIME: Final = invalid("Invalid timestamp: must be ms since 1970")
-_WINDOW: Final = invalid(f"Invalid window: must be at most {MAX_WINDOW_MS} ms")
+_WINDOW: Final = invalid(f"Invalid window: must be 0 to {MAX_WINDOW_MS} ms")
 _BAD_NONCE: Final = invalid("Invalid nonce: must be 1 to 64 of A-Z a-z 0-9 _ -")
 #: A replay, or an honest request with the very words of another one in the same millisecond: nobody can tell.
 SIGN_AGAIN: Final = Refusal(

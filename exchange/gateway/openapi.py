@@ -25,7 +25,7 @@ Spot trading, wire-compatible with clients of Backpack Exchange: point their bas
 ## Signing
 
 API keys are Ed25519 public keys in base64. A signed request carries the headers `X-API-Key`, `X-Signature` (base64),
-`X-Timestamp` (ms) and, if it isn't 5000, `X-Window` (ms, at most 60000). The signature is over this text:
+`X-Timestamp` (ms) and, if it isn't 5000, `X-Window` (ms, 0 to 60000). The signature is over this text:
 
     instruction=<name>&<fields sorted by name as name=value, joined by &>&timestamp=<ms>&window=<ms>
 

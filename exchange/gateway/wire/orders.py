@@ -58,7 +58,10 @@ class Payload(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class OrderExecutePayload(Payload, frozen=True):
-    """An order to place. `cancelAtClose` is ours: it is cancelled when its market closes for maintenance."""
+    """An order to place. `clientId` is a whole number from 0 to 4294967295.
+
+    `cancelAtClose` is ours: it is cancelled when its market closes for maintenance.
+    """
 
     symbol: str
     side: Side
