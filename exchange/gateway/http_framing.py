@@ -9,12 +9,17 @@ from exchange.values.refusals import Refusal
 #: Where a body in chunks ends is seen only by parsing it: so many bytes at a time, lest requests behind it are parsed
 #: too.
 CHUNKED_BYTES: Final = 64
-#: A body in chunks may be so many times as long on the wire as its limit: chunks have sizes written before them.
-CHUNKED_OVERHEAD: Final = 8
+#: Bytes of a body in chunks that are not its own: sizes and ends of chunks, and fields behind the last. They cost the
+#: most to parse, and chunks of some size, as clients send them, hardly have any.
+CHUNKED_OVERHEAD_BYTES: Final = 8_192
+#: Bytes of empty lines before a request, which some clients send after a body.
+BLANK_BYTES: Final = 64
 
 HEAD_TOO_LARGE: Final = (431, invalid("The request's head is too large"))
+NO_REQUEST: Final = (400, invalid("There are empty lines where a request should begin"))
 BODY_TOO_LARGE: Final = (413, invalid("Request body is too large"))
 
+_BLANK: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _OVERLAP: Final = len(_HEAD_END) - 1
 
@@ -31,6 +36,9 @@ class Framing:
         self._body_left: int | None = None
         self._head_bytes = 0
         self._body_bytes = 0
+        #: Of a body in chunks, what is its own of the bytes above.
+        self._content_bytes = 0
+        self._blank_bytes = 0
         self._tail = b""
 
     @property
@@ -46,6 +54,15 @@ class Framing:
         """What the parser may have next; or why the request is refused, and the status to say so with."""
         held, left = self.held, self._body_left
         if left is None:
+            if not self._head_bytes and held[0] in _BLANK:
+                self.partial = True
+                self.held = held.lstrip(_BLANK)
+                self._blank_bytes += len(held) - len(self.held)
+                held = self.held
+                if self._blank_bytes > BLANK_BYTES:
+                    return NO_REQUEST
+                if not held:
+                    return b""
             end = self._head_end()
             self._head_bytes += end
             if self._head_bytes > self._limits.head_bytes:
@@ -56,11 +73,18 @@ class Framing:
             self._tail = held[:end][-_OVERLAP:]
             if left > 0:
                 self._body_left = left - end
-            elif self._body_bytes > CHUNKED_OVERHEAD * self._limits.body_bytes:
+            elif left < 0 and self._overhead_bytes() > CHUNKED_OVERHEAD_BYTES:
                 return BODY_TOO_LARGE
         self.partial = True
         piece, self.held = (held, b"") if end == len(held) else (held[:end], held[end:])
         return piece
+
+    def _overhead_bytes(self) -> int:
+        return self._body_bytes - min(self._content_bytes, self._limits.body_bytes)
+
+    def content(self, size: int) -> None:
+        """The parser has found so many bytes of the body itself."""
+        self._content_bytes += size
 
     def _head_end(self) -> int:
         """Where the head ends in what is held, which may begin inside the mark of its end."""
@@ -85,6 +109,7 @@ class Framing:
 
     def request_complete(self) -> None:
         self.partial, self._body_left, self._head_bytes, self._body_bytes = False, None, 0, 0
+        self._content_bytes = self._blank_bytes = 0
 
     def drop(self) -> None:
         self.held = b""

@@ -262,7 +262,8 @@ class _Protocol(HttpToolsProtocol):
             piece = framing.next_piece()
             if isinstance(piece, tuple):
                 return self._close_with(*piece)
-            super().data_received(piece)
+            if piece:
+                super().data_received(piece)
             if not self._here or self.transport.is_closing():
                 return None
         self.flow.hold(bool(framing.held) or self._pause is not None)
@@ -302,6 +303,7 @@ class _Protocol(HttpToolsProtocol):
         return counted(self._server.proxies.client(self._peer, named[-1].decode("latin-1") if named else ""))
 
     def on_body(self, body: bytes) -> None:
+        self._framing.content(len(body))
         if not self.transport.is_closing():
             super().on_body(body)
 

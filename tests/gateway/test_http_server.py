@@ -220,10 +220,24 @@ async def test_fields_behind_a_body_in_chunks_are_no_headers(port: Port) -> None
     assert answer.endswith(b"\r\n\r\n1")
 
 
-@pytest.mark.parametrize("line", [b"x:y\r\n", b"1;%b\r\nx\r\n" % (b"y" * 50)])
-async def test_a_body_in_chunks_has_a_size_on_the_wire(port: Port, line: bytes) -> None:
+@pytest.mark.parametrize(
+    ("line", "taken", "too_many"),
+    [(b"x:y\r\n", 1_500, 1_800), (b"1;%b\r\nx\r\n" % (b"y" * 50), 130, 200), (b"1\r\nx\r\n", 1_500, 1_800)],
+    ids=["fields behind it", "extensions", "tiny chunks"],
+)
+async def test_what_a_body_in_chunks_has_beside_itself_is_bounded(
+    port: Port, line: bytes, taken: int, too_many: int
+) -> None:
     begun = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + (b"0\r\n" if line[0] == b"x"[0] else b"")
-    assert b" 413 " in await port.ask(begun + line * 3_000)
+    ended = b"\r\n" if line[0] == b"x"[0] else b"0\r\n\r\n"
+    assert b" 200 " in await port.ask(begun + line * taken + ended)
+    assert b" 413 " in await port.ask(begun + line * too_many + ended)
+
+
+async def test_a_body_in_chunks_may_be_as_long_as_any(port: Port) -> None:
+    begun = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert b" 200 " in await port.ask(begun + (b"a\r\n" + b"x" * 10 + b"\r\n") * 100 + b"0\r\n\r\n")
+    assert b" 413 " in await port.ask(begun + (b"400\r\n" + b"x" * 1_024 + b"\r\n") * 10 + b"0\r\n\r\n")
 
 
 async def test_another_protocol_is_not_begun(port: Port) -> None:
@@ -394,7 +408,7 @@ async def test_a_head_has_a_size(port: Port) -> None:
         (b"GET / HTTP/1.1\r\nx: %b\r\n\r\n" % (b"y" * 1_000), b" 431 "),
         (b"GET / HTTP/1.1\r\n%b\r\n" % (b"x: y\r\n" * 21), b" 431 "),
         (b"GET /%b HTTP/1.1\r\n\r\n" % (b"x" * 301), b" 414 "),
-        (b"\r\n" * 501 + GET % b"", b" 431 "),
+        (b"\r\n" * 33 + GET % b"", b" 400 "),
     ],
     ids=["bytes", "headers", "url", "empty lines"],
 )
