@@ -117,6 +117,9 @@ async def test_candles_oldest_first_with_empty_ones_between(quoted: HttpVenue) -
         begins, ends = (datetime.fromisoformat(earliest[0][side]) for side in ("start", "end"))
         assert begins <= listed < ends
     assert (await quoted.get("/api/v1/klines", **{**query, "startTime": 0, "endTime": 10**9})).json == []
+    minute_s = now_s - now_s % 60
+    newest = (await quoted.get("/api/v1/klines", **{**query, "endTime": minute_s})).json[-1]
+    assert newest == candles[-1], "asked in the first second of a minute, up to now: that minute's candle"
     starts = [candle["start"] for candle in candles]
     assert starts == sorted(starts)
     assert starts[0][10] == " "

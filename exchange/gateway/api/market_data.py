@@ -133,7 +133,9 @@ async def depth(exchange: Exchange, params: DepthQuery) -> wire.Depth | Refusal:
 async def klines(exchange: Exchange, params: KlinesQuery, address: str) -> list[wire.Kline] | Refusal:
     """Candles, oldest first, at most 1,000; one in which nothing traded has null prices.
 
-    `startTime` and `endTime` are in seconds. The first candle there can be is the one in which the market was listed.
+    `startTime` and `endTime` are in seconds and both inclusive: a candle that begins at `endTime` is there, or who asks
+    for everything up to now would miss the newest one during its first second. The first candle there can be is the one
+    in which the market was listed.
     """
     market = exchange.market(params.symbol)
     if market is None:
@@ -142,7 +144,7 @@ async def klines(exchange: Exchange, params: KlinesQuery, address: str) -> list[
         return []
     if params.end_time is not None and params.start_time > params.end_time:
         return invalid("`startTime` is after `endTime`")
-    end_us = exchange.now_us() if params.end_time is None else params.end_time * 1_000_000
+    end_us = exchange.now_us() if params.end_time is None else (params.end_time + 1) * 1_000_000
     start_us = params.start_time * 1_000_000
     candles = await exchange.candles(address, params.symbol, params.interval, start_us, end_us)
     if isinstance(candles, Refusal):
