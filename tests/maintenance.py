@@ -6,19 +6,23 @@ What makes real evidence is tested elsewhere; here it is what the core does with
 from collections.abc import Iterable, Mapping
 
 from exchange.rules.gates import GATES
-from exchange.values import commands as c
 from exchange.values.enums import Role
-from exchange.values.events import AdminAdded, CertificateIssued, WindowPlanned
 from exchange.values.ids import AdminId
-from exchange.values.maintenance import (
-    Certificate,
-    CertificateId,
-    CertificateKind,
-    Gate,
-    GateResult,
-    WindowId,
-    WindowPlan,
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.people.events import AdminAdded
+from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, Gate, GateResult
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    BeginWindow,
+    CancelAtClose,
+    Certify,
+    PlanWindow,
+    ReportGates,
+    StepWindow,
 )
+from exchange.values.windows.events import CertificateIssued, WindowPlanned
+from exchange.values.windows.plan import WindowId, WindowPlan
 from tests.venue import ADMIN, Venue, public_key
 
 MINUTE = 60 * 1_000_000
@@ -30,16 +34,16 @@ def second_approver(venue: Venue) -> AdminId:
     for admin, spec in venue.state.admins.items():
         if admin != ADMIN and Role.APPROVER in spec.roles:
             return admin
-    spec = c.AdminSpec("second", public_key(700 + venue.state.seq), (Role.APPROVER, Role.OPERATOR))
-    [added] = venue.expect(c.AddAdmin(ADMIN, spec, "test"))
+    spec = AdminSpec("second", public_key(700 + venue.state.seq), (Role.APPROVER, Role.OPERATOR))
+    [added] = venue.expect(AddAdmin(ADMIN, spec, "test"))
     assert isinstance(added, AdminAdded)
     return added.admin
 
 
 def third_approver(venue: Venue, second: AdminId) -> None:
     """A third one, whom two agree on: then one of them can go."""
-    spec = c.AdminSpec("third", public_key(750 + venue.state.seq), (Role.APPROVER,))
-    venue.agree(c.AddAdmin(ADMIN, spec, "test"), second)
+    spec = AdminSpec("third", public_key(750 + venue.state.seq), (Role.APPROVER,))
+    venue.agree(AddAdmin(ADMIN, spec, "test"), second)
 
 
 def times(
@@ -58,7 +62,7 @@ def plan(
     canary: str | None = None,
     freeze: bool = True,
 ) -> WindowId:
-    [planned] = venue.expect(c.PlanWindow(ADMIN, times(venue, ahead_us, markets, canary, freeze)))
+    [planned] = venue.expect(PlanWindow(ADMIN, times(venue, ahead_us, markets, canary, freeze)))
     assert isinstance(planned, WindowPlanned)
     return planned.window
 
@@ -66,9 +70,9 @@ def plan(
 def begin(venue: Venue, window: WindowId) -> None:
     """Its time has come: OFFLINE, and what asked to be cancelled is."""
     venue.time_us = max(venue.time_us, venue.state.windows[window].plan.offline_at_us)
-    venue.expect(c.BeginWindow(window))
+    venue.expect(BeginWindow(window))
     while not venue.state.windows[window].closed:
-        venue.expect(c.CancelAtClose(window))
+        venue.expect(CancelAtClose(window))
 
 
 def shut(venue: Venue, window: WindowId) -> CertificateId:
@@ -117,25 +121,25 @@ def certify(
     markets: tuple[str, ...] | None = None,
     waived: Mapping[Gate, tuple[AdminId, ...]] | None = None,
 ) -> CertificateId:
-    [issued] = venue.expect(c.Certify(certificate(venue, window, kind, markets, failed=waived), "test"))
+    [issued] = venue.expect(Certify(certificate(venue, window, kind, markets, failed=waived), "test"))
     assert isinstance(issued, CertificateIssued)
     return issued.certificate_id
 
 
 def fail(venue: Venue, window: WindowId, gate: Gate) -> None:
     results = tuple(GateResult(each, each is not gate, "test") for each in GATES)
-    venue.expect(c.ReportGates(window, results, f"gate {gate} failed"))
+    venue.expect(ReportGates(window, results, f"gate {gate} failed"))
 
 
 def approve(venue: Venue, certificate_id: CertificateId, *admins: AdminId) -> None:
     for admin in admins:
-        venue.expect(c.ApproveOpening(admin, certificate_id, "test"))
+        venue.expect(ApproveOpening(admin, certificate_id, "test"))
 
 
 def open_window(venue: Venue, window: WindowId) -> None:
     """The steps up, at their times."""
     planned = venue.state.windows[window].plan
     venue.time_us = max(venue.time_us, planned.post_only_at_us)
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     venue.time_us = max(venue.time_us, planned.full_at_us)
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))

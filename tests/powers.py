@@ -8,16 +8,34 @@ from itertools import combinations_with_replacement
 from typing import Final
 
 from exchange.core import State, decide, fold, next_seq
-from exchange.core.clearance import waived_by
+from exchange.core.modes.clearance import waived_by
 from exchange.core.snapshot import dump, load
 from exchange.rules.versions import BAND_BY_SIDE
-from exchange.values import commands as c
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Pause, Role, Scope, Side
-from exchange.values.events import AdminAdded, CommandProposed, Refused
 from exchange.values.ids import AccountId, AdminId, ProposalId, UserId, account_id, user_of
-from exchange.values.maintenance import Gate, WindowId, WindowPlan, WindowStage
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import DropToCancelOnly, SetAutoResume, SetMode, SetPause
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.people.events import AdminAdded, CommandProposed
+from exchange.values.process.commands import ActivateRule
+from exchange.values.process.events import Refused
 from exchange.values.record import Record
-from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
+from exchange.values.windows.certificate import Gate
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    CancelWindow,
+    ChangeWindow,
+    PlanWindow,
+    RotateVenueKey,
+    StepWindow,
+    WaiveGate,
+)
+from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 from tests import maintenance as m
 from tests.venue import ADMIN, FILTERS, SOL_USDC, TIERS, USDC, Venue, public_key
 
@@ -27,7 +45,7 @@ ETH: Final = AssetSpec("ETH", 8, "Ether")
 ETH_USDC: Final = spot_market(ETH, USDC, 100_000_000, 10_000)
 WIDE: Final = MarketFilters(reference_price_ticks=1)
 NEW_KEYS: Final = tuple(public_key(number) for number in (990, 993, 994))
-NEW_ADMIN: Final = c.AdminSpec("a friend", public_key(991), tuple(Role))
+NEW_ADMIN: Final = AdminSpec("a friend", public_key(991), tuple(Role))
 HOUR_US: Final = 3_600_000_000
 WHY: Final = "test"
 UNHEARD: Final = "mistyped"
@@ -41,8 +59,8 @@ class Staff:
     def __init__(self) -> None:
         self.venue = venue = Venue()
         second = m.second_approver(venue)
-        venue.agree(c.ListAsset(ADMIN, BTC, WHY), second)
-        venue.agree(c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS), WHY), second)
+        venue.agree(ListAsset(ADMIN, BTC, WHY), second)
+        venue.agree(ListMarket(ADMIN, ListedMarket(BTC_USDC, FILTERS), WHY), second)
         self.second = second
         self.of: dict[Role, list[AdminId]] = {
             role: [self._add(f"{role} {n}", (role,)) for n in range(3)] for role in Role
@@ -54,13 +72,13 @@ class Staff:
         venue.expect(venue.limit(bob, Side.ASK, 10_000, 5))
 
     def _add(self, name: str, roles: Roles) -> AdminId:
-        spec = c.AdminSpec(name, public_key(800 + self.venue.state.seq), roles)
-        [added] = self.venue.agree(c.AddAdmin(ADMIN, spec, WHY), self.second)
+        spec = AdminSpec(name, public_key(800 + self.venue.state.seq), roles)
+        [added] = self.venue.agree(AddAdmin(ADMIN, spec, WHY), self.second)
         assert isinstance(added, AdminAdded)
         return added.admin
 
 
-Asked = Callable[[State, AdminId], Iterable[c.AnyCommand]]
+Asked = Callable[[State, AdminId], Iterable[AnyCommand]]
 
 
 @dataclass(frozen=True)
@@ -132,17 +150,17 @@ def takes(power: Power) -> tuple[Roles, ...]:
 # --- what there is to bring about ------------------------------------------------------------------------------
 
 
-def _approve(state: State, admin: AdminId) -> Iterable[c.AnyCommand]:
-    return [c.ApproveOpening(admin, each, WHY) for each in list(state.certificates)[-1:]]
+def _approve(state: State, admin: AdminId) -> Iterable[AnyCommand]:
+    return [ApproveOpening(admin, each, WHY) for each in list(state.certificates)[-1:]]
 
 
 def _up(mode: Mode) -> Asked:
-    return lambda state, admin: [*_approve(state, admin), c.SetMode(admin, mode, WHY)]
+    return lambda state, admin: [*_approve(state, admin), SetMode(admin, mode, WHY)]
 
 
-def _approve_and_step(state: State, admin: AdminId) -> Iterable[c.AnyCommand]:
+def _approve_and_step(state: State, admin: AdminId) -> Iterable[AnyCommand]:
     """The venue steps by itself once it may."""
-    return [*_approve(state, admin), *(c.StepWindow(window) for window in state.windows)]
+    return [*_approve(state, admin), *(StepWindow(window) for window in state.windows)]
 
 
 def _venue_is(*modes: Mode) -> Callable[[State], bool]:
@@ -153,7 +171,7 @@ def _shut(mode: Mode) -> Callable[[Staff], None]:
     """An operator has shut it, and its gates have passed since."""
 
     def shut(staff: Staff) -> None:
-        staff.venue.expect(c.SetMode(ADMIN, mode, WHY))
+        staff.venue.expect(SetMode(ADMIN, mode, WHY))
         if mode in (Mode.OFFLINE, Mode.CANCEL_ONLY):
             m.certify(staff.venue)
 
@@ -172,8 +190,8 @@ def _window_braked(staff: Staff) -> None:
     _window_proved(staff)
     venue = staff.venue
     m.approve(venue, list(venue.state.certificates)[-1], ADMIN, staff.second)
-    venue.expect(c.StepWindow(list(venue.state.windows)[-1]))
-    venue.expect(c.DropToCancelOnly(WHY))
+    venue.expect(StepWindow(list(venue.state.windows)[-1]))
+    venue.expect(DropToCancelOnly(WHY))
     m.certify(venue, list(venue.state.windows)[-1])
 
 
@@ -187,10 +205,10 @@ def _gate_failed(staff: Staff) -> None:
 
 def _two_approvers_left(staff: Staff) -> None:
     first, last, _ = staff.of[Role.APPROVER]
-    staff.venue.expect(c.RevokeAdmin(ADMIN, staff.second, WHY))
+    staff.venue.expect(RevokeAdmin(ADMIN, staff.second, WHY))
     for each in (staff.of[Role.APPROVER][2], staff.everything):
-        staff.venue.expect(c.RevokeAdmin(ADMIN, each, WHY))
-    staff.venue.expect(c.RevokeAdmin(first, ADMIN, WHY))
+        staff.venue.expect(RevokeAdmin(ADMIN, each, WHY))
+    staff.venue.expect(RevokeAdmin(first, ADMIN, WHY))
     assert last in staff.venue.state.admins
 
 
@@ -198,9 +216,9 @@ def _second_unheard(staff: Staff) -> None:
     """The first of the approvers was alone, and has added another."""
     _two_approvers_left(staff)
     first, last, _ = staff.of[Role.APPROVER]
-    staff.venue.agree(c.RevokeAdmin(first, last, WHY), last)
-    spec = c.AdminSpec(UNHEARD, public_key(995), (Role.APPROVER,))
-    staff.venue.expect(c.AddAdmin(first, spec, WHY))
+    staff.venue.agree(RevokeAdmin(first, last, WHY), last)
+    spec = AdminSpec(UNHEARD, public_key(995), (Role.APPROVER,))
+    staff.venue.expect(AddAdmin(first, spec, WHY))
 
 
 def _added_alone(state: State) -> list[AdminId]:
@@ -208,7 +226,7 @@ def _added_alone(state: State) -> list[AdminId]:
 
 
 def _proposed(staff: Staff) -> None:
-    [event] = staff.venue.expect(c.AddAdmin(ADMIN, c.AdminSpec("x", public_key(992), (Role.AUDITOR,)), WHY))
+    [event] = staff.venue.expect(AddAdmin(ADMIN, AdminSpec("x", public_key(992), (Role.AUDITOR,)), WHY))
     assert isinstance(event, CommandProposed)
 
 
@@ -242,7 +260,7 @@ def _account(state: State) -> AccountId:
 
 
 def _fresh_account(staff: Staff) -> None:
-    staff.venue.expect(c.OpenAccount(ADMIN))
+    staff.venue.expect(OpenAccount(ADMIN))
 
 
 def _fresh(state: State) -> AccountId:
@@ -252,221 +270,221 @@ def _fresh(state: State) -> AccountId:
 POWERS: Final = (
     Power(
         "`mode` down",
-        c.SetMode,
-        lambda s, a: [c.SetMode(a, Mode.CANCEL_ONLY, WHY)],
+        SetMode,
+        lambda s, a: [SetMode(a, Mode.CANCEL_ONLY, WHY)],
         _venue_is(Mode.CANCEL_ONLY),
     ),
     Power(
         "`mode` up from OFFLINE, once the gates have passed",
-        c.SetMode,
+        SetMode,
         _up(Mode.POST_ONLY),
         _venue_is(Mode.POST_ONLY),
         _shut(Mode.OFFLINE),
     ),
     Power(
         "`mode` up from CANCEL_ONLY, once the gates have passed",
-        c.SetMode,
+        SetMode,
         _up(Mode.FULL),
         _venue_is(Mode.FULL),
         _shut(Mode.CANCEL_ONLY),
     ),
-    Power("`mode` up from POST_ONLY", c.SetMode, _up(Mode.FULL), _venue_is(Mode.FULL), _shut(Mode.POST_ONLY)),
+    Power("`mode` up from POST_ONLY", SetMode, _up(Mode.FULL), _venue_is(Mode.FULL), _shut(Mode.POST_ONLY)),
     Power(
         "`mode` up, a market that has never traded",
-        c.SetMode,
-        lambda s, a: [c.SetMode(a, Mode.POST_ONLY, WHY, "BTC_USDC")],
+        SetMode,
+        lambda s, a: [SetMode(a, Mode.POST_ONLY, WHY, "BTC_USDC")],
         lambda s: s.markets["BTC_USDC"].mode is Mode.POST_ONLY,
     ),
     Power(
         "`pause`",
-        c.SetPause,
-        lambda s, a: [c.SetPause(a, Pause.DEPOSITS, True, WHY)],
+        SetPause,
+        lambda s, a: [SetPause(a, Pause.DEPOSITS, True, WHY)],
         lambda s: bool(s.pauses),
     ),
     Power(
         "`pause --off`",
-        c.SetPause,
-        lambda s, a: [c.SetPause(a, Pause.DEPOSITS, False, WHY)],
+        SetPause,
+        lambda s, a: [SetPause(a, Pause.DEPOSITS, False, WHY)],
         lambda s: not s.pauses,
-        lambda staff: staff.venue.expect(c.SetPause(ADMIN, Pause.DEPOSITS, True, WHY)),
+        lambda staff: staff.venue.expect(SetPause(ADMIN, Pause.DEPOSITS, True, WHY)),
     ),
     Power(
         "`account open`",
-        c.OpenAccount,
-        lambda s, a: [c.OpenAccount(a, label="a friend")],
+        OpenAccount,
+        lambda s, a: [OpenAccount(a, label="a friend")],
         lambda s: any(account.label == "a friend" for account in s.accounts.values()),
     ),
     Power(
         "`key add`, a new user's first one, on an empty account",
-        c.AddKey,
-        lambda s, a: [c.AddKey(a, _fresh(s), NEW_KEYS[0], (Scope.TRADE,), reason=WHY)],
+        AddKey,
+        lambda s, a: [AddKey(a, _fresh(s), NEW_KEYS[0], (Scope.TRADE,), reason=WHY)],
         lambda s: NEW_KEYS[0] in s.key_ids,
         _fresh_account,
     ),
     Power(
         "`key add`, any other",
-        c.AddKey,
-        lambda s, a: [c.AddKey(a, _account(s), NEW_KEYS[1], (Scope.TRADE,), reason=WHY)],
+        AddKey,
+        lambda s, a: [AddKey(a, _account(s), NEW_KEYS[1], (Scope.TRADE,), reason=WHY)],
         lambda s: NEW_KEYS[1] in s.key_ids,
     ),
     Power(
         "`key revoke`",
-        c.RevokeKey,
-        lambda s, a: [c.RevokeKey(a, key, WHY) for key in s.accounts[_account(s)].keys],
+        RevokeKey,
+        lambda s, a: [RevokeKey(a, key, WHY) for key in s.accounts[_account(s)].keys],
         lambda s: not s.accounts[_account(s)].keys,
     ),
     Power(
         "`deposit`",
-        c.CreditDeposit,
-        lambda s, a: [c.CreditDeposit(a, _account(s), "SOL", 10**9, "a gift")],
+        CreditDeposit,
+        lambda s, a: [CreditDeposit(a, _account(s), "SOL", 10**9, "a gift")],
         lambda s: "a gift" in s.references,
     ),
     Power(
         "`user-tier`",
-        c.SetUserTier,
-        lambda s, a: [c.SetUserTier(a, user_of(_account(s)), 1, WHY)],
+        SetUserTier,
+        lambda s, a: [SetUserTier(a, user_of(_account(s)), 1, WHY)],
         lambda s: s.users[_first_user(s)].tier == 1,
     ),
     Power(
         "`fee-tiers`",
-        c.SetFeeTiers,
-        lambda s, a: [c.SetFeeTiers(a, (FeeTier("all", 100_000, 100_000), *TIERS[1:]), WHY)],
+        SetFeeTiers,
+        lambda s, a: [SetFeeTiers(a, (FeeTier("all", 100_000, 100_000), *TIERS[1:]), WHY)],
         lambda s: s.fee_tiers[0].name == "all",
     ),
     Power(
         "`list-asset`",
-        c.ListAsset,
-        lambda s, a: [c.ListAsset(a, ETH, WHY)],
+        ListAsset,
+        lambda s, a: [ListAsset(a, ETH, WHY)],
         lambda s: "ETH" in s.assets,
     ),
     Power(
         "`list-market`",
-        c.ListMarket,
-        lambda s, a: [c.ListMarket(a, c.ListedMarket(ETH_USDC, FILTERS), WHY)],
+        ListMarket,
+        lambda s, a: [ListMarket(a, ListedMarket(ETH_USDC, FILTERS), WHY)],
         lambda s: "ETH_USDC" in s.markets,
-        lambda staff: staff.venue.agree(c.ListAsset(ADMIN, ETH, WHY), staff.second),
+        lambda staff: staff.venue.agree(ListAsset(ADMIN, ETH, WHY), staff.second),
     ),
     Power(
         "`filters`, a market that has never traded",
-        c.SetFilters,
-        lambda s, a: [c.SetFilters(a, "BTC_USDC", WIDE, WHY)],
+        SetFilters,
+        lambda s, a: [SetFilters(a, "BTC_USDC", WIDE, WHY)],
         lambda s: s.markets["BTC_USDC"].filters == WIDE,
     ),
     Power(
         "`filters`, any other",
-        c.SetFilters,
-        lambda s, a: [c.SetFilters(a, SOL_USDC.symbol, WIDE, WHY)],
+        SetFilters,
+        lambda s, a: [SetFilters(a, SOL_USDC.symbol, WIDE, WHY)],
         lambda s: s.markets[SOL_USDC.symbol].filters == WIDE,
     ),
     Power(
         "`limits`",
-        c.SetLimits,
-        lambda s, a: [c.SetLimits(a, Limits(7), WHY)],
+        SetLimits,
+        lambda s, a: [SetLimits(a, Limits(7), WHY)],
         lambda s: s.limits == Limits(7),
     ),
     Power(
         "`auto-resume --off`",
-        c.SetAutoResume,
-        lambda s, a: [c.SetAutoResume(a, False, WHY)],
+        SetAutoResume,
+        lambda s, a: [SetAutoResume(a, False, WHY)],
         lambda s: not s.auto_resume,
-        lambda staff: staff.venue.agree(c.SetAutoResume(ADMIN, True, WHY), staff.second),
+        lambda staff: staff.venue.agree(SetAutoResume(ADMIN, True, WHY), staff.second),
     ),
     Power(
         "`auto-resume --on`",
-        c.SetAutoResume,
-        lambda s, a: [c.SetAutoResume(a, True, WHY)],
+        SetAutoResume,
+        lambda s, a: [SetAutoResume(a, True, WHY)],
         lambda s: s.auto_resume,
     ),
     Power(
         "`rule activate`",
-        c.ActivateRule,
-        lambda s, a: [c.ActivateRule(a, BAND_BY_SIDE, WHY)],
+        ActivateRule,
+        lambda s, a: [ActivateRule(a, BAND_BY_SIDE, WHY)],
         lambda s: bool(s.rules),
     ),
     Power(
         "`admin add`",
-        c.AddAdmin,
-        lambda s, a: [c.AddAdmin(a, NEW_ADMIN, WHY)],
+        AddAdmin,
+        lambda s, a: [AddAdmin(a, NEW_ADMIN, WHY)],
         lambda s: NEW_ADMIN.public_key in s.admin_ids,
     ),
     Power(
         "`admin change`",
-        c.ChangeAdmin,
-        lambda s, a: [c.ChangeAdmin(a, each, (Role.APPROVER,), WHY) for each in _last_auditor(s)],
+        ChangeAdmin,
+        lambda s, a: [ChangeAdmin(a, each, (Role.APPROVER,), WHY) for each in _last_auditor(s)],
         lambda s: any(Role.APPROVER in s.admins[each].roles for each in _last_auditor(s)),
     ),
     Power(
         "`admin revoke`, two approvers stay",
-        c.RevokeAdmin,
-        lambda s, a: [c.RevokeAdmin(a, each, WHY) for each in _last_auditor(s)],
+        RevokeAdmin,
+        lambda s, a: [RevokeAdmin(a, each, WHY) for each in _last_auditor(s)],
         lambda s: not _last_auditor(s),
     ),
     Power(
         "`admin revoke`, one of the last two approvers",
-        c.RevokeAdmin,
-        lambda s, a: [c.RevokeAdmin(a, each, WHY) for each in _last_approver(s)],
+        RevokeAdmin,
+        lambda s, a: [RevokeAdmin(a, each, WHY) for each in _last_approver(s)],
         lambda s: not _last_approver(s),
         _two_approvers_left,
     ),
     Power(
         "`admin revoke`, the second approver, by who added them alone, if never heard of",
-        c.RevokeAdmin,
-        lambda s, a: [c.RevokeAdmin(a, each, WHY) for each in _added_alone(s)],
+        RevokeAdmin,
+        lambda s, a: [RevokeAdmin(a, each, WHY) for each in _added_alone(s)],
         lambda s: not _added_alone(s),
         _second_unheard,
     ),
     Power(
         "`withdraw`, another's proposal",
-        c.WithdrawProposal,
-        lambda s, a: [c.WithdrawProposal(a, each, WHY) for each in _waiting(s)],
+        WithdrawProposal,
+        lambda s, a: [WithdrawProposal(a, each, WHY) for each in _waiting(s)],
         lambda s: not _waiting(s),
         _proposed,
     ),
     Power(
         "`window plan`",
-        c.PlanWindow,
-        lambda s, a: [c.PlanWindow(a, _plan_at(s.time_us + HOUR_US))],
+        PlanWindow,
+        lambda s, a: [PlanWindow(a, _plan_at(s.time_us + HOUR_US))],
         lambda s: bool(s.windows),
     ),
     Power(
         "`window change`",
-        c.ChangeWindow,
-        lambda s, a: [c.ChangeWindow(a, each, _plan_at(s.time_us + 50 * HOUR_US)) for each in s.windows],
+        ChangeWindow,
+        lambda s, a: [ChangeWindow(a, each, _plan_at(s.time_us + 50 * HOUR_US)) for each in s.windows],
         lambda s: any(w.plan.offline_at_us > s.time_us + 49 * HOUR_US for w in s.windows.values()),
         _window_planned,
     ),
     Power(
         "`window cancel`",
-        c.CancelWindow,
-        lambda s, a: [c.CancelWindow(a, each, WHY) for each in s.windows],
+        CancelWindow,
+        lambda s, a: [CancelWindow(a, each, WHY) for each in s.windows],
         lambda s: any(w.stage is WindowStage.CANCELLED for w in s.windows.values()),
         _window_planned,
     ),
     Power(
         "`approve`, until a window opens",
-        c.ApproveOpening,
+        ApproveOpening,
         _approve_and_step,
         _venue_is(Mode.POST_ONLY, Mode.FULL),
         _window_proved,
     ),
     Power(
         "`approve`, until a window goes on after the venue braked",
-        c.ApproveOpening,
+        ApproveOpening,
         _approve_and_step,
         _venue_is(Mode.FULL),
         _window_braked,
     ),
     Power(
         "`waive`",
-        c.WaiveGate,
-        lambda s, a: [c.WaiveGate(a, WindowId(0), Gate.CUSTODY, WHY)],
+        WaiveGate,
+        lambda s, a: [WaiveGate(a, WindowId(0), Gate.CUSTODY, WHY)],
         lambda s: bool(waived_by(s, WindowId(0), Gate.CUSTODY)),
         _gate_failed,
     ),
     Power(
         "`rotate-key`",
-        c.RotateVenueKey,
-        lambda s, a: [c.RotateVenueKey(a, NEW_KEYS[2], True, WHY)],
+        RotateVenueKey,
+        lambda s, a: [RotateVenueKey(a, NEW_KEYS[2], True, WHY)],
         lambda s: s.venue_public_key == NEW_KEYS[2],
     ),
 )

@@ -7,25 +7,21 @@ from msgspec.structs import replace
 
 from exchange.core import State, decide, fold, next_seq
 from exchange.core.invariants import violations
-from exchange.values.commands import (
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    CancelAll,
-    CancelOrder,
-    CreditDeposit,
-    Genesis,
-    ListedMarket,
-    OpenAccount,
-    PlaceOrder,
-    SetMode,
-    TwoPeopleCommand,
-)
+from exchange.values.accounts.commands import AddKey, OpenAccount
+from exchange.values.accounts.events import AccountOpened, KeyAdded
+from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import Mode, OrderType, ProposalEnd, Role, Scope, SelfTradePrevention, Side, TimeInForce
-from exchange.values.events import AccountOpened, AnyEvent, CommandProposed, KeyAdded, ProposalEnded, Refused
+from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, id_at, user_of
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.events import CommandProposed, ProposalEnded
+from exchange.values.process.commands import Genesis
+from exchange.values.process.events import Refused
 from exchange.values.record import Record
-from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
 
 SOL = AssetSpec("SOL", 9, "Solana")
 USDC = AssetSpec("USDC", 6, "USD Coin")

@@ -14,24 +14,17 @@ from exchange.cli.exits import Exit, console, result, row, stop, table
 from exchange.cli.found import admin_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
-from exchange.values.commands import (
-    ActivateRule,
-    AddAdmin,
-    AdminSpec,
-    ChangeAdmin,
-    RevokeAdmin,
-    SetAutoResume,
-    SetLimits,
-    SetMode,
-    SetPause,
-    WithdrawProposal,
-)
 from exchange.values.enums import Mode, Pause, Role
 from exchange.values.ids import AdminId, ProposalId
-from exchange.values.specs import Limits
+from exchange.values.listings.commands import SetLimits
+from exchange.values.listings.specs import Limits
+from exchange.values.modes.commands import SetAutoResume, SetMode, SetPause
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.people.views import PeopleView, ProposalView
+from exchange.values.process.commands import ActivateRule
 from exchange.values.text import visible
 from exchange.values.times import utc_text
-from exchange.values.views import PeopleView, ProposalView
 
 app = typer.Typer(help="Change a running exchange: modes, pauses, accounts, listings, fees.", no_args_is_help=True)
 app.add_typer(admin_accounts.account, name="account")

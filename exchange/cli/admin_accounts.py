@@ -7,9 +7,10 @@ import typer
 from exchange.cli.admin_client import Reason, asset_of, send, venue_of
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import scaled
-from exchange.values.commands import AddKey, CreditDeposit, OpenAccount, RevokeKey, SetUserTier
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId, AdminId, KeyId, SubaccountId, UserId
+from exchange.values.money.commands import CreditDeposit
 
 app = typer.Typer()
 account = typer.Typer(help="Accounts.", no_args_is_help=True)

@@ -19,13 +19,13 @@ from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signin
 from exchange.rules.people import TAKES_TWO
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Role
-from exchange.values.events import CommandProposed
-from exchange.values.maintenance import WindowId
+from exchange.values.listings.specs import AssetSpec
+from exchange.values.listings.views import MarketView
+from exchange.values.people.events import CommandProposed
 from exchange.values.refusals import Refusal
-from exchange.values.specs import AssetSpec
 from exchange.values.text import visible
 from exchange.values.times import utc_text
-from exchange.values.views import MarketView
+from exchange.values.windows.plan import WindowId
 
 Reason = Annotated[str, typer.Option(help="Why; kept in the record, and shown to the public where it shuts something.")]
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from exchange.cli.admin_client import Reason, market_of, send, venue_of
 from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import FeeTierTable, MarketTable, described, scaled
-from exchange.values.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters
 from exchange.values.ids import AdminId
-from exchange.values.specs import AssetSpec, SpecError
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters
+from exchange.values.listings.specs import AssetSpec, SpecError
 
 app = typer.Typer()
 

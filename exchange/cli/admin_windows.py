@@ -13,12 +13,20 @@ from exchange.cli.admin_client import Reason, Session, send, venue_of
 from exchange.cli.exits import Exit, console, result, row, stop, table
 from exchange.cli.found import venue_key_path
 from exchange.cli.keys import KeyFile, read_key, write_private
-from exchange.values.commands import ApproveOpening, CancelWindow, ChangeWindow, PlanWindow, RotateVenueKey, WaiveGate
-from exchange.values.events import VenueKeyRotated
 from exchange.values.ids import AdminId
-from exchange.values.maintenance import CertificateId, Gate, WindowId, WindowPlan
-from exchange.values.maintenance_views import OpeningView, WindowView
 from exchange.values.times import utc_text
+from exchange.values.windows.certificate import CertificateId, Gate
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    CancelWindow,
+    ChangeWindow,
+    PlanWindow,
+    RotateVenueKey,
+    WaiveGate,
+)
+from exchange.values.windows.events import VenueKeyRotated
+from exchange.values.windows.plan import WindowId, WindowPlan
+from exchange.values.windows.views import OpeningView, WindowView
 
 app = typer.Typer()
 window = typer.Typer(help="Maintenance windows: planned, announced, kept to time.", no_args_is_help=True)

@@ -18,7 +18,7 @@ from exchange.journal import show as showing
 from exchange.journal import verify as verifying
 from exchange.journal.recovery import Progress
 from exchange.journal.store import JournalReader
-from exchange.runtime.read_models import proof as proving
+from exchange.runtime.follower.read_models import proof as proving
 from exchange.values.ids import AccountId, OrderId
 
 #: The greatest number a database can be asked for.

@@ -26,24 +26,22 @@ from exchange.cli.serve import run
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
 from exchange.journal.store import JournalReader
 from exchange.rules.modes import is_step_up
-from exchange.runtime.venue import Venue
-from exchange.values.commands import (
-    AddAdmin,
-    AddKey,
-    AdminCommand,
-    AdminSpec,
-    ApproveOpening,
-    CreditDeposit,
-    Genesis,
-    OpenAccount,
-    SetMode,
-)
+from exchange.runtime.core.venue import Venue
+from exchange.values.accounts.commands import AddKey, OpenAccount
+from exchange.values.accounts.events import AccountOpened
+from exchange.values.commands import AdminCommand
 from exchange.values.enums import Mode, Role, Scope
-from exchange.values.events import AccountOpened
 from exchange.values.ids import AccountId
-from exchange.values.maintenance_views import Awaited
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.views import Outcome
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.people.views import AdminView
+from exchange.values.process.commands import Genesis
 from exchange.values.text import visible
-from exchange.values.views import AdminView, Outcome
+from exchange.values.windows.commands import ApproveOpening
+from exchange.values.windows.views import Awaited
 
 app = typer.Typer()
 

@@ -15,9 +15,9 @@ from exchange.cli.settings import ConfigOption, DataOption
 from exchange.journal.errors import JournalError, NotPrivate
 from exchange.journal.privacy import make_folder, require_safe_parents
 from exchange.journal.recovery import Progress
-from exchange.maintenance import explain, incident, incident_text
-from exchange.maintenance.reading import Span, SpanError, span
-from exchange.maintenance.story import Story, UnknownSubject
+from exchange.maintenance.evidence.reading import Span, SpanError, span
+from exchange.maintenance.stories import explain, incident, incident_text
+from exchange.maintenance.stories.story import Story, UnknownSubject
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.times import utc_text
 

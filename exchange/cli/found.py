@@ -18,11 +18,12 @@ from exchange.journal.client import WriterClient
 from exchange.journal.errors import JournalError, NoJournal
 from exchange.journal.recovery import require_journal
 from exchange.runtime.clock import SystemClock
-from exchange.values.commands import AdminSpec, Genesis
 from exchange.values.enums import Role
-from exchange.values.events import Refused
+from exchange.values.listings.specs import SpecError
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.commands import Genesis
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
-from exchange.values.specs import SpecError
 
 app = typer.Typer()
 

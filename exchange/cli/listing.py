@@ -7,9 +7,18 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from exchange.values.commands import AdminSpec, Genesis, ListedMarket
+from exchange.values.listings.specs import (
+    AssetSpec,
+    FeeTier,
+    Limits,
+    ListedMarket,
+    MarketFilters,
+    SpecError,
+    spot_market,
+)
 from exchange.values.numbers import NotADecimal, TooLarge, TooManyDecimals, parse_decimal
-from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.commands import Genesis
 
 
 def described(error: ValidationError) -> str:

@@ -8,7 +8,7 @@ import typer
 from exchange.cli.exits import Exit, progress, result, stop
 from exchange.cli.folder import exit_of
 from exchange.journal.errors import JournalError
-from exchange.maintenance import rehearsal
+from exchange.maintenance.evidence import rehearsal
 
 app = typer.Typer()
 

@@ -36,10 +36,10 @@ from exchange.journal.errors import JournalError
 from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime import memory
 from exchange.runtime.clock import ClockDoubtful
-from exchange.runtime.ending import Reason
-from exchange.runtime.life import Life
-from exchange.runtime.venue import Venue
-from exchange.runtime.watchdog import Bounds
+from exchange.runtime.core.ending import Reason
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.venue import Venue
+from exchange.runtime.core.watchdog import Bounds
 
 app = typer.Typer()
 

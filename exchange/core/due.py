@@ -1,8 +1,9 @@
 """Work that is due: consequences kept in state, each run as a system command of its own."""
 
 from exchange.core.state import State
-from exchange.values.commands import CancelAtClose, CancelForAccount
 from exchange.values.enums import CancelReason
+from exchange.values.orders.commands import CancelForAccount
+from exchange.values.windows.commands import CancelAtClose
 
 
 def next_due(state: State, time_us: int) -> CancelForAccount | CancelAtClose | None:

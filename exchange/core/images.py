@@ -2,12 +2,15 @@
 
 import msgspec
 
-from exchange.values.commands import AdminSpec
+from exchange.values.accounts.settings import AccountSettings
 from exchange.values.enums import Mode, Pause, Scope, SelfTradePrevention, Side
-from exchange.values.events import CommandProposed, GatesFailed
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, UserId
-from exchange.values.maintenance import Certificate, CertificateId, Gate, VenueKey, WindowId, WindowPlan, WindowStage
-from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.events import CommandProposed
+from exchange.values.windows.certificate import Certificate, CertificateId, Gate, VenueKey
+from exchange.values.windows.events import GatesFailed
+from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 
 
 class MarketImage(msgspec.Struct, frozen=True, gc=False):

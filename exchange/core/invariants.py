@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from exchange.core.book import BookSide
+from exchange.core.orders.book import BookSide
 from exchange.core.state import State
 from exchange.values.enums import Side
 from exchange.values.ids import CUSTODY

@@ -6,8 +6,10 @@ ledger, the read models and the auditors. A property test holds the two together
 
 from exchange.core.state import State
 from exchange.values.enums import Bucket, Side
-from exchange.values.events import AnyEvent, Leg, OrderDone, OrderRested, Posted, Traded
+from exchange.values.events import AnyEvent
 from exchange.values.ids import FEES, AccountId
+from exchange.values.money.events import Leg, Posted
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
 
 #: Kinds of posting: what a person reads in the ledger.
 RESERVE, RELEASE, TRADE, FEE = "reserve", "release", "trade", "fee"

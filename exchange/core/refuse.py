@@ -5,10 +5,12 @@ from typing import Final
 from exchange.core.state import Account, Market, State
 from exchange.rules.limits import MAX_TEXT
 from exchange.rules.modes import permits
-from exchange.values.commands import AcceptLoss, AdminCommand, Genesis
+from exchange.values.commands import AdminCommand
 from exchange.values.enums import Action, Mode, Role, Scope
-from exchange.values.events import AnyEvent, Refused
+from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId
+from exchange.values.process.commands import AcceptLoss, Genesis
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code, Refusal
 from exchange.values.text import texts, unseen
 from exchange.values.times import utc_text

@@ -1,8 +1,9 @@
 """Deciding the past again: what the running build would have decided, held against what was."""
 
-from exchange.core.dispatch import decide
+from exchange.core.machine import decide
 from exchange.core.state import State
-from exchange.values.events import AnyEvent, Faulted
+from exchange.values.events import AnyEvent
+from exchange.values.process.events import Faulted
 from exchange.values.record import Record
 
 

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from exchange.core.book import Order
 from exchange.core.images import AccountImage, EndedImage, KeyImage, MarketImage, OrderImage, VenueImage, WindowImage
+from exchange.core.orders.book import Order
 from exchange.core.state import Account, Balance, Key, Market, State, Window
 from exchange.values.enums import Side
 from exchange.values.ids import VENUE_ACCOUNTS

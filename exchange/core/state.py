@@ -1,30 +1,24 @@
 """The state of the venue: what the fold of all recorded events holds.
 
-Only the `evolve_*` modules change anything here. Iteration order of every dict below is the
+Only the `evolve` modules of the subjects change anything here. Iteration order of every dict below is the
 order of events, so it is the same in every process.
 """
 
 from collections import OrderedDict
 from typing import Final
 
-from exchange.core.book import BookSide, Order
-from exchange.core.client_ids import ClientId, Ended, EndedClientIds
+from exchange.core.orders.book import BookSide, Order
+from exchange.core.orders.client_ids import ClientId, Ended, EndedClientIds
 from exchange.rules.modes import lower
-from exchange.values.commands import AdminSpec
+from exchange.values.accounts.settings import AccountSettings
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.events import CommandProposed, GatesFailed
 from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, ProposalId, UserId, user_of
-from exchange.values.maintenance import (
-    ENDED_STAGES,
-    Certificate,
-    CertificateId,
-    Gate,
-    VenueKey,
-    WindowId,
-    WindowPlan,
-    WindowStage,
-)
-from exchange.values.specs import AccountSettings, AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.events import CommandProposed
+from exchange.values.windows.certificate import Certificate, CertificateId, Gate, VenueKey
+from exchange.values.windows.events import GatesFailed
+from exchange.values.windows.plan import ENDED_STAGES, WindowId, WindowPlan, WindowStage
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID

@@ -12,39 +12,29 @@ import msgspec
 
 from exchange.gateway.operations import DONE, Answer, Routes
 from exchange.runtime.port import Exchange
-from exchange.values.commands import (
-    ActivateRule,
-    AddAdmin,
-    AddKey,
-    AdminCommand,
-    ApproveOpening,
-    CancelWindow,
-    ChangeAdmin,
-    ChangeWindow,
-    CreditDeposit,
-    ListAsset,
-    ListMarket,
-    OpenAccount,
-    PlanWindow,
-    RevokeAdmin,
-    RevokeKey,
-    RotateVenueKey,
-    SetAutoResume,
-    SetFeeTiers,
-    SetFilters,
-    SetLimits,
-    SetMode,
-    SetPause,
-    SetUserTier,
-    WaiveGate,
-    WithdrawProposal,
-)
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
+from exchange.values.commands import AdminCommand
 from exchange.values.enums import Role
 from exchange.values.events import AnyEvent
-from exchange.values.maintenance import WindowId
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
+from exchange.values.listings.specs import AssetSpec
+from exchange.values.listings.views import MarketView
+from exchange.values.modes.commands import SetAutoResume, SetMode, SetPause
+from exchange.values.modes.views import StatusView
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.people.views import AdminView, PeopleView
+from exchange.values.process.commands import ActivateRule
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import AssetSpec
-from exchange.values.views import AdminView, MarketView, PeopleView, StatusView
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    CancelWindow,
+    ChangeWindow,
+    PlanWindow,
+    RotateVenueKey,
+    WaiveGate,
+)
+from exchange.values.windows.plan import WindowId
 
 routes = Routes("Admin")
 

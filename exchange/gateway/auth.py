@@ -22,8 +22,9 @@ from nacl.exceptions import BadSignatureError
 
 from exchange.gateway.wire.errors import UNREADABLE, invalid
 from exchange.runtime.port import Exchange
+from exchange.values.accounts.views import KeyView
+from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import AdminView, KeyView
 
 # PyNaCl verifies 2.1 times as fast here as `cryptography` does (39 against 82 µs for an order).
 

@@ -9,10 +9,12 @@ import msgspec
 from exchange.gateway.wire.errors import INVALID_SYMBOL
 from exchange.gateway.wire.orders import AnyOrder, BatchError, OrderExecutePayload, order_to_wire, place_order
 from exchange.runtime.port import Exchange
-from exchange.values.commands import PlaceOrder
+from exchange.values.accounts.views import KeyView
+from exchange.values.listings.specs import MarketSpec
+from exchange.values.listings.views import MarketView
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.views import Outcome
 from exchange.values.refusals import Refusal
-from exchange.values.specs import MarketSpec
-from exchange.values.views import KeyView, MarketView, Outcome
 
 BatchItem = AnyOrder | BatchError
 

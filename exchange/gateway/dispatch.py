@@ -32,9 +32,10 @@ from exchange.gateway.operations import Answer, Authority, Operation
 from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unfit_parameter, unparsable
 from exchange.gateway.wire.maintenance import opens_in_s
 from exchange.runtime.port import Exchange, NotNow
+from exchange.values.accounts.views import KeyView
 from exchange.values.enums import Scope
+from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import AdminView, KeyView
 
 HttpScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -12,19 +12,13 @@ import msgspec
 from exchange.gateway.wire import private_streams, streams
 from exchange.gateway.wire.stream_names import StreamName
 from exchange.runtime.port import Channel, Exchange, Topic
-from exchange.values.specs import AssetSpec, MarketSpec
-from exchange.values.views import (
-    BalanceUpdate,
-    BookTicker,
-    CandleView,
-    DepthDelta,
-    KeyView,
-    OrderUpdate,
-    StatusView,
-    TickerView,
-    TradeView,
-    Update,
-)
+from exchange.values.accounts.views import KeyView
+from exchange.values.listings.specs import AssetSpec, MarketSpec
+from exchange.values.listings.views import BookTicker, CandleView, DepthDelta, TickerView, TradeView
+from exchange.values.modes.views import StatusView
+from exchange.values.money.views import BalanceUpdate
+from exchange.values.orders.views import OrderUpdate
+from exchange.values.updates import Update
 
 #: Streams of which only the newest frame matters: a reader that falls behind skips the ones between.
 CONFLATED: Final = frozenset({Channel.BOOK_TICKER, Channel.TICKER, Channel.STATUS})

@@ -28,10 +28,10 @@ from exchange.gateway.wire.stream_names import (
     parse_stream_name,
 )
 from exchange.gateway.ws_limits import CloseCode
+from exchange.values.accounts.views import KeyView
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import KeyView
 
 #: A SUBSCRIBE or UNSUBSCRIBE counts as one request more for each so many of its names.
 NAMES_PER_REQUEST: Final = 10

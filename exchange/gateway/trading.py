@@ -26,12 +26,14 @@ from exchange.gateway.wire.orders import (
 )
 from exchange.gateway.wire.session_frames import RequestId
 from exchange.runtime.port import NotNow
-from exchange.values.commands import AnyCommand, CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.accounts.views import KeyView
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, Scope
 from exchange.values.ids import OrderId
+from exchange.values.listings.specs import MarketSpec
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.orders.views import OrderView, Outcome
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import MarketSpec
-from exchange.values.views import KeyView, OrderView, Outcome
 
 _SERVER_ERROR: Final = Refusal(Code.SERVER_ERROR, "Internal error")
 #: They take orders back, or see to it that they will be: never behind anything else of the account.

@@ -3,8 +3,8 @@
 import msgspec
 
 from exchange.journal.errors import JournalDamaged
-from exchange.values.commands import AcceptLoss
-from exchange.values.events import EpochStarted
+from exchange.values.process.commands import AcceptLoss
+from exchange.values.process.events import EpochStarted
 from exchange.values.record import Record, RecordError, decode, decode_lines, follow, head, split
 
 #: Saves decoding: a line without these bytes is no AcceptLoss.

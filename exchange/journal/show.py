@@ -13,13 +13,16 @@ from exchange.core import State
 from exchange.journal import snapshots
 from exchange.journal.errors import SegmentError, SnapshotDamaged, UnknownFormat
 from exchange.journal.store import JournalReader
-from exchange.values.commands import Command, CreditDeposit
+from exchange.values.base import Command, Event
 from exchange.values.enums import Side
-from exchange.values.events import AssetListed, Event, Leg, MarketListed, OrderDone, OrderRested, Traded
 from exchange.values.ids import AccountId, OrderId, seq_of
+from exchange.values.listings.events import AssetListed, MarketListed
+from exchange.values.listings.specs import AssetSpec, MarketSpec
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.money.events import Leg
 from exchange.values.numbers import E9, format_decimal
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.record import Record
-from exchange.values.specs import AssetSpec, MarketSpec
 from exchange.values.text import visible
 
 #: Fields counted in ticks or lots, and what they are called in units.

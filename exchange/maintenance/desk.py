@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 
 from exchange.journal.store import JournalReader
-from exchange.maintenance import certificates, proofs
-from exchange.maintenance.certificates import CertificateError
-from exchange.runtime.life import Life
-from exchange.values.events import CertificateIssued
+from exchange.maintenance.evidence import certificates, proofs
+from exchange.maintenance.evidence.certificates import CertificateError
+from exchange.runtime.core.life import Life
 from exchange.values.ids import AccountId, seq_of
-from exchange.values.maintenance import CertificateId, WindowId
-from exchange.values.maintenance_views import CertificatesView, SignedCertificate
+from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import AdminView
+from exchange.values.windows.certificate import CertificateId
+from exchange.values.windows.events import CertificateIssued
+from exchange.values.windows.plan import WindowId
+from exchange.values.windows.views import CertificatesView, SignedCertificate
 
 #: Certificates whose statements are kept in memory for proofs: the last window's closing and opening.
 KEPT_CERTIFICATES: Final = 2

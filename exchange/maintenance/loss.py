@@ -21,11 +21,13 @@ from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
 from exchange.rules.limits import MAX_TEXT
-from exchange.runtime.read_models import FILE_NAME
-from exchange.values.commands import AcceptLoss, AnyCommand, DropToCancelOnly
+from exchange.runtime.follower.read_models import FILE_NAME
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Role
-from exchange.values.events import Refused
 from exchange.values.ids import AdminId
+from exchange.values.modes.commands import DropToCancelOnly
+from exchange.values.process.commands import AcceptLoss
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 
 

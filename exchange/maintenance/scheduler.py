@@ -13,31 +13,25 @@ from typing import Any, Final
 import structlog
 
 from exchange.core import decide, refuse
-from exchange.core.clearance import untouched, waived_by
-from exchange.core.decide_windows import opening_problem, targets
 from exchange.core.digest import PARTITIONS, join, partition_digest
-from exchange.core.maintenance_view import in_post_only, opens_us, start_certificate, window_certificate
+from exchange.core.modes.clearance import untouched, waived_by
 from exchange.core.state import Window
+from exchange.core.windows.scope import opening_problem, targets
+from exchange.core.windows.view import in_post_only, opens_us, start_certificate, window_certificate
 from exchange.maintenance.desk import Desk
-from exchange.maintenance.gates import Outcome, Progress, Request
+from exchange.maintenance.evidence.gates import Outcome, Progress, Request
+from exchange.maintenance.evidence.worker import CLOSING, GATES, WorkFailed, work
 from exchange.maintenance.venue_key import VenueKeyError, seed_of
-from exchange.maintenance.worker import CLOSING, GATES, WorkFailed, work
-from exchange.runtime.life import Life
-from exchange.values.commands import (
-    AnyCommand,
-    BeginVerifying,
-    BeginWindow,
-    Certify,
-    DelayWindow,
-    ReportGates,
-    StepWindow,
-)
+from exchange.runtime.core.life import Life
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode
-from exchange.values.events import Refused
-from exchange.values.maintenance import ENDED_STAGES, CertificateKind, WindowId, WindowStage
-from exchange.values.maintenance_views import VerificationView
+from exchange.values.people.views import AdminView
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import AdminView
+from exchange.values.windows.certificate import CertificateKind
+from exchange.values.windows.commands import BeginVerifying, BeginWindow, Certify, DelayWindow, ReportGates, StepWindow
+from exchange.values.windows.plan import ENDED_STAGES, WindowId, WindowStage
+from exchange.values.windows.views import VerificationView
 
 #: How late a step may come.
 TICK_S: Final = 0.2

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from exchange.values.enums import Mode
-from exchange.values.maintenance import Gate
+from exchange.values.windows.certificate import Gate
 
 
 class GateRule(msgspec.Struct, frozen=True):

@@ -6,21 +6,14 @@ one person's to do, with its role. The operators' page shows what comes of it; a
 
 from typing import Final
 
-from exchange.values.commands import (
-    ActivateRule,
-    AddAdmin,
-    AddKey,
-    ChangeAdmin,
-    ListAsset,
-    ListMarket,
-    RevokeAdmin,
-    RotateVenueKey,
-    SetAutoResume,
-    SetFeeTiers,
-    SetFilters,
-    TwoPeopleCommand,
-)
+from exchange.values.accounts.commands import AddKey
+from exchange.values.commands import TwoPeopleCommand
 from exchange.values.enums import Role
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters
+from exchange.values.modes.commands import SetAutoResume
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin
+from exchange.values.process.commands import ActivateRule
+from exchange.values.windows.commands import RotateVenueKey
 
 #: The role of the one, beside the other's APPROVER. The core says when such a command is harmless, and one's to do.
 TAKES_TWO: Final[dict[type[TwoPeopleCommand], Role]] = {

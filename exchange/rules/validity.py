@@ -8,11 +8,11 @@ last what matching finds (post-only).
 from typing import Final
 
 from exchange.rules.limits import MAX_CLIENT_ID
-from exchange.values.commands import PlaceOrder
 from exchange.values.enums import OrderType, Side, TimeInForce
+from exchange.values.listings.specs import MarketFilters, MarketSpec
 from exchange.values.numbers import MAX_ATOMS, PPM, Rounding, divide
+from exchange.values.orders.commands import PlaceOrder
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import MarketFilters, MarketSpec
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID

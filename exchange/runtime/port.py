@@ -11,31 +11,20 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from exchange.values.accounts.views import AccountView, KeyView
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
-from exchange.values.maintenance import WindowId
-from exchange.values.maintenance_views import CertificatesView, MaintenanceView
+from exchange.values.listings.specs import AssetSpec
+from exchange.values.listings.views import CandleView, DepthView, MarketView, TickerView, TradeView
+from exchange.values.modes.views import StatusView
+from exchange.values.money.views import BalanceView, LedgerLine
+from exchange.values.orders.views import FillView, OrderView, Outcome
+from exchange.values.people.views import AdminView, PeopleView
 from exchange.values.refusals import Refusal
-from exchange.values.specs import AssetSpec
-from exchange.values.views import (
-    AccountView,
-    AdminView,
-    BalanceView,
-    CandleView,
-    DepthView,
-    FillView,
-    KeyView,
-    LedgerLine,
-    MarketView,
-    OrderView,
-    Outcome,
-    PeopleView,
-    StatusView,
-    TickerView,
-    TradeView,
-    Update,
-)
+from exchange.values.updates import Update
+from exchange.values.windows.plan import WindowId
+from exchange.values.windows.views import CertificatesView, MaintenanceView
 
 Row = TypeVar("Row")
 

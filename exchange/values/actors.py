@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from exchange.values.commands import AcceptLoss, AnyCommand
+from exchange.values.commands import AnyCommand
 from exchange.values.ids import AccountId, AdminId
+from exchange.values.process.commands import AcceptLoss
 
 VENUE_ITSELF: Final = "venue"
 #: What an account is told of others: that it was one of them.

@@ -11,8 +11,10 @@ from typing import Final
 
 import msgspec
 
-from exchange.values.commands import AnyCommand, PlaceOrder
-from exchange.values.events import AnyEvent, Faulted, Refused
+from exchange.values.commands import AnyCommand
+from exchange.values.events import AnyEvent
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.events import Faulted, Refused
 
 #: The chain value before the first record.
 GENESIS_CHAIN: Final = bytes(32)

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 from picows import WSListener, WSUpgradeRequest, ws_create_server
 
 from exchange.core import decide, fold
-from exchange.values.commands import CancelAll, CancelOrder, PlaceOrder
 from exchange.values.enums import Side
-from exchange.values.events import OrderDone
 from exchange.values.ids import id_at
 from exchange.values.numbers import parse_decimal
+from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.orders.events import OrderDone
 from exchange.values.record import GENESIS_CHAIN, Record, encode, link
 from tests.bench import child
 from tests.bench.echo import Acknowledge, Order

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import exchange
-from exchange.core import decide, fold, matching
+from exchange.core import decide, fold
+from exchange.core.orders import matching
 from exchange.core.snapshot import dump, load
 from exchange.values.record import GENESIS_CHAIN, Record, decode_lines, encode, link
 from tests.bench import engines

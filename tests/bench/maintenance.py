@@ -29,26 +29,21 @@ from exchange.journal import checkpoint
 from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.journal.verify import verify as verify_journal
-from exchange.maintenance import certificates, history
-from exchange.maintenance.evidence import histories_path
-from exchange.maintenance.gates import Outcome, Request
-from exchange.maintenance.rehearsal import rehearse as rehearse_journal
-from exchange.maintenance.worker import CLOSING, GATES, work
+from exchange.maintenance.evidence import certificates, history
+from exchange.maintenance.evidence.gates import Outcome, Request
+from exchange.maintenance.evidence.gather import histories_path
+from exchange.maintenance.evidence.rehearsal import rehearse as rehearse_journal
+from exchange.maintenance.evidence.worker import CLOSING, GATES, work
 from exchange.runtime.build import build_id
-from exchange.runtime.follower_client import FollowerClient
-from exchange.values.commands import (
-    AnyCommand,
-    BeginWindow,
-    CancelAtClose,
-    Certify,
-    PlanWindow,
-    SetMode,
-    StartProcess,
-)
+from exchange.runtime.follower.client import FollowerClient
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode
-from exchange.values.events import WindowPlanned
-from exchange.values.maintenance import WindowId, WindowPlan
+from exchange.values.modes.commands import SetMode
+from exchange.values.process.commands import StartProcess
 from exchange.values.record import GENESIS_CHAIN, Record, encode, link
+from exchange.values.windows.commands import BeginWindow, CancelAtClose, Certify, PlanWindow
+from exchange.values.windows.events import WindowPlanned
+from exchange.values.windows.plan import WindowId, WindowPlan
 from tests.bench.flow import make
 from tests.bench.report import Row, middle
 from tests.bench.start import Journal, resident_bytes

@@ -20,9 +20,10 @@ from exchange.journal import snapshots
 from exchange.journal.client import WriterClient
 from exchange.journal.recovery import recover
 from exchange.journal.store import JournalReader
-from exchange.values.commands import AnyCommand, CancelOrder, PlaceOrder
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId, KeyId, OrderId, id_at
+from exchange.values.orders.commands import CancelOrder, PlaceOrder
 from tests.bench.flow import MID_TICKS
 from tests.bench.report import Row
 from tests.bench.venue import SPEC, Core, founded, open_accounts

@@ -7,23 +7,21 @@ from itertools import cycle
 from typing import Final
 
 from exchange.core import State, decide, fold
-from exchange.values.commands import (
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    CancelOrder,
-    CreditDeposit,
-    Genesis,
-    ListedMarket,
-    OpenAccount,
-    PlaceOrder,
-    SetMode,
-)
+from exchange.values.accounts.commands import AddKey, OpenAccount
+from exchange.values.accounts.events import AccountOpened, KeyAdded
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, OrderType, Role, Scope, Side
-from exchange.values.events import AccountOpened, AdminAdded, AnyEvent, KeyAdded, Refused
+from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, id_at
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelOrder, PlaceOrder
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.events import AdminAdded
+from exchange.values.process.commands import Genesis
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
-from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, spot_market
 from tests.bench.flow import MID_TICKS, Kind, Step
 
 USDC: Final = AssetSpec("USDC", 6)

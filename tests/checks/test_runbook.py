@@ -10,11 +10,11 @@ import typer
 
 from clients.python import verify_proof
 from exchange.cli import app
-from exchange.maintenance.proofs import Part, Proof
+from exchange.maintenance.evidence.proofs import Part, Proof
 from exchange.rules.gates import APPROVALS, GATES, NEEDED
 from exchange.rules.modes import LADDER, TRANSITIONS, is_step_up
 from exchange.values.enums import Role
-from exchange.values.maintenance import Gate
+from exchange.values.windows.certificate import Gate
 from tests.checks.test_layers import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from exchange.gateway.admission import GatewayLimits
-from exchange.runtime.watchdog import Bounds
+from exchange.runtime.core.watchdog import Bounds
 from tests.checks.test_layers import ROOT
 
 PAGE = (ROOT / "docs/settings.md").read_text()

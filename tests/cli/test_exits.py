@@ -9,11 +9,11 @@ from rich.console import Console
 
 from exchange.cli import exits
 from exchange.journal.show import Units
-from exchange.maintenance.words import say
-from exchange.values.commands import SetMode
+from exchange.maintenance.stories.words import say
 from exchange.values.enums import Mode
-from exchange.values.events import ModeChanged
 from exchange.values.ids import AdminId
+from exchange.values.modes.commands import SetMode
+from exchange.values.modes.events import ModeChanged
 from tests.checks.test_layers import ROOT
 
 HOSTILE = "nice\x1b[1A\x1b[2K\r\n\x9b\u202e[red]"

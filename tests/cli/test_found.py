@@ -9,8 +9,8 @@ import pytest
 from exchange.cli.exits import Exit
 from exchange.cli.keys import read_key
 from exchange.journal.store import JournalReader
-from exchange.values.commands import Genesis
 from exchange.values.enums import Role
+from exchange.values.process.commands import Genesis
 
 
 def exchange(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

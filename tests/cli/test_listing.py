@@ -9,10 +9,10 @@ from exchange.cli.found import example_settings
 from exchange.cli.listing import FeeTierTable, MarketTable
 from exchange.cli.settings import load
 from exchange.core import State, decide
-from exchange.values.commands import AdminSpec
 from exchange.values.enums import Role
-from exchange.values.events import Refused
-from exchange.values.specs import AssetSpec, SpecError
+from exchange.values.listings.specs import AssetSpec, SpecError
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.events import Refused
 from tests.venue import public_key
 
 ASSETS = {"SOL": AssetSpec("SOL", 9), "USDC": AssetSpec("USDC", 6)}

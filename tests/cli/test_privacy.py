@@ -20,7 +20,7 @@ from exchange.journal.layout import whole_file, witness_path
 from exchange.journal.privacy import keep_private, make_folder
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.writer import locked
-from exchange.runtime.read_models.schema import open_for_writing
+from exchange.runtime.follower.read_models.schema import open_for_writing
 from tests.server import Server
 
 NOBODY = 65534

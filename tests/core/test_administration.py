@@ -3,19 +3,34 @@
 import pytest
 
 from exchange.rules.versions import BAND_BY_SIDE
-from exchange.values import commands as c
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
+from exchange.values.accounts.events import KeyAdded
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.events import KeyAdded, Refused
 from exchange.values.ids import AccountId, KeyId, SubaccountId, UserId, user_of
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers
+from exchange.values.listings.specs import (
+    AssetSpec,
+    FeeTier,
+    Limits,
+    ListedMarket,
+    MarketFilters,
+    SpecError,
+    spot_market,
+)
+from exchange.values.modes.commands import SetMode, SetPause
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelOrder
+from exchange.values.process.commands import ActivateRule
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
-from exchange.values.specs import AssetSpec, FeeTier, Limits, MarketFilters, SpecError, spot_market
 from tests.venue import ADMIN, FILTERS, SOL, SOL_USDC, TIERS, USDC, Venue, genesis, public_key, refold
 
 BTC = AssetSpec("BTC", 8, "Bitcoin")
 BTC_USDC = spot_market(BTC, USDC, 100_000_000, 10_000)
 
 
-def refused(venue: Venue, command: c.AnyCommand) -> Code:
+def refused(venue: Venue, command: AnyCommand) -> Code:
     [event] = venue.do(command)
     assert isinstance(event, Refused), event
     return event.code
@@ -31,13 +46,13 @@ def test_ticks_and_steps_must_keep_the_books_exact() -> None:
 
 def test_a_new_market_starts_shut_and_opens_by_command() -> None:
     venue = Venue().open()
-    assert refused(venue, c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS), "test")) is Code.INVALID_CLIENT_REQUEST
-    venue.expect(c.ListAsset(ADMIN, BTC, "test"))
-    venue.expect(c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS), "test"))
+    assert refused(venue, ListMarket(ADMIN, ListedMarket(BTC_USDC, FILTERS), "test")) is Code.INVALID_CLIENT_REQUEST
+    venue.expect(ListAsset(ADMIN, BTC, "test"))
+    venue.expect(ListMarket(ADMIN, ListedMarket(BTC_USDC, FILTERS), "test"))
     assert venue.state.ruling_mode(venue.state.markets["BTC_USDC"]) is Mode.OFFLINE
-    venue.expect(c.SetMode(ADMIN, Mode.POST_ONLY, "listing", "BTC_USDC"))
-    assert refused(venue, c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS), "test")) is Code.PRECONDITION_FAILED
-    assert refused(venue, c.ListAsset(ADMIN, BTC, "test")) is Code.PRECONDITION_FAILED
+    venue.expect(SetMode(ADMIN, Mode.POST_ONLY, "listing", "BTC_USDC"))
+    assert refused(venue, ListMarket(ADMIN, ListedMarket(BTC_USDC, FILTERS), "test")) is Code.PRECONDITION_FAILED
+    assert refused(venue, ListAsset(ADMIN, BTC, "test")) is Code.PRECONDITION_FAILED
 
 
 def test_genesis_happens_once() -> None:
@@ -48,7 +63,7 @@ def test_deposits_are_credited_once_per_reference_and_balanced_by_custody() -> N
     venue = Venue()
     account = venue.account({"USDC": 5})
     reference = next(iter(venue.state.references))
-    assert refused(venue, c.CreditDeposit(ADMIN, account, "USDC", 5, reference)) is Code.PRECONDITION_FAILED
+    assert refused(venue, CreditDeposit(ADMIN, account, "USDC", 5, reference)) is Code.PRECONDITION_FAILED
     assert venue.balance(account, "USDC") == (5, 0)
     assert venue.balance(AccountId(1), "USDC") == (-5, 0)
     venue.check()
@@ -58,45 +73,42 @@ def test_no_asset_can_grow_beyond_what_the_ledger_counts() -> None:
     venue = Venue()
     account = venue.account({"USDC": 2**62 - 1})
     for atoms in (1, 0, -1):
-        assert refused(venue, c.CreditDeposit(ADMIN, account, "USDC", atoms, "x")) is Code.INVALID_CLIENT_REQUEST
+        assert refused(venue, CreditDeposit(ADMIN, account, "USDC", atoms, "x")) is Code.INVALID_CLIENT_REQUEST
 
 
 def test_fee_tiers_follow_the_user_over_all_sub_accounts() -> None:
     venue = Venue().open()
     one = venue.account({"SOL": 10**12, "USDC": 10**12})
     two = venue.account({"SOL": 10**12, "USDC": 10**12}, one, 1)
-    venue.expect(c.SetUserTier(ADMIN, user_of(one), 1, "volume"))
+    venue.expect(SetUserTier(ADMIN, user_of(one), 1, "volume"))
     assert venue.state.accounts[two].user.tier == 1
-    assert refused(venue, c.SetFeeTiers(ADMIN, TIERS[:1], "cut")) is Code.INVALID_CLIENT_REQUEST
-    assert refused(venue, c.SetUserTier(ADMIN, user_of(one), 2, "no such tier")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, SetFeeTiers(ADMIN, TIERS[:1], "cut")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, SetUserTier(ADMIN, user_of(one), 2, "no such tier")) is Code.INVALID_CLIENT_REQUEST
     bad = (FeeTier("x", -1, 0), TIERS[1])
-    assert refused(venue, c.SetFeeTiers(ADMIN, bad, "a rebate")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, SetFeeTiers(ADMIN, bad, "a rebate")) is Code.INVALID_CLIENT_REQUEST
 
 
 def test_a_revoked_key_is_refused_from_that_seq_on() -> None:
     venue = Venue().open()
     account = venue.account({"USDC": 10**12})
     venue.expect(venue.limit(account, Side.BID, 9_000, 1))
-    venue.expect(c.RevokeKey(ADMIN, venue.key(account), "lost"))
+    venue.expect(RevokeKey(ADMIN, venue.key(account), "lost"))
     assert refused(venue, venue.limit(account, Side.BID, 9_000, 1)) is Code.UNAUTHORIZED
-    assert refused(venue, c.RevokeKey(ADMIN, venue.key(account), "lost")) is Code.RESOURCE_NOT_FOUND
+    assert refused(venue, RevokeKey(ADMIN, venue.key(account), "lost")) is Code.RESOURCE_NOT_FOUND
 
 
 def test_keys_must_be_well_formed_and_new() -> None:
     venue = Venue()
     account = venue.account({})
     for text in ("", "x" * 44, public_key(5)[:-1], public_key(5) + "="):
-        assert (
-            refused(venue, c.AddKey(ADMIN, account, text, (Scope.READ,), reason="test")) is Code.INVALID_CLIENT_REQUEST
-        )
-    [added] = venue.expect(c.AddKey(ADMIN, account, public_key(5), (Scope.READ,), reason="test"))
+        assert refused(venue, AddKey(ADMIN, account, text, (Scope.READ,), reason="test")) is Code.INVALID_CLIENT_REQUEST
+    [added] = venue.expect(AddKey(ADMIN, account, public_key(5), (Scope.READ,), reason="test"))
     assert isinstance(added, KeyAdded)
     assert (
-        refused(venue, c.AddKey(ADMIN, account, public_key(5), (Scope.READ,), reason="test"))
-        is Code.PRECONDITION_FAILED
+        refused(venue, AddKey(ADMIN, account, public_key(5), (Scope.READ,), reason="test")) is Code.PRECONDITION_FAILED
     )
     assert (
-        refused(venue, c.AddKey(ADMIN, AccountId(2), public_key(6), (Scope.READ,), reason="test"))
+        refused(venue, AddKey(ADMIN, AccountId(2), public_key(6), (Scope.READ,), reason="test"))
         is Code.INVALID_CLIENT_REQUEST
     )
 
@@ -104,20 +116,20 @@ def test_keys_must_be_well_formed_and_new() -> None:
 def test_reasons_are_needed_and_bounded() -> None:
     venue = Venue()
     for reason in ("", "  ", "x" * 501):
-        assert refused(venue, c.SetMode(ADMIN, Mode.CANCEL_ONLY, reason)) is Code.INVALID_CLIENT_REQUEST
+        assert refused(venue, SetMode(ADMIN, Mode.CANCEL_ONLY, reason)) is Code.INVALID_CLIENT_REQUEST
 
 
 def test_accounts_open_once_under_the_seq_of_their_command() -> None:
     venue = Venue()
     account = venue.account({})
     assert user_of(account) in {record.seq for record in venue.records}
-    again = c.OpenAccount(ADMIN, user_of(account), SubaccountId(0))
+    again = OpenAccount(ADMIN, user_of(account), SubaccountId(0))
     assert refused(venue, again) is Code.PRECONDITION_FAILED
-    assert refused(venue, c.OpenAccount(ADMIN, UserId(0), SubaccountId(3))) is Code.INVALID_CLIENT_REQUEST
-    assert refused(venue, c.OpenAccount(ADMIN, UserId(12345))) is Code.INVALID_CLIENT_REQUEST
-    assert refused(venue, c.OpenAccount(ADMIN, None, SubaccountId(70_000))) is Code.INVALID_CLIENT_REQUEST
-    venue.expect(c.SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy"))
-    assert refused(venue, c.OpenAccount(ADMIN)) is Code.PRECONDITION_FAILED
+    assert refused(venue, OpenAccount(ADMIN, UserId(0), SubaccountId(3))) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, OpenAccount(ADMIN, UserId(12345))) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, OpenAccount(ADMIN, None, SubaccountId(70_000))) is Code.INVALID_CLIENT_REQUEST
+    venue.expect(SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy"))
+    assert refused(venue, OpenAccount(ADMIN)) is Code.PRECONDITION_FAILED
 
 
 def test_the_open_order_limit() -> None:
@@ -145,12 +157,12 @@ def test_a_rule_version_changes_behaviour_from_its_seq_on_and_not_before() -> No
     account = venue.account({"USDC": 10**12, "SOL": 10**12})
     deep = venue.limit(account, Side.BID, 5_000, 1)
     assert refused(venue, deep) is Code.INVALID_PRICE
-    venue.expect(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"))
+    venue.expect(ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"))
     venue.expect(deep)
     assert refused(venue, venue.limit(account, Side.BID, 12_501, 1)) is Code.INVALID_PRICE
     assert refused(venue, venue.limit(account, Side.ASK, 7_499, 1)) is Code.INVALID_PRICE
-    assert refused(venue, c.ActivateRule(ADMIN, BAND_BY_SIDE, "again")) is Code.PRECONDITION_FAILED
-    assert refused(venue, c.ActivateRule(ADMIN, "no-such-rule", "r")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, ActivateRule(ADMIN, BAND_BY_SIDE, "again")) is Code.PRECONDITION_FAILED
+    assert refused(venue, ActivateRule(ADMIN, "no-such-rule", "r")) is Code.INVALID_CLIENT_REQUEST
     assert list(refold(venue.records).rules) == [BAND_BY_SIDE]
 
 
@@ -160,4 +172,4 @@ def test_huge_orders_are_refused_before_they_overflow() -> None:
     assert refused(venue, venue.limit(account, Side.BID, 10_000, 2**62)) is Code.INVALID_QUANTITY
     assert refused(venue, venue.limit(account, Side.ASK, 10_000, 2**60)) is Code.INVALID_QUANTITY
     assert refused(venue, venue.market(account, Side.BID, 2**60)) is Code.INVALID_QUANTITY
-    assert refused(venue, c.CancelOrder(account, KeyId(1), SOL_USDC.symbol)) is Code.UNAUTHORIZED
+    assert refused(venue, CancelOrder(account, KeyId(1), SOL_USDC.symbol)) is Code.UNAUTHORIZED

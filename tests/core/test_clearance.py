@@ -5,13 +5,20 @@ from collections.abc import Callable
 
 import pytest
 
-from exchange.core.clearance import clearance, waived_by
-from exchange.values import commands as c
+from exchange.core.modes.clearance import clearance, waived_by
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Side
-from exchange.values.events import AdminAdded, Refused
 from exchange.values.ids import AdminId
-from exchange.values.maintenance import CertificateId, Gate, WindowId
+from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetMode
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, RevokeAdmin
+from exchange.values.people.events import AdminAdded
+from exchange.values.process.commands import ReportFault, StartProcess
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
+from exchange.values.windows.certificate import CertificateId, Gate
+from exchange.values.windows.commands import Certify, DelayWindow, StepWindow, WaiveGate
+from exchange.values.windows.plan import WindowId
 from tests import maintenance as m
 from tests.venue import ADMIN, SOL_USDC, Venue, public_key
 
@@ -36,25 +43,25 @@ def approved(venue: Venue, markets: tuple[str, ...] = ()) -> tuple[WindowId, Cer
     return window, certificate, second
 
 
-def refused(venue: Venue, command: c.AnyCommand) -> bool:
+def refused(venue: Venue, command: AnyCommand) -> bool:
     [event, *_] = venue.do(command)
     return isinstance(event, Refused)
 
 
 def fault(venue: Venue) -> None:
-    venue.expect(c.ReportFault(SOL_USDC.symbol, "1f"))
+    venue.expect(ReportFault(SOL_USDC.symbol, "1f"))
 
 
 def brake(venue: Venue) -> None:
-    venue.expect(c.DropToCancelOnly("the rehearsal differs"))
+    venue.expect(DropToCancelOnly("the rehearsal differs"))
 
 
 def shut_by_hand(venue: Venue) -> None:
-    venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "incident"))
+    venue.expect(SetMode(ADMIN, Mode.OFFLINE, "incident"))
 
 
 def shut_market_by_hand(venue: Venue) -> None:
-    venue.expect(c.SetMode(ADMIN, Mode.CANCEL_ONLY, "incident", SOL_USDC.symbol))
+    venue.expect(SetMode(ADMIN, Mode.CANCEL_ONLY, "incident", SOL_USDC.symbol))
 
 
 @pytest.mark.parametrize(
@@ -72,15 +79,15 @@ def test_a_window_does_not_open_over_a_brake(
     window, _, _ = approved(venue, markets)
     planned = venue.state.windows[window].plan
     venue.time_us = planned.post_only_at_us
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     market = venue.state.markets[SOL_USDC.symbol]
     assert venue.state.ruling_mode(market) is Mode.POST_ONLY
     stop(venue)
     stopped = venue.state.ruling_mode(market)
     venue.time_us = planned.full_at_us + m.MINUTE
-    assert refused(venue, c.StepWindow(window))
-    venue.expect(c.DelayWindow(window, "stopped"))
-    assert refused(venue, c.StepWindow(window)), "nor from the beginning, on the evidence there was"
+    assert refused(venue, StepWindow(window))
+    venue.expect(DelayWindow(window, "stopped"))
+    assert refused(venue, StepWindow(window)), "nor from the beginning, on the evidence there was"
     assert venue.state.ruling_mode(market) is stopped
 
 
@@ -89,14 +96,14 @@ def test_what_was_shut_since_the_certificate_is_not_opened_on_it(venue: Venue) -
     m.open_window(venue, window)
     brake(venue)
     shut_by_hand(venue)
-    assert refused(venue, c.SetMode(ADMIN, Mode.POST_ONLY, "try"))
+    assert refused(venue, SetMode(ADMIN, Mode.POST_ONLY, "try"))
 
 
 def test_the_approval_of_a_revoked_admin_does_not_count(venue: Venue) -> None:
     _, _, second = approved(venue)
     assert clearance(venue.state, None, Mode.OFFLINE) is None
     m.third_approver(venue, second)
-    venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
+    venue.expect(RevokeAdmin(ADMIN, second, "the key was stolen"))
     refusal = clearance(venue.state, None, Mode.OFFLINE)
     assert refusal is not None
     assert "1 of 2 approvals" in refusal.message
@@ -108,11 +115,11 @@ def test_the_waiver_of_a_revoked_admin_does_not_count(venue: Venue) -> None:
     m.shut(venue, window)
     m.fail(venue, window, Gate.ORACLE)
     for admin in (ADMIN, second):
-        venue.expect(c.WaiveGate(admin, window, Gate.ORACLE, "test"))
+        venue.expect(WaiveGate(admin, window, Gate.ORACLE, "test"))
     certificate = m.certificate(venue, window, failed={Gate.ORACLE: (ADMIN, second)})
     m.third_approver(venue, second)
-    venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
-    assert refused(venue, c.Certify(certificate, "test"))
+    venue.expect(RevokeAdmin(ADMIN, second, "the key was stolen"))
+    assert refused(venue, Certify(certificate, "test"))
 
 
 def test_nor_does_it_in_a_certificate_that_was_issued_before(venue: Venue) -> None:
@@ -121,12 +128,12 @@ def test_nor_does_it_in_a_certificate_that_was_issued_before(venue: Venue) -> No
     m.shut(venue, window)
     m.fail(venue, window, Gate.ORACLE)
     for admin in (ADMIN, second):
-        venue.expect(c.WaiveGate(admin, window, Gate.ORACLE, "test"))
+        venue.expect(WaiveGate(admin, window, Gate.ORACLE, "test"))
     m.third_approver(venue, second)
     third = max(venue.state.admins)
     m.approve(venue, m.certify(venue, window, waived={Gate.ORACLE: (ADMIN, second)}), ADMIN, third)
     assert clearance(venue.state, None, Mode.OFFLINE) is None
-    venue.expect(c.RevokeAdmin(ADMIN, second, "the key was stolen"))
+    venue.expect(RevokeAdmin(ADMIN, second, "the key was stolen"))
     refusal = clearance(venue.state, None, Mode.OFFLINE)
     assert refusal is not None
     assert "lacks the gate oracle" in refusal.message
@@ -135,43 +142,43 @@ def test_nor_does_it_in_a_certificate_that_was_issued_before(venue: Venue) -> No
 def test_a_waiver_without_a_window_is_for_one_start(venue: Venue) -> None:
     second = m.second_approver(venue)
     for start, admins in ((1, (ADMIN, second)), (2, (second,))):
-        venue.expect(c.StartProcess(venue.state.build, clean=True))
+        venue.expect(StartProcess(venue.state.build, clean=True))
         assert waived_by(venue.state, m.NO_WINDOW, Gate.ORACLE) == (), start
         m.fail(venue, m.NO_WINDOW, Gate.ORACLE)
         for admin in admins:
-            venue.expect(c.WaiveGate(admin, m.NO_WINDOW, Gate.ORACLE, "test"))
+            venue.expect(WaiveGate(admin, m.NO_WINDOW, Gate.ORACLE, "test"))
     assert waived_by(venue.state, m.NO_WINDOW, Gate.ORACLE) == ()
-    assert refused(venue, c.Certify(m.certificate(venue, failed={Gate.ORACLE: (ADMIN, second)}), "test"))
+    assert refused(venue, Certify(m.certificate(venue, failed={Gate.ORACLE: (ADMIN, second)}), "test"))
 
 
 def test_one_admin_named_twice_is_no_waiver_of_two(venue: Venue) -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     m.fail(venue, window, Gate.ORACLE)
-    venue.expect(c.WaiveGate(ADMIN, window, Gate.ORACLE, "test"))
+    venue.expect(WaiveGate(ADMIN, window, Gate.ORACLE, "test"))
     certificate = m.certificate(venue, window, failed={Gate.ORACLE: (ADMIN, ADMIN)})
-    assert refused(venue, c.Certify(certificate, "test"))
+    assert refused(venue, Certify(certificate, "test"))
 
 
 def test_a_start_that_met_a_doubt_is_not_resumed_by_the_next_one() -> None:
     venue = Venue(auto_resume=True)
-    venue.expect(c.StartProcess("build", clean=True))
+    venue.expect(StartProcess("build", clean=True))
     venue.open()
-    venue.expect(c.StartProcess("build", clean=False))
+    venue.expect(StartProcess("build", clean=False))
     brake(venue)
     assert venue.state.venue_mode is Mode.OFFLINE
-    assert refused(venue, c.ResumeModes())
-    venue.expect(c.StartProcess("build", clean=True))
-    assert refused(venue, c.ResumeModes())
+    assert refused(venue, ResumeModes())
+    venue.expect(StartProcess("build", clean=True))
+    assert refused(venue, ResumeModes())
 
 
 def test_a_public_key_has_one_spelling(venue: Venue) -> None:
     """Else one key could be two admins, and approve twice."""
     key = public_key(900)
-    [added] = venue.expect(c.AddAdmin(ADMIN, c.AdminSpec("one", key, (Role.APPROVER,)), "test"))
+    [added] = venue.expect(AddAdmin(ADMIN, AdminSpec("one", key, (Role.APPROVER,)), "test"))
     assert isinstance(added, AdminAdded)
     alias = key[:42] + chr(ord(key[42]) + 1) + "="
     assert b64decode(alias) == b64decode(key)
-    [refusal] = venue.do(c.AddAdmin(ADMIN, c.AdminSpec("another", alias, (Role.APPROVER,)), "test"))
+    [refusal] = venue.do(AddAdmin(ADMIN, AdminSpec("another", alias, (Role.APPROVER,)), "test"))
     assert isinstance(refusal, Refused)
     assert refusal.code is Code.INVALID_CLIENT_REQUEST

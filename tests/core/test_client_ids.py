@@ -2,14 +2,16 @@
 
 import pytest
 
-from exchange.core import client_ids, fold
-from exchange.core.client_ids import HELD_US
+from exchange.core import fold
 from exchange.core.digest import digest
+from exchange.core.orders import client_ids
+from exchange.core.orders.client_ids import HELD_US
 from exchange.core.snapshot import dump, load
-from exchange.values.commands import AnyCommand, PlaceOrder
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import SelfTradePrevention, Side, TimeInForce
-from exchange.values.events import Refused
 from exchange.values.ids import AccountId, OrderId, id_at
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
 from tests.properties.flow import command, open_venue, random_choices
 from tests.venue import Venue, refold

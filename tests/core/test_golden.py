@@ -12,13 +12,30 @@ import pytest
 from exchange.core import State, decide, fold
 from exchange.core.digest import digest
 from exchange.rules.versions import BAND_BY_SIDE
-from exchange.values import commands as c
+from exchange.values.accounts.commands import AddKey, RevokeKey, UpdateAccount
+from exchange.values.accounts.settings import SettingsChange
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, Mode, Pause, Role, Scope, Side
-from exchange.values.events import Faulted
 from exchange.values.ids import AccountId, AdminId
-from exchange.values.maintenance import Gate
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
+from exchange.values.listings.specs import AssetSpec, Limits, ListedMarket, spot_market
+from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetAutoResume, SetMode, SetPause
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.process.commands import AcceptLoss, ActivateRule, ReportFault, StartProcess, StopProcess
+from exchange.values.process.events import Faulted
 from exchange.values.record import GENESIS_CHAIN, Record, decode, encode, link, seal, split
-from exchange.values.specs import AssetSpec, Limits, SettingsChange, spot_market
+from exchange.values.windows.certificate import Gate
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    BeginVerifying,
+    CancelWindow,
+    ChangeWindow,
+    DelayWindow,
+    RotateVenueKey,
+    WaiveGate,
+)
 from tests import maintenance
 from tests.properties.flow import command, open_venue, random_choices
 from tests.venue import ADMIN, FILTERS, TIERS, USDC, Venue, public_key
@@ -50,14 +67,14 @@ def test_this_build_decides_an_old_journal_as_it_was_decided(path: Path) -> None
 
 def test_there_is_a_golden_journal_and_it_holds_every_kind_of_command() -> None:
     kinds = {type(decode(line).command) for path in JOURNALS for line in path.read_bytes().splitlines()}
-    assert kinds == set(c.AnyCommand.__args__)
+    assert kinds == set(AnyCommand.__args__)
 
 
 def every_kind() -> list[Record]:
     """A history with every kind of command in it."""
     venue, accounts = open_venue()
-    venue.expect(c.StartProcess("golden build", True))
-    venue.expect(c.SetAutoResume(ADMIN, True, "golden"))
+    venue.expect(StartProcess("golden build", True))
+    venue.expect(SetAutoResume(ADMIN, True, "golden"))
     second = maintenance.second_approver(venue)
     maintenance.approve(venue, maintenance.certify(venue), ADMIN, second)
     venue.open()
@@ -67,72 +84,72 @@ def every_kind() -> list[Record]:
     for choice in random_choices(4, 100):
         venue.do(command(venue, accounts, choice))
     _maintain(venue, second)
-    venue.expect(c.StopProcess("golden"))
-    venue.expect(c.StartProcess("golden build", True))
-    venue.do(c.ResumeModes())
+    venue.expect(StopProcess("golden"))
+    venue.expect(StartProcess("golden build", True))
+    venue.do(ResumeModes())
     return venue.records
 
 
 def _administer(venue: Venue, account: AccountId, second: AdminId) -> None:
     btc = AssetSpec("BTC", 8, "Bitcoin")
-    listed = c.ListedMarket(spot_market(btc, USDC, 100_000_000, 10_000), FILTERS)
+    listed = ListedMarket(spot_market(btc, USDC, 100_000_000, 10_000), FILTERS)
     key = venue.key(account)
-    auditor = c.AdminSpec("auditor", public_key(3), (Role.AUDITOR,))
-    [proposed] = venue.expect(c.AddAdmin(ADMIN, auditor, "too soon"))
-    venue.expect(c.WithdrawProposal(second, proposed.proposal, "golden"))  # type: ignore[union-attr]
-    [made] = venue.agree(c.AddAdmin(ADMIN, auditor, "golden"), second)
+    auditor = AdminSpec("auditor", public_key(3), (Role.AUDITOR,))
+    [proposed] = venue.expect(AddAdmin(ADMIN, auditor, "too soon"))
+    venue.expect(WithdrawProposal(second, proposed.proposal, "golden"))  # type: ignore[union-attr]
+    [made] = venue.agree(AddAdmin(ADMIN, auditor, "golden"), second)
     admin: AdminId = made.admin  # type: ignore[union-attr]
     for agreed in (
-        c.ChangeAdmin(ADMIN, admin, (Role.SUPPORT,), "golden"),
-        c.ListAsset(ADMIN, btc, "golden"),
-        c.ListMarket(ADMIN, listed, "golden"),
-        c.SetFeeTiers(ADMIN, TIERS, "golden"),
-        c.ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
+        ChangeAdmin(ADMIN, admin, (Role.SUPPORT,), "golden"),
+        ListAsset(ADMIN, btc, "golden"),
+        ListMarket(ADMIN, listed, "golden"),
+        SetFeeTiers(ADMIN, TIERS, "golden"),
+        ActivateRule(ADMIN, BAND_BY_SIDE, "golden"),
     ):
         venue.agree(agreed, second)
     for wanted in (
-        c.RevokeAdmin(ADMIN, admin, "golden"),
-        c.SetFilters(ADMIN, "BTC_USDC", FILTERS, "golden"),
-        c.SetLimits(ADMIN, Limits(500), "golden"),
-        c.SetPause(ADMIN, Pause.DEPOSITS, True, "golden", "BTC"),
-        c.UpdateAccount(account, key, SettingsChange(auto_lend=True)),
-        c.SetCancelOnDisconnect(account, key, "session", True),
-        c.SetCancelAllAfter(account, key, 1_000),
+        RevokeAdmin(ADMIN, admin, "golden"),
+        SetFilters(ADMIN, "BTC_USDC", FILTERS, "golden"),
+        SetLimits(ADMIN, Limits(500), "golden"),
+        SetPause(ADMIN, Pause.DEPOSITS, True, "golden", "BTC"),
+        UpdateAccount(account, key, SettingsChange(auto_lend=True)),
+        SetCancelOnDisconnect(account, key, "session", True),
+        SetCancelAllAfter(account, key, 1_000),
     ):
         venue.expect(wanted)
     venue.time_us += 1_000
-    venue.expect(c.CancelForAccount(account, CancelReason.CANCEL_ALL_AFTER))
-    venue.expect(c.ReportFault("BTC_USDC", "golden"))
-    venue.do(c.SetMode(ADMIN, Mode.POST_ONLY, "golden", "BTC_USDC"))
-    venue.expect(c.ReportFault("BTC_USDC", "golden"))
-    venue.expect(c.DropToCancelOnly("golden"))
-    [added] = venue.agree(c.AddKey(ADMIN, account, public_key(4), (Scope.READ,), reason="golden"), second)
-    venue.expect(c.RevokeKey(ADMIN, added.key_id, "golden"))  # type: ignore[union-attr]
+    venue.expect(CancelForAccount(account, CancelReason.CANCEL_ALL_AFTER))
+    venue.expect(ReportFault("BTC_USDC", "golden"))
+    venue.do(SetMode(ADMIN, Mode.POST_ONLY, "golden", "BTC_USDC"))
+    venue.expect(ReportFault("BTC_USDC", "golden"))
+    venue.expect(DropToCancelOnly("golden"))
+    [added] = venue.agree(AddKey(ADMIN, account, public_key(4), (Scope.READ,), reason="golden"), second)
+    venue.expect(RevokeKey(ADMIN, added.key_id, "golden"))  # type: ignore[union-attr]
     venue.do(venue.limit(account, Side.BID, 9_000, 1))
-    venue.do(c.SetMode(ADMIN, Mode.FULL, "golden"))
+    venue.do(SetMode(ADMIN, Mode.FULL, "golden"))
 
 
 def _maintain(venue: Venue, second: AdminId) -> None:
     """A window from its plan to its end, with a gate that fails and is waived; then records are lost."""
     spare = maintenance.plan(venue, ahead_us=10**9)
     for wanted in (
-        c.ChangeWindow(ADMIN, spare, maintenance.times(venue, 2 * 10**9)),
-        c.CancelWindow(ADMIN, spare, "golden"),
+        ChangeWindow(ADMIN, spare, maintenance.times(venue, 2 * 10**9)),
+        CancelWindow(ADMIN, spare, "golden"),
     ):
         venue.expect(wanted)
-    venue.agree(c.RotateVenueKey(ADMIN, public_key(900), False, "golden"), second)
+    venue.agree(RotateVenueKey(ADMIN, public_key(900), False, "golden"), second)
     window = maintenance.plan(venue)
     maintenance.shut(venue, window)
-    venue.expect(c.BeginVerifying(window))
-    venue.expect(c.DelayWindow(window, "golden"))
+    venue.expect(BeginVerifying(window))
+    venue.expect(DelayWindow(window, "golden"))
     maintenance.fail(venue, window, Gate.FLOORS)
     for admin in (ADMIN, second):
-        venue.expect(c.WaiveGate(admin, window, Gate.FLOORS, "golden"))
+        venue.expect(WaiveGate(admin, window, Gate.FLOORS, "golden"))
     certificate = maintenance.certify(venue, window, waived={Gate.FLOORS: (ADMIN, second)})
     for admin in (ADMIN, second):
-        venue.expect(c.ApproveOpening(admin, certificate, "golden"))
+        venue.expect(ApproveOpening(admin, certificate, "golden"))
     maintenance.open_window(venue, window)
-    venue.expect(c.AcceptLoss(ADMIN, second, venue.state.seq + 3, "00" * 32, "golden"))
+    venue.expect(AcceptLoss(ADMIN, second, venue.state.seq + 3, "00" * 32, "golden"))
 
 
 def write(name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from exchange.core import State
 from exchange.core.invariants import violations
-from exchange.values.commands import RevokeKey
+from exchange.values.accounts.commands import RevokeKey
 from exchange.values.enums import Side
 from exchange.values.ids import AdminId
 from tests.venue import ADMIN, Venue

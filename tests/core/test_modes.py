@@ -6,21 +6,16 @@ import pytest
 
 from exchange.core import decide
 from exchange.rules.modes import LADDER, PERMITTED, TRANSITIONS, lower, permits
-from exchange.values.commands import (
-    AddKey,
-    AnyCommand,
-    CancelForAccount,
-    CreditDeposit,
-    ResumeModes,
-    SetCancelAllAfter,
-    SetCancelOnDisconnect,
-    SetMode,
-    SetPause,
-    StartProcess,
-    StopProcess,
-)
+from exchange.values.accounts.commands import AddKey
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Action, CancelReason, Mode, Pause, Scope, Side, TimeInForce
-from exchange.values.events import CancelOnDisconnectSet, ModeChanged, OrderDone, ProcessStarted, Refused
+from exchange.values.modes.commands import ResumeModes, SetMode, SetPause
+from exchange.values.modes.events import ModeChanged
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.orders.events import CancelOnDisconnectSet, OrderDone
+from exchange.values.process.commands import StartProcess, StopProcess
+from exchange.values.process.events import ProcessStarted, Refused
 from exchange.values.refusals import Code
 from tests.venue import ADMIN, Venue, public_key
 

@@ -4,49 +4,50 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.core import State, decide
-from exchange.core.clearance import clearance
+from exchange.core.modes.clearance import clearance
+from exchange.core.people.view import people_view
 from exchange.core.snapshot import dump, load
-from exchange.core.views import people_view
 from exchange.rules.limits import MAX_ADMINS, MAX_PROPOSALS, MAX_PROPOSALS_PER_ADMIN, PROPOSAL_LIFE_US
-from exchange.values import commands as c
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey
+from exchange.values.accounts.events import KeyAdded
+from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import Mode, Pause, ProposalEnd, Role, Scope, Side
-from exchange.values.events import (
-    AdminAdded,
-    AdminChanged,
-    AdminRevoked,
-    CommandProposed,
-    FeeTiersChanged,
-    KeyAdded,
-    ProposalEnded,
-    Refused,
-    VenueKeyRotated,
-)
 from exchange.values.ids import AdminId, ProposalId
+from exchange.values.listings.commands import SetFeeTiers
+from exchange.values.listings.events import FeeTiersChanged
+from exchange.values.modes.commands import DropToCancelOnly, SetMode, SetPause
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, CommandProposed, ProposalEnded
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
+from exchange.values.windows.commands import RotateVenueKey
+from exchange.values.windows.events import VenueKeyRotated
 from tests import maintenance as m
 from tests.venue import ADMIN, ALL_ROLES, TIERS, Venue, genesis, public_key
 
-AUDITOR = c.AdminSpec("auditor", public_key(601), (Role.AUDITOR,))
+AUDITOR = AdminSpec("auditor", public_key(601), (Role.AUDITOR,))
 
 
-def approver(number: int, *roles: Role) -> c.AdminSpec:
-    return c.AdminSpec(f"approver {number}", public_key(610 + number), (Role.APPROVER, *roles))
+def approver(number: int, *roles: Role) -> AdminSpec:
+    return AdminSpec(f"approver {number}", public_key(610 + number), (Role.APPROVER, *roles))
 
 
-def refused(venue: Venue, command: c.AnyCommand) -> Code:
+def refused(venue: Venue, command: AnyCommand) -> Code:
     [event] = venue.do(command)
     assert isinstance(event, Refused), event
     return event.code
 
 
-def added(venue: Venue, spec: c.AdminSpec, second: AdminId) -> AdminId:
-    [event] = venue.agree(c.AddAdmin(ADMIN, spec, "test"), second)
+def added(venue: Venue, spec: AdminSpec, second: AdminId) -> AdminId:
+    [event] = venue.agree(AddAdmin(ADMIN, spec, "test"), second)
     assert isinstance(event, AdminAdded)
     assert event.by == (ADMIN, second)
     return event.admin
 
 
-def proposed(venue: Venue, command: c.TwoPeopleCommand) -> ProposalId:
+def proposed(venue: Venue, command: TwoPeopleCommand) -> ProposalId:
     [event] = venue.expect(command)
     assert isinstance(event, CommandProposed), event
     return event.proposal
@@ -65,63 +66,63 @@ def two() -> tuple[Venue, AdminId]:
 def test_one_approver_alone_makes_nobody_who_asks_for_them(two: tuple[Venue, AdminId]) -> None:
     """The step from CANCEL_ONLY to FULL, and money, by an admin of one's own making."""
     venue, _ = two
-    venue.expect(c.DropToCancelOnly("a doubt"))
+    venue.expect(DropToCancelOnly("a doubt"))
     certificate = m.certify(venue)
-    friend = c.AdminSpec("friend", public_key(620), (Role.OPERATOR, Role.TREASURER, Role.SUPPORT))
+    friend = AdminSpec("friend", public_key(620), (Role.OPERATOR, Role.TREASURER, Role.SUPPORT))
     for _ in range(3):
-        venue.do(c.AddAdmin(ADMIN, friend, "mine"))
-        venue.do(c.ChangeAdmin(ADMIN, ADMIN, tuple(Role), "mine"))
+        venue.do(AddAdmin(ADMIN, friend, "mine"))
+        venue.do(ChangeAdmin(ADMIN, ADMIN, tuple(Role), "mine"))
     m.approve(venue, certificate, ADMIN)
     assert len(venue.state.admins) == 2
-    assert refused(venue, c.SetMode(ADMIN, Mode.FULL, "alone")) is Code.PRECONDITION_FAILED
+    assert refused(venue, SetMode(ADMIN, Mode.FULL, "alone")) is Code.PRECONDITION_FAILED
 
 
 def test_the_first_approver_adds_the_second_and_nobody_else() -> None:
     venue = Venue()
     assert people_view(venue.state).standing.startswith("one person")
-    assert refused(venue, c.AddAdmin(ADMIN, AUDITOR, "help")) is Code.PRECONDITION_FAILED
-    [event] = venue.expect(c.AddAdmin(ADMIN, approver(1), "the second"))
+    assert refused(venue, AddAdmin(ADMIN, AUDITOR, "help")) is Code.PRECONDITION_FAILED
+    [event] = venue.expect(AddAdmin(ADMIN, approver(1), "the second"))
     assert isinstance(event, AdminAdded)
     assert people_view(venue.state).standing == f"2 approvers; {event.admin} was added by {ADMIN} alone"
-    assert venue.expect(c.AddAdmin(ADMIN, AUDITOR, "help"))[0] == CommandProposed(
-        ProposalId(10 * venue.state.seq), c.AddAdmin(ADMIN, AUDITOR, "help"), venue.time_us + PROPOSAL_LIFE_US
+    assert venue.expect(AddAdmin(ADMIN, AUDITOR, "help"))[0] == CommandProposed(
+        ProposalId(10 * venue.state.seq), AddAdmin(ADMIN, AUDITOR, "help"), venue.time_us + PROPOSAL_LIFE_US
     )
     assert len(venue.state.admins) == 2
 
 
 def test_the_second_gets_no_role_the_first_has_not() -> None:
-    founder = c.AdminSpec("founder", public_key(2), (Role.APPROVER, Role.OPERATOR))
+    founder = AdminSpec("founder", public_key(2), (Role.APPROVER, Role.OPERATOR))
     venue = Venue(founders=(founder,))
-    assert refused(venue, c.AddAdmin(ADMIN, approver(1, Role.TREASURER), "x")) is Code.PRECONDITION_FAILED
-    venue.expect(c.AddAdmin(ADMIN, approver(1, Role.OPERATOR), "x"))
+    assert refused(venue, AddAdmin(ADMIN, approver(1, Role.TREASURER), "x")) is Code.PRECONDITION_FAILED
+    venue.expect(AddAdmin(ADMIN, approver(1, Role.OPERATOR), "x"))
 
 
 def test_the_one_approver_of_a_venue_acts_alone_but_makes_no_people_and_no_keys() -> None:
     """A laptop's venue: its terms are one person's, who the venue is isn't."""
     venue = Venue().open()
     account = venue.account({"USDC": 5})
-    [changed] = venue.expect(c.SetFeeTiers(ADMIN, TIERS[:1], "mine"))
+    [changed] = venue.expect(SetFeeTiers(ADMIN, TIERS[:1], "mine"))
     assert isinstance(changed, FeeTiersChanged)
-    [key] = venue.expect(c.AddKey(ADMIN, account, public_key(630), (Scope.READ,), reason="mine"))
+    [key] = venue.expect(AddKey(ADMIN, account, public_key(630), (Scope.READ,), reason="mine"))
     assert isinstance(key, KeyAdded)
     for command in (
-        c.RotateVenueKey(ADMIN, public_key(631), True, "stolen"),
-        c.ChangeAdmin(ADMIN, ADMIN, (Role.APPROVER,), "x"),
-        c.RevokeAdmin(ADMIN, ADMIN, "x"),
+        RotateVenueKey(ADMIN, public_key(631), True, "stolen"),
+        ChangeAdmin(ADMIN, ADMIN, (Role.APPROVER,), "x"),
+        RevokeAdmin(ADMIN, ADMIN, "x"),
     ):
         assert refused(venue, command) is Code.PRECONDITION_FAILED
 
 
 def test_an_operator_beside_the_one_approver_asks_them() -> None:
     founders = (
-        c.AdminSpec("founder", public_key(2), (Role.APPROVER, Role.SUPPORT, Role.TREASURER)),
-        c.AdminSpec("operator", public_key(3), (Role.OPERATOR,)),
+        AdminSpec("founder", public_key(2), (Role.APPROVER, Role.SUPPORT, Role.TREASURER)),
+        AdminSpec("operator", public_key(3), (Role.OPERATOR,)),
     )
     venue = Venue(founders=founders)
     operator = AdminId(12)
     account = venue.account({"USDC": 5})
     assert account
-    [event] = venue.agree(c.SetFeeTiers(operator, TIERS[:1], "cheaper"), ADMIN)
+    [event] = venue.agree(SetFeeTiers(operator, TIERS[:1], "cheaper"), ADMIN)
     assert isinstance(event, FeeTiersChanged)
 
 
@@ -133,7 +134,7 @@ def test_a_venue_without_an_approver_is_not_founded() -> None:
 
 def test_the_same_is_asked_for_by_two_each_for_reasons_of_their_own(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
-    rotate = c.RotateVenueKey(ADMIN, public_key(640), True, "stolen")
+    rotate = RotateVenueKey(ADMIN, public_key(640), True, "stolen")
     first = proposed(venue, rotate)
     assert refused(venue, replace(rotate, reason="again")) is Code.PRECONDITION_FAILED
     other = proposed(venue, replace(rotate, admin=second, revoke=False))
@@ -147,16 +148,16 @@ def test_the_same_is_asked_for_by_two_each_for_reasons_of_their_own(two: tuple[V
 def test_whoever_has_neither_role_may_not_even_ask(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
     auditor = added(venue, AUDITOR, second)
-    treasurer = added(venue, c.AdminSpec("treasurer", public_key(650), (Role.TREASURER,)), second)
+    treasurer = added(venue, AdminSpec("treasurer", public_key(650), (Role.TREASURER,)), second)
     for admin in (auditor, treasurer):
-        assert refused(venue, c.SetFeeTiers(admin, TIERS, "x")) is Code.FORBIDDEN
-        assert refused(venue, c.AddAdmin(admin, approver(5), "x")) is Code.FORBIDDEN
-    assert refused(venue, c.SetFeeTiers(AdminId(999), TIERS, "x")) is Code.UNAUTHORIZED
-    assert refused(venue, c.WithdrawProposal(AdminId(999), ProposalId(1), "x")) is Code.UNAUTHORIZED
+        assert refused(venue, SetFeeTiers(admin, TIERS, "x")) is Code.FORBIDDEN
+        assert refused(venue, AddAdmin(admin, approver(5), "x")) is Code.FORBIDDEN
+    assert refused(venue, SetFeeTiers(AdminId(999), TIERS, "x")) is Code.UNAUTHORIZED
+    assert refused(venue, WithdrawProposal(AdminId(999), ProposalId(1), "x")) is Code.UNAUTHORIZED
     # Two with the role are not an approver.
-    supports = [added(venue, c.AdminSpec(f"s{n}", public_key(651 + n), (Role.SUPPORT,)), second) for n in range(2)]
+    supports = [added(venue, AdminSpec(f"s{n}", public_key(651 + n), (Role.SUPPORT,)), second) for n in range(2)]
     account = min(account for account in venue.state.accounts if account > 100)
-    key = c.AddKey(supports[0], account, public_key(660), (Scope.TRADE,), reason="they lost theirs")
+    key = AddKey(supports[0], account, public_key(660), (Scope.TRADE,), reason="they lost theirs")
     proposed(venue, key)
     assert refused(venue, replace(key, admin=supports[1])) is Code.FORBIDDEN
     _, event = venue.expect(replace(key, admin=second))
@@ -165,7 +166,7 @@ def test_whoever_has_neither_role_may_not_even_ask(two: tuple[Venue, AdminId]) -
 
 def test_a_proposal_is_late_after_its_time_and_swept_out_with_the_next(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
-    command = c.AddAdmin(ADMIN, AUDITOR, "x")
+    command = AddAdmin(ADMIN, AUDITOR, "x")
     first = proposed(venue, command)
     venue.time_us += PROPOSAL_LIFE_US
     ended, event = venue.expect(replace(command, admin=second))
@@ -179,9 +180,9 @@ def test_a_proposal_is_late_after_its_time_and_swept_out_with_the_next(two: tupl
 def test_a_proposal_of_somebody_who_may_not_any_more_counts_for_nothing(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
     third = added(venue, approver(3), second)
-    command = c.AddAdmin(third, AUDITOR, "x")
+    command = AddAdmin(third, AUDITOR, "x")
     first = proposed(venue, command)
-    venue.expect(c.RevokeAdmin(second, third, "the key was stolen"))
+    venue.expect(RevokeAdmin(second, third, "the key was stolen"))
     assert not people_view(venue.state).proposals
     ended, event = venue.expect(replace(command, admin=second))
     assert ended == ProposalEnded(first, ProposalEnd.VOID)
@@ -190,17 +191,17 @@ def test_a_proposal_of_somebody_who_may_not_any_more_counts_for_nothing(two: tup
 
 def test_a_proposal_is_withdrawn_by_whoever_made_it_or_an_approver(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
-    support = added(venue, c.AdminSpec("support", public_key(670), (Role.SUPPORT,)), second)
+    support = added(venue, AdminSpec("support", public_key(670), (Role.SUPPORT,)), second)
     account = min(account for account in venue.state.accounts if account > 100)
-    key = c.AddKey(support, account, public_key(671), (Scope.TRADE,), reason="x")
+    key = AddKey(support, account, public_key(671), (Scope.TRADE,), reason="x")
     for admin in (support, second):
-        assert venue.expect(c.WithdrawProposal(admin, proposed(venue, key), "x")) == [
+        assert venue.expect(WithdrawProposal(admin, proposed(venue, key), "x")) == [
             ProposalEnded(ProposalId(10 * (venue.state.seq - 1)), ProposalEnd.WITHDRAWN)
         ]
-    waiting = proposed(venue, c.AddAdmin(ADMIN, AUDITOR, "x"))
-    assert refused(venue, c.WithdrawProposal(support, waiting, "x")) is Code.FORBIDDEN
-    assert refused(venue, c.WithdrawProposal(ADMIN, waiting, " ")) is Code.INVALID_CLIENT_REQUEST
-    assert refused(venue, c.WithdrawProposal(ADMIN, ProposalId(7), "x")) is Code.RESOURCE_NOT_FOUND
+    waiting = proposed(venue, AddAdmin(ADMIN, AUDITOR, "x"))
+    assert refused(venue, WithdrawProposal(support, waiting, "x")) is Code.FORBIDDEN
+    assert refused(venue, WithdrawProposal(ADMIN, waiting, " ")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, WithdrawProposal(ADMIN, ProposalId(7), "x")) is Code.RESOURCE_NOT_FOUND
 
 
 def test_proposals_are_bounded_for_each_and_in_all(two: tuple[Venue, AdminId]) -> None:
@@ -210,13 +211,13 @@ def test_proposals_are_bounded_for_each_and_in_all(two: tuple[Venue, AdminId]) -
     numbers = iter(range(1_000_000, 2_000_000))
     for admin in many[:-1]:
         for _ in range(MAX_PROPOSALS_PER_ADMIN):
-            proposed(venue, c.RotateVenueKey(admin, public_key(next(numbers)), False, "x"))
-        command = c.RotateVenueKey(admin, public_key(next(numbers)), False, "x")
+            proposed(venue, RotateVenueKey(admin, public_key(next(numbers)), False, "x"))
+        command = RotateVenueKey(admin, public_key(next(numbers)), False, "x")
         assert refused(venue, command) is Code.PRECONDITION_FAILED
     assert len(venue.state.proposals) == MAX_PROPOSALS
-    command = c.RotateVenueKey(many[-1], public_key(next(numbers)), False, "x")
+    command = RotateVenueKey(many[-1], public_key(next(numbers)), False, "x")
     assert refused(venue, command) is Code.PRECONDITION_FAILED
-    venue.expect(c.WithdrawProposal(second, next(iter(venue.state.proposals)), "room"))
+    venue.expect(WithdrawProposal(second, next(iter(venue.state.proposals)), "room"))
     proposed(venue, command)
     image = dump(venue.state)
     assert dump(load(image)) == image
@@ -226,50 +227,50 @@ def test_proposals_are_bounded_for_each_and_in_all(two: tuple[Venue, AdminId]) -
 def test_admins_are_bounded(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
     for number in range(MAX_ADMINS - 2):
-        added(venue, c.AdminSpec("x", public_key(5_000 + number), (Role.AUDITOR,)), second)
-    assert refused(venue, c.AddAdmin(ADMIN, AUDITOR, "one more")) is Code.PRECONDITION_FAILED
+        added(venue, AdminSpec("x", public_key(5_000 + number), (Role.AUDITOR,)), second)
+    assert refused(venue, AddAdmin(ADMIN, AUDITOR, "one more")) is Code.PRECONDITION_FAILED
 
 
 def test_one_approver_revokes_another_at_once_but_never_to_be_alone(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
     third = added(venue, approver(3), second)
-    assert venue.expect(c.RevokeAdmin(ADMIN, third, "the key was stolen")) == [AdminRevoked(third)]
-    revoke = c.RevokeAdmin(ADMIN, second, "alone again")
+    assert venue.expect(RevokeAdmin(ADMIN, third, "the key was stolen")) == [AdminRevoked(third)]
+    revoke = RevokeAdmin(ADMIN, second, "alone again")
     proposed(venue, revoke)
     assert second in venue.state.admins
     ended, event = venue.expect(replace(revoke, admin=second, reason="I go"))
     assert isinstance(ended, ProposalEnded)
     assert event == AdminRevoked(second)
     assert people_view(venue.state).standing.startswith("one person")
-    assert refused(venue, c.RevokeAdmin(ADMIN, ADMIN, "nobody")) is Code.PRECONDITION_FAILED
+    assert refused(venue, RevokeAdmin(ADMIN, ADMIN, "nobody")) is Code.PRECONDITION_FAILED
 
 
 def test_a_second_approver_who_was_never_heard_of_is_revoked_by_who_added_them(two: tuple[Venue, AdminId]) -> None:
     """A mistyped key would else hold the venue for ever; one who has been heard of, even in vain, is a person."""
     venue, second = two
     venue.state = load(dump(venue.state))
-    assert venue.expect(c.RevokeAdmin(ADMIN, second, "mistyped")) == [AdminRevoked(second)]
+    assert venue.expect(RevokeAdmin(ADMIN, second, "mistyped")) == [AdminRevoked(second)]
     assert people_view(venue.state).standing.startswith("one person")
-    [added_again] = venue.expect(c.AddAdmin(ADMIN, approver(1), "spelt right"))
+    [added_again] = venue.expect(AddAdmin(ADMIN, approver(1), "spelt right"))
     assert isinstance(added_again, AdminAdded)
-    assert refused(venue, c.RevokeAdmin(added_again.admin, AdminId(7), "in vain")) is Code.RESOURCE_NOT_FOUND
-    proposed(venue, c.RevokeAdmin(ADMIN, added_again.admin, "alone again"))
-    assert refused(venue, c.AddAdmin(ADMIN, approver(1), "the old key")) is Code.PRECONDITION_FAILED
+    assert refused(venue, RevokeAdmin(added_again.admin, AdminId(7), "in vain")) is Code.RESOURCE_NOT_FOUND
+    proposed(venue, RevokeAdmin(ADMIN, added_again.admin, "alone again"))
+    assert refused(venue, AddAdmin(ADMIN, approver(1), "the old key")) is Code.PRECONDITION_FAILED
     venue.check()
 
 
 def test_nobody_who_was_never_heard_of_revokes_who_added_them(two: tuple[Venue, AdminId]) -> None:
     venue, second = two
-    proposed(venue, c.RevokeAdmin(second, ADMIN, "mine now"))
+    proposed(venue, RevokeAdmin(second, ADMIN, "mine now"))
     assert ADMIN in venue.state.admins
 
 
 def test_whoever_one_person_adds_is_said_to_be_added_by_one(two: tuple[Venue, AdminId]) -> None:
     """Also if that one had proposed the same to somebody who is gone."""
     venue, second = two
-    command = c.AddAdmin(ADMIN, approver(3), "x")
+    command = AddAdmin(ADMIN, approver(3), "x")
     proposed(venue, command)
-    venue.expect(c.RevokeAdmin(ADMIN, second, "goes"))
+    venue.expect(RevokeAdmin(ADMIN, second, "goes"))
     [event] = venue.expect(command)
     assert isinstance(event, AdminAdded)
     assert event.by == (ADMIN,)
@@ -283,13 +284,13 @@ def test_roles_change_by_two_and_what_one_said_as_an_approver_counts_no_more(two
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), second, third)
     assert clearance(venue.state, None, Mode.OFFLINE) is None
-    change = c.ChangeAdmin(ADMIN, third, (Role.SUPPORT,), "moves on")
+    change = ChangeAdmin(ADMIN, third, (Role.SUPPORT,), "moves on")
     assert venue.agree(change, second) == [AdminChanged(third, (Role.SUPPORT,))]
     refusal = clearance(venue.state, None, Mode.OFFLINE)
     assert refusal is not None
     assert "1 of 2 approvals" in refusal.message
-    assert refused(venue, c.ChangeAdmin(ADMIN, AdminId(7), (Role.SUPPORT,), "x")) is Code.RESOURCE_NOT_FOUND
-    assert refused(venue, c.ChangeAdmin(ADMIN, third, (), "x")) is Code.INVALID_CLIENT_REQUEST
+    assert refused(venue, ChangeAdmin(ADMIN, AdminId(7), (Role.SUPPORT,), "x")) is Code.RESOURCE_NOT_FOUND
+    assert refused(venue, ChangeAdmin(ADMIN, third, (), "x")) is Code.INVALID_CLIENT_REQUEST
 
 
 def test_a_public_key_is_one_persons_for_good(two: tuple[Venue, AdminId]) -> None:
@@ -300,23 +301,23 @@ def test_a_public_key_is_one_persons_for_good(two: tuple[Venue, AdminId]) -> Non
     auditor = added(venue, AUDITOR, second)
     used = [key.public_key, AUDITOR.public_key, venue.state.venue_public_key]
     revoked_key, revoked_admin = public_key(680), public_key(681)
-    [made] = venue.agree(c.AddKey(ADMIN, account.account_id, revoked_key, (Scope.READ,), reason="x"), second)
+    [made] = venue.agree(AddKey(ADMIN, account.account_id, revoked_key, (Scope.READ,), reason="x"), second)
     assert isinstance(made, KeyAdded)
-    venue.expect(c.RevokeKey(ADMIN, made.key_id, "lost"))
-    venue.expect(c.RevokeAdmin(ADMIN, added(venue, replace(AUDITOR, public_key=revoked_admin), second), "left"))
-    venue.agree(c.RotateVenueKey(ADMIN, public_key(682), False, "yearly"), second)
+    venue.expect(RevokeKey(ADMIN, made.key_id, "lost"))
+    venue.expect(RevokeAdmin(ADMIN, added(venue, replace(AUDITOR, public_key=revoked_admin), second), "left"))
+    venue.agree(RotateVenueKey(ADMIN, public_key(682), False, "yearly"), second)
     venue.state = load(dump(venue.state))
     assert auditor in venue.state.admins
     for taken in (*used, public_key(682), revoked_key, revoked_admin):
         for command in (
-            c.AddKey(ADMIN, account.account_id, taken, (Scope.READ,), reason="x"),
-            c.AddAdmin(ADMIN, c.AdminSpec("x", taken, (Role.AUDITOR,)), "x"),
-            c.RotateVenueKey(ADMIN, taken, False, "x"),
+            AddKey(ADMIN, account.account_id, taken, (Scope.READ,), reason="x"),
+            AddAdmin(ADMIN, AdminSpec("x", taken, (Role.AUDITOR,)), "x"),
+            RotateVenueKey(ADMIN, taken, False, "x"),
         ):
             assert refused(venue, command) is Code.PRECONDITION_FAILED, command
     for keys in (("a", "a"), ("v", "b")):
         named = {"a": public_key(2), "b": public_key(3), "v": public_key(1)}
-        admins = tuple(c.AdminSpec(str(n), named[name], ALL_ROLES) for n, name in enumerate(keys))
+        admins = tuple(AdminSpec(str(n), named[name], ALL_ROLES) for n, name in enumerate(keys))
         [refusal] = decide(State(), 1, replace(genesis(), admins=admins))
         assert isinstance(refusal, Refused)
 
@@ -326,10 +327,10 @@ def test_a_key_that_is_proposed_for_an_admin_is_reserved_as_long_as_the_proposal
 ) -> None:
     """Support alone could else spoil the second approver's answer, and the key for good."""
     venue, second = two
-    command = c.AddAdmin(ADMIN, AUDITOR, "x")
+    command = AddAdmin(ADMIN, AUDITOR, "x")
     waiting = proposed(venue, command)
-    [opened] = venue.expect(c.OpenAccount(ADMIN))
-    add = c.AddKey(ADMIN, opened.account, AUDITOR.public_key, (Scope.READ,))  # type: ignore[union-attr]
+    [opened] = venue.expect(OpenAccount(ADMIN))
+    add = AddKey(ADMIN, opened.account, AUDITOR.public_key, (Scope.READ,))  # type: ignore[union-attr]
     assert refused(venue, add) is Code.PRECONDITION_FAILED
     ended, event = venue.expect(replace(command, admin=second))
     assert isinstance(event, AdminAdded)
@@ -337,11 +338,11 @@ def test_a_key_that_is_proposed_for_an_admin_is_reserved_as_long_as_the_proposal
     for withdrawn in (True, False):
         key = public_key(700 + withdrawn)
         waiting = proposed(venue, replace(command, added=replace(AUDITOR, public_key=key)))
-        [opened] = venue.expect(c.OpenAccount(ADMIN))
-        add = c.AddKey(ADMIN, opened.account, key, (Scope.READ,))  # type: ignore[union-attr]
+        [opened] = venue.expect(OpenAccount(ADMIN))
+        add = AddKey(ADMIN, opened.account, key, (Scope.READ,))  # type: ignore[union-attr]
         assert refused(venue, add) is Code.PRECONDITION_FAILED
         if withdrawn:
-            venue.expect(c.WithdrawProposal(ADMIN, waiting, "no"))
+            venue.expect(WithdrawProposal(ADMIN, waiting, "no"))
         else:
             venue.time_us += PROPOSAL_LIFE_US
         venue.expect(add)
@@ -354,21 +355,21 @@ def test_only_a_new_users_first_key_is_one_persons_to_add(two: tuple[Venue, Admi
     venue, second = two
     numbers = iter(range(690, 720))
 
-    def add(account: int) -> c.AddKey:
-        return c.AddKey(ADMIN, account, public_key(next(numbers)), (Scope.TRADE,), reason="x")  # type: ignore[arg-type]
+    def add(account: int) -> AddKey:
+        return AddKey(ADMIN, account, public_key(next(numbers)), (Scope.TRADE,), reason="x")  # type: ignore[arg-type]
 
-    [fresh] = venue.expect(c.OpenAccount(ADMIN))
+    [fresh] = venue.expect(OpenAccount(ADMIN))
     account = fresh.account  # type: ignore[union-attr]
     [first] = venue.expect(replace(add(account), reason=""))
     assert isinstance(first, KeyAdded)
-    venue.expect(c.RevokeKey(ADMIN, first.key_id, "lost"))
+    venue.expect(RevokeKey(ADMIN, first.key_id, "lost"))
     proposed(venue, add(account))
-    [further] = venue.expect(c.OpenAccount(ADMIN, account // 100_000, 1))  # type: ignore[arg-type]
+    [further] = venue.expect(OpenAccount(ADMIN, account // 100_000, 1))  # type: ignore[arg-type]
     proposed(venue, add(further.account))  # type: ignore[union-attr]
     venue.state = load(dump(venue.state))
     proposed(venue, add(account))
-    [funded] = venue.expect(c.OpenAccount(ADMIN))
-    venue.expect(c.CreditDeposit(ADMIN, funded.account, "USDC", 5, "before the key"))  # type: ignore[union-attr]
+    [funded] = venue.expect(OpenAccount(ADMIN))
+    venue.expect(CreditDeposit(ADMIN, funded.account, "USDC", 5, "before the key"))  # type: ignore[union-attr]
     proposed(venue, add(funded.account))  # type: ignore[union-attr]
     assert refused(venue, replace(add(account), reason="")) is Code.INVALID_CLIENT_REQUEST
     assert second
@@ -378,5 +379,5 @@ def test_there_is_no_switch_for_what_the_venue_does_not_do() -> None:
     """One that stopped nothing would be taken for a stop."""
     assert set(Pause) == {Pause.DEPOSITS, Pause.NEW_ACCOUNTS}
     venue = Venue()
-    command = c.SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy", "SOL")
+    command = SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy", "SOL")
     assert refused(venue, command) is Code.INVALID_CLIENT_REQUEST

@@ -16,11 +16,13 @@ import re
 import pytest
 
 from exchange.core.digest import digest
-from exchange.values.commands import AnyCommand, SetUserTier
+from exchange.values.accounts.commands import SetUserTier
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import OrderStatus, SelfTradePrevention, Side, TimeInForce
-from exchange.values.events import OrderDone, OrderRested, Refused, Traded
 from exchange.values.ids import AccountId, OrderId, id_at, user_of
 from exchange.values.numbers import format_decimal, parse_decimal
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.process.events import Refused
 from tests.venue import ADMIN, Venue, refold
 
 START = {"SOL": 100 * 10**9, "USDC": 100_000 * 10**6}

@@ -2,9 +2,11 @@
 
 from exchange.core.due import next_due
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
-from exchange.values.commands import CancelForAccount, SetCancelAllAfter, SetMode
 from exchange.values.enums import CancelReason, Mode, Side
-from exchange.values.events import CancelAllAfterSet, OrderDone, Refused
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter
+from exchange.values.orders.events import CancelAllAfterSet, OrderDone
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
 from tests.venue import ADMIN, Venue
 

@@ -10,10 +10,11 @@ from exchange.core import State, decide
 from exchange.core.refuse import text
 from exchange.core.snapshot import load
 from exchange.rules.limits import MAX_TEXT
-from exchange.values.commands import AcceptLoss, AdminCommand, AnyCommand
-from exchange.values.events import Refused
+from exchange.values.commands import AdminCommand, AnyCommand
 from exchange.values.ids import AdminId
-from exchange.values.specs import MAX_NAME, AssetSpec, FeeTier, SpecError
+from exchange.values.listings.specs import MAX_NAME, AssetSpec, FeeTier, SpecError
+from exchange.values.process.commands import AcceptLoss
+from exchange.values.process.events import Refused
 from exchange.values.text import texts
 from tests.powers import POWERS, ready
 from tests.venue import ADMIN, Venue, genesis

@@ -4,11 +4,15 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.core.due import next_due
-from exchange.values import commands as c
 from exchange.values.enums import Mode, Side
-from exchange.values.events import Refused
 from exchange.values.ids import AdminId
-from exchange.values.maintenance import CertificateKind, WindowId, WindowStage
+from exchange.values.modes.commands import ResumeModes, SetAutoResume, SetMode
+from exchange.values.orders.commands import SetCancelAllAfter
+from exchange.values.process.commands import StartProcess
+from exchange.values.process.events import Refused
+from exchange.values.windows.certificate import CertificateKind
+from exchange.values.windows.commands import BeginVerifying, CancelWindow, StepWindow
+from exchange.values.windows.plan import WindowId, WindowStage
 from tests import maintenance as m
 from tests.core.test_windows import traded_venue
 from tests.venue import ADMIN, Venue, refold
@@ -20,11 +24,11 @@ def whole_window(canary: str | None) -> tuple[Venue, WindowId, AdminId, int]:
     second = m.second_approver(venue)
     leaver = venue.account({"SOL": 10**12, "USDC": 10**12})
     venue.expect(replace(venue.limit(leaver, Side.BID, 9_000, 1), cancel_at_close=True))
-    venue.expect(c.SetCancelAllAfter(account, venue.key(account), 300 * m.MINUTE))
+    venue.expect(SetCancelAllAfter(account, venue.key(account), 300 * m.MINUTE))
     window = m.plan(venue, canary=canary)
     planned_seq = venue.state.seq
     m.shut(venue, window)
-    venue.expect(c.BeginVerifying(window))
+    venue.expect(BeginVerifying(window))
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     m.open_window(venue, window)
     if canary is not None:
@@ -40,7 +44,7 @@ def crashed(venue: Venue, seq: int) -> Venue:
     after.state = refold(after.records)
     after.time_us = max(record.time_us for record in after.records)
     after._keys = dict(venue._keys)
-    after.expect(c.StartProcess("build 1", False))
+    after.expect(StartProcess("build 1", False))
     return after
 
 
@@ -54,10 +58,10 @@ def test_a_crash_after_any_record_of_a_window(canary: str | None) -> None:
         held = state.windows[window]
         if held.under_way:
             # No mode comes back by itself, and evidence of the last process opens nothing.
-            after.expect(c.SetAutoResume(ADMIN, True, "test"))
-            assert isinstance(after.do(c.ResumeModes())[0], Refused)
+            after.expect(SetAutoResume(ADMIN, True, "test"))
+            assert isinstance(after.do(ResumeModes())[0], Refused)
             after.time_us = max(after.time_us, held.plan.full_at_us)
-            assert isinstance(after.do(c.StepWindow(window))[0], Refused), seq
+            assert isinstance(after.do(StepWindow(window))[0], Refused), seq
         _carry_on(after, window, second)
         assert state.windows[window].stage is WindowStage.COMPLETED
         assert all(state.ruling_mode(market) is Mode.FULL for market in state.markets.values())
@@ -79,7 +83,7 @@ def _carry_on(venue: Venue, window: WindowId, second: AdminId) -> None:
             m.begin(venue, window)
         elif not held.closing_id:
             m.certify(venue, window, CertificateKind.CLOSING)
-        elif isinstance(venue.do(c.StepWindow(window))[0], Refused) and held.stage is not WindowStage.PRE_OPEN:
+        elif isinstance(venue.do(StepWindow(window))[0], Refused) and held.stage is not WindowStage.PRE_OPEN:
             m.approve(venue, m.certify(venue, window), ADMIN, second)
 
 
@@ -102,11 +106,11 @@ def test_an_order_in_flight_when_the_market_closes_is_refused_and_a_cancel_when_
 def test_of_two_admins_at_once_the_second_is_told_what_the_first_did() -> None:
     venue, _ = traded_venue()
     second = m.second_approver(venue)
-    venue.expect(c.SetMode(ADMIN, Mode.CANCEL_ONLY, "mine"))
-    [refused] = venue.do(c.SetMode(second, Mode.CANCEL_ONLY, "mine too"))
+    venue.expect(SetMode(ADMIN, Mode.CANCEL_ONLY, "mine"))
+    [refused] = venue.do(SetMode(second, Mode.CANCEL_ONLY, "mine too"))
     assert isinstance(refused, Refused)
     assert "already" in refused.message
     window = m.plan(venue)
-    venue.expect(c.CancelWindow(ADMIN, window, "not today"))
-    [refused] = venue.do(c.CancelWindow(second, window, "not today"))
+    venue.expect(CancelWindow(ADMIN, window, "not today"))
+    [refused] = venue.do(CancelWindow(second, window, "not today"))
     assert isinstance(refused, Refused)

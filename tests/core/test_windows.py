@@ -7,13 +7,36 @@ from exchange.core.due import next_due
 from exchange.core.snapshot import dump, load
 from exchange.rules.gates import GATES
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
-from exchange.values import commands as c
+from exchange.values.accounts.commands import UpdateAccount
+from exchange.values.accounts.settings import SettingsChange
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Side
-from exchange.values.events import ModeChanged, Refused
 from exchange.values.ids import AccountId
-from exchange.values.maintenance import CertificateId, CertificateKind, Gate, WindowId, WindowPlan, WindowStage
+from exchange.values.listings.commands import ListAsset, ListMarket, SetLimits
+from exchange.values.listings.specs import AssetSpec, Limits, ListedMarket, spot_market
+from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetAutoResume, SetMode
+from exchange.values.modes.events import ModeChanged
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import PlaceOrder, SetCancelAllAfter
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.process.commands import AcceptLoss, StartProcess
+from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
-from exchange.values.specs import AssetSpec, Limits, SettingsChange, spot_market
+from exchange.values.windows.certificate import CertificateId, CertificateKind, Gate
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    BeginVerifying,
+    BeginWindow,
+    CancelWindow,
+    Certify,
+    ChangeWindow,
+    PlanWindow,
+    RotateVenueKey,
+    StepWindow,
+    WaiveGate,
+)
+from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 from tests import maintenance as m
 from tests.venue import ADMIN, FILTERS, USDC, Venue, public_key
 
@@ -24,19 +47,19 @@ BTC_USDC = spot_market(AssetSpec("BTC", 8, "Bitcoin"), USDC, 100_000_000, 10_000
 def traded_venue() -> tuple[Venue, AccountId]:
     """An open venue with two markets, resting orders and a past."""
     venue = Venue()
-    venue.expect(c.ListAsset(ADMIN, AssetSpec("BTC", 8, "Bitcoin"), "test"))
-    venue.expect(c.ListMarket(ADMIN, c.ListedMarket(BTC_USDC, FILTERS), "test"))
-    venue.expect(c.StartProcess("build 1", True))
+    venue.expect(ListAsset(ADMIN, AssetSpec("BTC", 8, "Bitcoin"), "test"))
+    venue.expect(ListMarket(ADMIN, ListedMarket(BTC_USDC, FILTERS), "test"))
+    venue.expect(StartProcess("build 1", True))
     venue.open()
     for mode in (Mode.POST_ONLY, Mode.FULL):
-        venue.expect(c.SetMode(ADMIN, mode, "test", "BTC_USDC"))
+        venue.expect(SetMode(ADMIN, mode, "test", "BTC_USDC"))
     account = venue.account(START)
     venue.expect(venue.limit(account, Side.BID, 9_900, 5))
     venue.expect(venue.limit(account, Side.ASK, 10_100, 5))
     return venue, account
 
 
-def refusal(venue: Venue, command: c.AnyCommand) -> Refused:
+def refusal(venue: Venue, command: AnyCommand) -> Refused:
     [event] = venue.do(command)
     assert isinstance(event, Refused), event
     return event
@@ -55,7 +78,7 @@ def test_a_window_from_its_plan_to_its_end() -> None:
     assert venue.state.mode_reason == "maintenance: upgrade"
     assert stage(venue, window) is WindowStage.ONGOING
     assert refusal(venue, venue.limit(account, Side.BID, 9_000, 1)).code is Code.MAINTENANCE
-    venue.expect(c.BeginVerifying(window))
+    venue.expect(BeginVerifying(window))
     opening = m.certify(venue, window)
     assert venue.state.certificates[opening].closing_id == closing
     m.approve(venue, opening, ADMIN, second)
@@ -72,14 +95,14 @@ def test_no_step_up_without_certificate_and_two_people() -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     venue.time_us = venue.state.windows[window].plan.full_at_us
-    step = c.StepWindow(window)
+    step = StepWindow(window)
     assert "needs an opening certificate" in refusal(venue, step).message
-    by_hand = c.SetMode(ADMIN, Mode.POST_ONLY, "I am in a hurry")
+    by_hand = SetMode(ADMIN, Mode.POST_ONLY, "I am in a hurry")
     assert "needs an opening certificate" in refusal(venue, by_hand).message
     opening = m.certify(venue, window)
     assert "0 of 2 approvals" in refusal(venue, step).message
     m.approve(venue, opening, ADMIN)
-    assert "already" in refusal(venue, c.ApproveOpening(ADMIN, opening, "again")).message
+    assert "already" in refusal(venue, ApproveOpening(ADMIN, opening, "again")).message
     assert "1 of 2 approvals" in refusal(venue, step).message
     assert "1 of 2 approvals" in refusal(venue, by_hand).message
     m.approve(venue, opening, second)
@@ -92,14 +115,14 @@ def test_times_are_the_earliest_moment() -> None:
     venue, _ = traded_venue()
     second = m.second_approver(venue)
     window = m.plan(venue)
-    assert "not time" in refusal(venue, c.BeginWindow(window)).message
+    assert "not time" in refusal(venue, BeginWindow(window)).message
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
-    assert "not time" in refusal(venue, c.StepWindow(window)).message
+    assert "not time" in refusal(venue, StepWindow(window)).message
     venue.time_us = venue.state.windows[window].plan.post_only_at_us
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     assert stage(venue, window) is WindowStage.PRE_OPEN
-    assert "not time" in refusal(venue, c.StepWindow(window)).message
+    assert "not time" in refusal(venue, StepWindow(window)).message
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -109,10 +132,10 @@ def test_every_gate_must_be_in_the_certificate(gate: Gate) -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     lacking = m.certificate(venue, window, gates=[each for each in GATES if each is not gate])
-    venue.expect(c.Certify(lacking, "test"))
+    venue.expect(Certify(lacking, "test"))
     m.approve(venue, max(venue.state.certificates), ADMIN, second)
     venue.time_us = venue.state.windows[window].plan.full_at_us
-    assert f"lacks the gate {gate}" in refusal(venue, c.StepWindow(window)).message
+    assert f"lacks the gate {gate}" in refusal(venue, StepWindow(window)).message
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -124,16 +147,16 @@ def test_a_failed_gate_keeps_the_scope_shut_and_two_people_may_waive_some(gate: 
     m.fail(venue, window, gate)
     assert stage(venue, window) is WindowStage.DELAYED
     assert venue.state.windows[window].reason == f"gate {gate} failed"
-    claimed = c.Certify(m.certificate(venue, window, failed={gate: (ADMIN, second)}), "test")
+    claimed = Certify(m.certificate(venue, window, failed={gate: (ADMIN, second)}), "test")
     assert f"Gate {gate} failed" in refusal(venue, claimed).message
-    waive = c.WaiveGate(ADMIN, window, gate, "known and harmless")
+    waive = WaiveGate(ADMIN, window, gate, "known and harmless")
     if not GATES[gate].waivable:
         assert "can't be waived" in refusal(venue, waive).message
         return
     venue.expect(waive)
     assert "already" in refusal(venue, waive).message
     assert f"Gate {gate} failed" in refusal(venue, claimed).message
-    venue.expect(c.WaiveGate(second, window, gate, "agreed"))
+    venue.expect(WaiveGate(second, window, gate, "agreed"))
     opening = m.certify(venue, window, waived={gate: (ADMIN, second)})
     m.approve(venue, opening, ADMIN, second)
     m.open_window(venue, window)
@@ -144,10 +167,10 @@ def test_a_waiver_is_for_a_gate_that_failed_in_that_window() -> None:
     venue, _ = traded_venue()
     window = m.plan(venue)
     m.shut(venue, window)
-    assert refusal(venue, c.WaiveGate(ADMIN, window, Gate.FLOORS, "early")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, WaiveGate(ADMIN, window, Gate.FLOORS, "early")).code is Code.PRECONDITION_FAILED
     m.fail(venue, window, Gate.FLOORS)
-    assert refusal(venue, c.WaiveGate(ADMIN, window, Gate.HISTORY, "other")).code is Code.PRECONDITION_FAILED
-    assert refusal(venue, c.WaiveGate(ADMIN, WindowId(0), Gate.FLOORS, "other")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, WaiveGate(ADMIN, window, Gate.HISTORY, "other")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, WaiveGate(ADMIN, WindowId(0), Gate.FLOORS, "other")).code is Code.PRECONDITION_FAILED
 
 
 def test_a_certificate_from_before_a_book_changed_is_outdated() -> None:
@@ -156,19 +179,19 @@ def test_a_certificate_from_before_a_book_changed_is_outdated() -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     old = m.certificate(venue, window, as_of_seq=venue.state.trading_seq - 1)
-    venue.expect(c.Certify(old, "test"))
+    venue.expect(Certify(old, "test"))
     m.approve(venue, max(venue.state.certificates), ADMIN, second)
     venue.time_us = venue.state.windows[window].plan.full_at_us
-    assert "outdated" in refusal(venue, c.StepWindow(window)).message
+    assert "outdated" in refusal(venue, StepWindow(window)).message
     m.approve(venue, m.certify(venue, window), ADMIN, second)
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
 
 
 def test_a_switch_that_fires_meanwhile_does_not_void_it() -> None:
     """Or any client could keep the venue shut: each cancel that is due would ask for new gates and approvals."""
     venue, account = traded_venue()
     second = m.second_approver(venue)
-    venue.expect(c.SetCancelAllAfter(account, venue.key(account), 1_000_000))
+    venue.expect(SetCancelAllAfter(account, venue.key(account), 1_000_000))
     window = m.plan(venue, freeze=False)
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
@@ -186,7 +209,7 @@ def test_a_deposit_does_not_void_it() -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
-    venue.expect(c.CreditDeposit(ADMIN, account, "SOL", 1, "late"))
+    venue.expect(CreditDeposit(ADMIN, account, "SOL", 1, "late"))
     m.open_window(venue, window)
 
 
@@ -198,10 +221,10 @@ def test_a_restart_or_another_build_voids_it() -> None:
         m.shut(venue, window)
         old = m.certificate(venue, window)
         m.approve(venue, m.certify(venue, window), ADMIN, second)
-        venue.expect(c.StartProcess(build, False))
+        venue.expect(StartProcess(build, False))
         venue.time_us = venue.state.windows[window].plan.full_at_us
-        assert "needs an opening certificate" in refusal(venue, c.StepWindow(window)).message
-        [event] = venue.do(c.Certify(old, "test"))
+        assert "needs an opening certificate" in refusal(venue, StepWindow(window)).message
+        [event] = venue.do(Certify(old, "test"))
         assert isinstance(event, Refused) is (build == "build 2")
         m.approve(venue, m.certify(venue, window), ADMIN, second)
         m.open_window(venue, window)
@@ -209,23 +232,23 @@ def test_a_restart_or_another_build_voids_it() -> None:
 
 def test_another_build_without_gates_stays_shut() -> None:
     venue, _ = traded_venue()
-    venue.expect(c.StartProcess("build 2", True))
+    venue.expect(StartProcess("build 2", True))
     for mode in (Mode.CANCEL_ONLY, Mode.POST_ONLY):
-        assert "needs an opening certificate" in refusal(venue, c.SetMode(ADMIN, mode, "hurry")).message
+        assert "needs an opening certificate" in refusal(venue, SetMode(ADMIN, mode, "hurry")).message
 
 
 def test_a_restart_in_pre_open_shuts_the_venue_again() -> None:
     venue, _ = traded_venue()
-    venue.expect(c.SetAutoResume(ADMIN, True, "test"))
+    venue.expect(SetAutoResume(ADMIN, True, "test"))
     second = m.second_approver(venue)
     window = m.plan(venue)
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     venue.time_us = venue.state.windows[window].plan.post_only_at_us
-    venue.expect(c.StepWindow(window))
-    venue.expect(c.StartProcess("build 1", False))
+    venue.expect(StepWindow(window))
+    venue.expect(StartProcess("build 1", False))
     assert (venue.state.venue_mode, stage(venue, window)) == (Mode.OFFLINE, WindowStage.ONGOING)
-    assert refusal(venue, c.ResumeModes()).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, ResumeModes()).code is Code.PRECONDITION_FAILED
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     m.open_window(venue, window)
 
@@ -255,9 +278,9 @@ def test_a_canary_opens_first_and_alone() -> None:
     sol, btc = venue.state.markets["SOL_USDC"], venue.state.markets["BTC_USDC"]
     assert (modes(btc), modes(sol)) == (Mode.FULL, Mode.OFFLINE)
     assert venue.state.windows[window].under_way
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     assert (modes(btc), modes(sol)) == (Mode.FULL, Mode.POST_ONLY)
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     assert (modes(btc), modes(sol)) == (Mode.FULL, Mode.FULL)
     assert stage(venue, window) is WindowStage.COMPLETED
 
@@ -269,7 +292,7 @@ def test_a_crash_after_the_canary_starts_the_opening_again() -> None:
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     m.open_window(venue, window)
-    venue.expect(c.StartProcess("build 1", False))
+    venue.expect(StartProcess("build 1", False))
     assert venue.state.venue_mode is Mode.OFFLINE
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     m.open_window(venue, window)
@@ -281,7 +304,7 @@ def test_a_crash_after_the_canary_starts_the_opening_again() -> None:
 def test_a_market_that_was_shut_before_stays_shut_behind_a_canary() -> None:
     venue, _ = traded_venue()
     second = m.second_approver(venue)
-    venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "delisted", "SOL_USDC"))
+    venue.expect(SetMode(ADMIN, Mode.OFFLINE, "delisted", "SOL_USDC"))
     window = m.plan(venue, canary="BTC_USDC")
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
@@ -294,10 +317,10 @@ def test_orders_that_asked_for_it_are_cancelled_at_close_and_the_others_keep_the
     venue, account = traded_venue()
     leaver = venue.account(START)
     change = SettingsChange(cancel_at_close=True)
-    venue.expect(c.UpdateAccount(leaver, venue.key(leaver), change))
+    venue.expect(UpdateAccount(leaver, venue.key(leaver), change))
     for _ in range(MAX_CANCELS_PER_COMMAND + 10):
         venue.expect(venue.limit(leaver, Side.BID, 9_900, 1))
-    one = c.PlaceOrder(
+    one = PlaceOrder(
         account,
         venue.key(account),
         "SOL_USDC",
@@ -318,12 +341,12 @@ def test_timers_stand_still_while_the_venue_is_shut() -> None:
     venue, account = traded_venue()
     second = m.second_approver(venue)
     window = m.plan(venue)
-    venue.expect(c.SetCancelAllAfter(account, venue.key(account), 10 * m.MINUTE))
+    venue.expect(SetCancelAllAfter(account, venue.key(account), 10 * m.MINUTE))
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     venue.time_us = venue.state.windows[window].plan.post_only_at_us
     assert next_due(venue.state, venue.time_us) is None
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     [(on_timers, _)] = venue.state.deadlines
     deadline = on_timers + venue.state.frozen_us
     assert 8 * m.MINUTE < deadline - venue.time_us < 10 * m.MINUTE
@@ -338,7 +361,7 @@ def test_bad_times_are_refused(offline: int, post_only: int, full: int) -> None:
     venue, _ = traded_venue()
     now = venue.time_us + 10_000
     plan = WindowPlan(now + offline * m.MINUTE, now + post_only * m.MINUTE, now + full * m.MINUTE, "x")
-    assert refusal(venue, c.PlanWindow(ADMIN, plan)).code is Code.INVALID_CLIENT_REQUEST
+    assert refusal(venue, PlanWindow(ADMIN, plan)).code is Code.INVALID_CLIENT_REQUEST
 
 
 def test_bad_scopes_and_overlaps_are_refused() -> None:
@@ -349,15 +372,15 @@ def test_bad_scopes_and_overlaps_are_refused() -> None:
         m.times(venue, canary="NO_SUCH"),
         m.times(venue, markets=("SOL_USDC",), canary="BTC_USDC"),
     ):
-        assert refusal(venue, c.PlanWindow(ADMIN, plan)).code is Code.INVALID_CLIENT_REQUEST
+        assert refusal(venue, PlanWindow(ADMIN, plan)).code is Code.INVALID_CLIENT_REQUEST
     first = m.plan(venue, markets=("SOL_USDC",))
     m.plan(venue, markets=("BTC_USDC",))
     for plan in (m.times(venue), m.times(venue, markets=("SOL_USDC",))):
-        assert "overlaps" in refusal(venue, c.PlanWindow(ADMIN, plan)).message
-    venue.expect(c.CancelWindow(ADMIN, first, "not needed"))
+        assert "overlaps" in refusal(venue, PlanWindow(ADMIN, plan)).message
+    venue.expect(CancelWindow(ADMIN, first, "not needed"))
     m.plan(venue, markets=("SOL_USDC",))
-    assert refusal(venue, c.CancelWindow(ADMIN, first, "again")).code is Code.PRECONDITION_FAILED
-    assert refusal(venue, c.CancelWindow(ADMIN, WindowId(5), "no such")).code is Code.RESOURCE_NOT_FOUND
+    assert refusal(venue, CancelWindow(ADMIN, first, "again")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, CancelWindow(ADMIN, WindowId(5), "no such")).code is Code.RESOURCE_NOT_FOUND
 
 
 def test_once_begun_only_the_reopening_can_move() -> None:
@@ -366,9 +389,9 @@ def test_once_begun_only_the_reopening_can_move() -> None:
     m.shut(venue, window)
     old = venue.state.windows[window].plan
     later = WindowPlan(old.offline_at_us, old.post_only_at_us + 1, old.full_at_us + 1, "later")
-    venue.expect(c.ChangeWindow(ADMIN, window, later))
+    venue.expect(ChangeWindow(ADMIN, window, later))
     moved = WindowPlan(old.offline_at_us + 1, old.post_only_at_us + 1, old.full_at_us + 1, "later")
-    assert refusal(venue, c.ChangeWindow(ADMIN, window, moved)).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, ChangeWindow(ADMIN, window, moved)).code is Code.PRECONDITION_FAILED
 
 
 def test_a_cancelled_window_that_had_begun_opens_by_hand_on_the_same_evidence() -> None:
@@ -376,10 +399,10 @@ def test_a_cancelled_window_that_had_begun_opens_by_hand_on_the_same_evidence() 
     second = m.second_approver(venue)
     window = m.plan(venue)
     m.shut(venue, window)
-    venue.expect(c.CancelWindow(ADMIN, window, "done early"))
+    venue.expect(CancelWindow(ADMIN, window, "done early"))
     assert venue.state.venue_mode is Mode.OFFLINE
     assert not venue.state.frozen_since_us
-    by_hand = c.SetMode(ADMIN, Mode.POST_ONLY, "done early")
+    by_hand = SetMode(ADMIN, Mode.POST_ONLY, "done early")
     assert "needs an opening certificate" in refusal(venue, by_hand).message
     m.approve(venue, m.certify(venue), ADMIN, second)
     venue.expect(by_hand)
@@ -388,10 +411,10 @@ def test_a_cancelled_window_that_had_begun_opens_by_hand_on_the_same_evidence() 
 def test_after_an_incident_cancel_only_takes_invariants_and_another_persons_approval() -> None:
     venue, _ = traded_venue()
     second = m.second_approver(venue)
-    venue.expect(c.DropToCancelOnly("the clock has left its bounds"))
-    up = c.SetMode(ADMIN, Mode.FULL, "clock repaired")
+    venue.expect(DropToCancelOnly("the clock has left its bounds"))
+    up = SetMode(ADMIN, Mode.FULL, "clock repaired")
     assert "needs an opening certificate" in refusal(venue, up).message
-    venue.expect(c.Certify(m.certificate(venue, gates=[Gate.INVARIANTS]), "test"))
+    venue.expect(Certify(m.certificate(venue, gates=[Gate.INVARIANTS]), "test"))
     opening = max(venue.state.certificates)
     m.approve(venue, opening, ADMIN)
     assert "0 of 1 approvals" in refusal(venue, up).message
@@ -402,48 +425,48 @@ def test_after_an_incident_cancel_only_takes_invariants_and_another_persons_appr
 def test_the_grace_period_holds_the_way_up() -> None:
     venue, _ = traded_venue()
     second = m.second_approver(venue)
-    venue.expect(c.SetLimits(ADMIN, Limits(opening_grace_us=30 * m.MINUTE), "test"))
+    venue.expect(SetLimits(ADMIN, Limits(opening_grace_us=30 * m.MINUTE), "test"))
     window = m.plan(venue)
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
     plan = venue.state.windows[window].plan
     venue.time_us = plan.post_only_at_us
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
     venue.time_us = plan.full_at_us
-    assert "grace" in refusal(venue, c.StepWindow(window)).message
+    assert "grace" in refusal(venue, StepWindow(window)).message
     venue.time_us = plan.post_only_at_us + 31 * m.MINUTE
-    venue.expect(c.StepWindow(window))
+    venue.expect(StepWindow(window))
 
 
 def test_approvals_are_for_the_newest_certificate_and_by_approvers() -> None:
     venue, _ = traded_venue()
-    operator = c.AdminSpec("operator", public_key(801), (Role.OPERATOR,))
-    venue.agree(c.AddAdmin(ADMIN, operator, "test"), m.second_approver(venue))
+    operator = AdminSpec("operator", public_key(801), (Role.OPERATOR,))
+    venue.agree(AddAdmin(ADMIN, operator, "test"), m.second_approver(venue))
     window = m.plan(venue)
     closing = m.shut(venue, window)
     old, new = m.certify(venue, window), m.certify(venue, window)
-    assert refusal(venue, c.ApproveOpening(ADMIN, old, "x")).code is Code.PRECONDITION_FAILED
-    assert refusal(venue, c.ApproveOpening(ADMIN, closing, "x")).code is Code.RESOURCE_NOT_FOUND
-    assert refusal(venue, c.ApproveOpening(ADMIN, CertificateId(1), "x")).code is Code.RESOURCE_NOT_FOUND
-    assert refusal(venue, c.ApproveOpening(max(venue.state.admins), new, "x")).code is Code.FORBIDDEN
+    assert refusal(venue, ApproveOpening(ADMIN, old, "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, ApproveOpening(ADMIN, closing, "x")).code is Code.RESOURCE_NOT_FOUND
+    assert refusal(venue, ApproveOpening(ADMIN, CertificateId(1), "x")).code is Code.RESOURCE_NOT_FOUND
+    assert refusal(venue, ApproveOpening(max(venue.state.admins), new, "x")).code is Code.FORBIDDEN
 
 
 def test_certificates_that_do_not_fit_are_refused() -> None:
     venue, _ = traded_venue()
     window = m.plan(venue)
-    assert refusal(venue, c.Certify(m.certificate(venue, window), "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, Certify(m.certificate(venue, window), "x")).code is Code.PRECONDITION_FAILED
     m.shut(venue, window)
     again = m.certificate(venue, window, CertificateKind.CLOSING)
-    assert refusal(venue, c.Certify(again, "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, Certify(again, "x")).code is Code.PRECONDITION_FAILED
     ahead = m.certificate(venue, window, as_of_seq=venue.state.seq + 10)
-    assert refusal(venue, c.Certify(ahead, "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, Certify(ahead, "x")).code is Code.PRECONDITION_FAILED
     elsewhere = m.certificate(venue, window, markets=("SOL_USDC",))
-    assert refusal(venue, c.Certify(elsewhere, "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, Certify(elsewhere, "x")).code is Code.PRECONDITION_FAILED
     old_key = m.certificate(venue, window)
-    venue.agree(c.RotateVenueKey(ADMIN, public_key(802), False, "yearly"), m.second_approver(venue))
-    assert refusal(venue, c.Certify(old_key, "x")).code is Code.PRECONDITION_FAILED
-    venue.expect(c.Certify(m.certificate(venue, window), "x"))
-    assert refusal(venue, c.RotateVenueKey(ADMIN, public_key(802), False, "same")).code is Code.PRECONDITION_FAILED
+    venue.agree(RotateVenueKey(ADMIN, public_key(802), False, "yearly"), m.second_approver(venue))
+    assert refusal(venue, Certify(old_key, "x")).code is Code.PRECONDITION_FAILED
+    venue.expect(Certify(m.certificate(venue, window), "x"))
+    assert refusal(venue, RotateVenueKey(ADMIN, public_key(802), False, "same")).code is Code.PRECONDITION_FAILED
 
 
 def test_lost_records_are_accepted_by_two_people_and_only_if_some_are_lost() -> None:
@@ -451,9 +474,9 @@ def test_lost_records_are_accepted_by_two_people_and_only_if_some_are_lost() -> 
     second = m.second_approver(venue)
     lost_to = venue.state.seq + 40
     for command, code in (
-        (c.AcceptLoss(ADMIN, ADMIN, lost_to, "00" * 32, "disk"), Code.FORBIDDEN),
-        (c.AcceptLoss(ADMIN, second, lost_to, "00" * 32, ""), Code.INVALID_CLIENT_REQUEST),
-        (c.AcceptLoss(ADMIN, second, venue.state.seq, "00" * 32, "disk"), Code.PRECONDITION_FAILED),
+        (AcceptLoss(ADMIN, ADMIN, lost_to, "00" * 32, "disk"), Code.FORBIDDEN),
+        (AcceptLoss(ADMIN, second, lost_to, "00" * 32, ""), Code.INVALID_CLIENT_REQUEST),
+        (AcceptLoss(ADMIN, second, venue.state.seq, "00" * 32, "disk"), Code.PRECONDITION_FAILED),
     ):
         [event] = decide(venue.state, venue.time_us, command)
         assert isinstance(event, Refused)
@@ -465,7 +488,7 @@ def test_the_epoch_goes_on_behind_the_lost_range() -> None:
     second = m.second_approver(venue)
     seq, market = venue.state.seq, venue.state.markets["SOL_USDC"]
     trade_id, update_id = market.trade_id, market.update_id
-    venue.expect(c.AcceptLoss(ADMIN, second, seq + 40, "00" * 32, "the disk is gone"))
+    venue.expect(AcceptLoss(ADMIN, second, seq + 40, "00" * 32, "the disk is gone"))
     assert venue.state.seq == seq + 41
     assert venue.state.epoch == 2
     assert venue.state.losses == ((2, seq + 1, seq + 40),)
@@ -480,9 +503,9 @@ def test_a_snapshot_holds_all_of_it() -> None:
     window = m.plan(venue, canary="BTC_USDC")
     m.shut(venue, window)
     m.fail(venue, window, Gate.FLOORS)
-    venue.expect(c.WaiveGate(ADMIN, window, Gate.FLOORS, "x"))
+    venue.expect(WaiveGate(ADMIN, window, Gate.FLOORS, "x"))
     m.approve(venue, m.certify(venue, window), ADMIN, second)
-    venue.expect(c.RotateVenueKey(ADMIN, public_key(803), True, "stolen"))
+    venue.expect(RotateVenueKey(ADMIN, public_key(803), True, "stolen"))
     image = dump(venue.state)
     assert dump(load(image)) == image
     venue.state = load(image)

@@ -17,8 +17,8 @@ from tests.checks.test_documents import rows
 
 #: Faults of the drill itself: none may count as caught.
 HARMLESS = Fault("harmless", "build", lambda case: None, "gate: folds")
-OUTDATED = Fault("outdated", "build", harm.patch("core/dispatch.py", "no such line", ""), "gate: folds")
-BROKEN = Fault("broken", "build", harm.patch("core/dispatch.py", "def fold(", "def folded("), "gate: folds")
+OUTDATED = Fault("outdated", "build", harm.patch("core/machine.py", "no such line", ""), "gate: folds")
+BROKEN = Fault("broken", "build", harm.patch("core/machine.py", "def fold(", "def folded("), "gate: folds")
 UNNAMED = Fault("unnamed", "files", harm.deleted_fills, "gate: history", ("account $bystander: 1 fills",))
 BY_ANOTHER = Fault("by another", "files", harm.deleted_fills, "gate: folds")
 UNFIT = (HARMLESS, OUTDATED, BROKEN, UNNAMED, BY_ANOTHER)

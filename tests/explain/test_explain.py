@@ -9,14 +9,19 @@ import pytest
 
 from exchange.journal.recovery import replay
 from exchange.journal.store import JournalReader, open_writing
-from exchange.maintenance import explain, story
-from exchange.maintenance.reading import Span, SpanError, span
-from exchange.maintenance.story import Change, Story, UnknownSubject
-from exchange.values import commands as c
+from exchange.maintenance.evidence.reading import Span, SpanError, span
+from exchange.maintenance.stories import explain, story
+from exchange.maintenance.stories.story import Change, Story, UnknownSubject
+from exchange.values.accounts.commands import RevokeKey, SetUserTier
 from exchange.values.enums import Side
-from exchange.values.events import AnyEvent, OrderDone, OrderRested, Posted, Refused, Traded
+from exchange.values.events import AnyEvent
 from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at, user_of
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.money.events import Posted
 from exchange.values.numbers import format_decimal
+from exchange.values.orders.commands import CancelAll, PlaceOrder
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 from tests.proofs.books import Books
 from tests.venue import ADMIN, SOL, SOL_USDC
@@ -28,10 +33,10 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     made = Books(tmp_path_factory.mktemp("data"), trades=200)
     made.snapshot()
     venue, ann, bob = made.venue, made.accounts[0], made.accounts[1]
-    venue.expect(c.CreditDeposit(ADMIN, ann, "USDC", 10**12, "ann"))
-    venue.expect(c.CreditDeposit(ADMIN, bob, "SOL", 10**13, "bob"))
+    venue.expect(CreditDeposit(ADMIN, ann, "USDC", 10**12, "ann"))
+    venue.expect(CreditDeposit(ADMIN, bob, "SOL", 10**13, "bob"))
     for account in made.accounts:
-        venue.expect(c.CancelAll(account, venue.key(account), SOL_USDC.symbol))
+        venue.expect(CancelAll(account, venue.key(account), SOL_USDC.symbol))
     venue.expect(venue.limit(ann, Side.BID, 10_030, 50))
     order = OrderId(id_at(venue.state.seq))
     venue.expect(venue.limit(bob, Side.ASK, 10_030, 20))
@@ -96,7 +101,7 @@ def test_every_order_of_a_past_has_a_story_that_agrees_with_the_books(books: Boo
     placed = [
         OrderId(id_at(record.seq))
         for record in books.venue.records
-        if isinstance(record.command, c.PlaceOrder) and not isinstance(record.events[0], Refused)
+        if isinstance(record.command, PlaceOrder) and not isinstance(record.events[0], Refused)
     ]
     for order_id in placed[::7]:
         told = explain.explain_order(books.data_dir, order_id, everything(books))
@@ -141,9 +146,9 @@ def accounts_in(event: AnyEvent) -> set[int]:
 def test_key_and_tier_changes_belong_to_the_account(tmp_path: Path) -> None:
     again = Books(tmp_path / "data", trades=0)
     venue, ann = again.venue, again.accounts[0]
-    venue.expect(c.SetUserTier(ADMIN, venue.state.accounts[ann].user.user_id, 1, "loyal"))
-    venue.expect(c.RevokeKey(ADMIN, venue.key(ann), "lost"))
-    venue.expect(c.RevokeKey(ADMIN, venue.key(again.accounts[1]), "somebody else's"))
+    venue.expect(SetUserTier(ADMIN, venue.state.accounts[ann].user.user_id, 1, "loyal"))
+    venue.expect(RevokeKey(ADMIN, venue.key(ann), "lost"))
+    venue.expect(RevokeKey(ADMIN, venue.key(again.accounts[1]), "somebody else's"))
     again.write()
     told = explain.explain_account(again.data_dir, ann, everything(again))
     assert [(entry.command, entry.actor) for entry in told.entries][-2:] == [
@@ -215,7 +220,7 @@ class Meanwhile(JournalReader):
     def last(self) -> tuple[int, bytes]:
         found = super().last()
         venue = self._books.venue
-        venue.expect(c.SetUserTier(ADMIN, user_of(self._books.accounts[0]), found[0] % 2, "to and fro"))
+        venue.expect(SetUserTier(ADMIN, user_of(self._books.accounts[0]), found[0] % 2, "to and fro"))
         journal = open_writing(self._books.data_dir)
         journal.append(venue.state.seq, [encode(venue.records[-1])])
         journal.close()

@@ -9,15 +9,19 @@ import pytest
 
 from exchange.journal.layout import journal_path
 from exchange.journal.store import open_writing
-from exchange.maintenance import incident, incident_text
-from exchange.maintenance.incident_report import Report
-from exchange.maintenance.reading import Span, span
+from exchange.maintenance.evidence.reading import Span, span
+from exchange.maintenance.stories import incident, incident_text
+from exchange.maintenance.stories.incident_report import Report
 from exchange.rules.gates import GATES
-from exchange.values import commands as c
 from exchange.values.enums import CancelReason, Mode, Side
 from exchange.values.ids import AccountId, OrderId, id_at
-from exchange.values.maintenance import CertificateKind, Gate, GateResult
+from exchange.values.modes.commands import DropToCancelOnly
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter
+from exchange.values.process.commands import AcceptLoss, StartProcess
 from exchange.values.record import encode
+from exchange.values.windows.certificate import CertificateKind, Gate, GateResult
+from exchange.values.windows.commands import ReportGates, WaiveGate
 from tests import maintenance as m
 from tests.proofs.books import Books
 from tests.venue import ADMIN
@@ -32,18 +36,18 @@ class BadDay:
         self.ann, self.bob, *_ = books.accounts
         venue.do(venue.cancel_all(self.ann))  # so that what ends below is what is placed below
         self.from_seq = venue.state.seq + 1
-        venue.expect(c.SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
-        venue.expect(c.CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
+        venue.expect(SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
+        venue.expect(CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
         venue.expect(venue.cancel(self.ann, OrderId(id_at(venue.state.seq))))
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
         venue.time_us += 2_000_000
-        venue.expect(c.CancelForAccount(self.ann, CancelReason.CANCEL_ALL_AFTER))
+        venue.expect(CancelForAccount(self.ann, CancelReason.CANCEL_ALL_AFTER))
         books.fault(venue.limit(self.bob, Side.ASK, 10_500, 5))
         self.fault_seq = venue.state.seq
         self.window = books.close()
         venue.time_us += 60_000_000
-        venue.expect(c.StartProcess("another build", False))
+        venue.expect(StartProcess("another build", False))
         venue.do(venue.limit(self.bob, Side.ASK, 10_500, 5))  # refused: the venue is shut
         results = tuple(GateResult(gate, gate is not Gate.CUSTODY, "seen") for gate in GATES)
         (data_dir / "reports").mkdir()
@@ -51,9 +55,9 @@ class BadDay:
             b'{"build":"b","window":1,"as_of_seq":1,"time_us":1,"seconds":1.0,"findings":[{"gate":"custody",'
             b'"passed":false,"evidence":"seen","details":["USDC: 5 atoms missing"]}]}'
         )
-        venue.expect(c.ReportGates(self.window, results, "gate custody failed", "gates-1"))
+        venue.expect(ReportGates(self.window, results, "gate custody failed", "gates-1"))
         for admin in (ADMIN, books.second):
-            venue.expect(c.WaiveGate(admin, self.window, Gate.CUSTODY, "counted by hand | twice over"))
+            venue.expect(WaiveGate(admin, self.window, Gate.CUSTODY, "counted by hand | twice over"))
         waived = {Gate.CUSTODY: (ADMIN, books.second)}
         m.approve(venue, m.certify(venue, self.window, waived=waived), ADMIN, books.second)
         m.open_window(venue, self.window)
@@ -150,7 +154,7 @@ def test_both_forms_hold_the_same_facts(day: BadDay, report: Report) -> None:
 
 def test_somebodys_text_does_not_break_a_table(day: BadDay, tmp_path: Path) -> None:
     again = Books(tmp_path / "data", trades=0)
-    again.venue.expect(c.DropToCancelOnly("a | b\n# c\x1b[2K"))
+    again.venue.expect(DropToCancelOnly("a | b\n# c\x1b[2K"))
     again.write()
     text = incident_text.text(incident.investigate(again.data_dir, span(again.data_dir)))
     [row] = [line for line in text.splitlines() if line.startswith("| venue | CANCEL_ONLY") and "a / b" in line]
@@ -176,8 +180,8 @@ def test_lost_records_are_named_and_the_span_is_told_on_both_sides_of_them(tmp_p
     before = len(venue.records)
     lost_us = venue.time_us
     venue.time_us += 10_000_000
-    venue.expect(c.AcceptLoss(ADMIN, books.second, venue.state.seq + 50, "00" * 32, "the disk is gone"))
-    venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 7, "again"))
+    venue.expect(AcceptLoss(ADMIN, books.second, venue.state.seq + 50, "00" * 32, "the disk is gone"))
+    venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 7, "again"))
     journal = open_writing(tmp_path)
     for part in (venue.records[:before], venue.records[before:]):
         journal.append(part[0].seq, [encode(record) for record in part])

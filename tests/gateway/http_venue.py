@@ -18,11 +18,15 @@ from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator, Field, Signed, batch_fields, body_fields, query_fields, signing_text
 from exchange.gateway.operations import Operation
 from exchange.gateway.rest import OPERATIONS, create_app
-from exchange.runtime.life import Life
-from exchange.values.commands import AddAdmin, AddKey, AdminSpec, CreditDeposit, SetMode
+from exchange.runtime.core.life import Life
+from exchange.values.accounts.commands import AddKey
 from exchange.values.enums import Mode, Role, Scope
-from exchange.values.events import AdminAdded
 from exchange.values.ids import AccountId
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.people.events import AdminAdded
 from exchange.values.refusals import Refusal
 from tests import venue as core
 from tests.runtime.running import HandClock, done, running, write_journal

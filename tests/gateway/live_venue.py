@@ -15,17 +15,19 @@ from exchange.gateway.services import Services
 from exchange.gateway.ws_limits import WsLimits
 from exchange.journal.client import WriterClient
 from exchange.runtime.clock import SystemClock
-from exchange.runtime.commit import Committer
-from exchange.runtime.ending import Ending
-from exchange.runtime.history import History
+from exchange.runtime.core.commit import Committer
+from exchange.runtime.core.ending import Ending
+from exchange.runtime.core.outbox import Outbox
+from exchange.runtime.core.venue import Venue
+from exchange.runtime.feeds.public_state import PublicState
+from exchange.runtime.feeds.streams import Streams
+from exchange.runtime.follower.history import History
 from exchange.runtime.metrics import Metrics
-from exchange.runtime.outbox import Outbox
-from exchange.runtime.public_state import PublicState
-from exchange.runtime.streams import Streams
-from exchange.runtime.venue import Venue
-from exchange.values.commands import AddKey, AnyCommand, CreditDeposit, OpenAccount, RevokeKey
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId, KeyId
+from exchange.values.money.commands import CreditDeposit
 from exchange.values.record import Record, decode
 from tests import venue as core
 

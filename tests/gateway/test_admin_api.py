@@ -8,12 +8,16 @@ import pytest
 from exchange.core import decide
 from exchange.core.snapshot import dump, load
 from exchange.gateway.admin_api import PATHS, routes
-from exchange.values.commands import AddAdmin, AdminCommand, AdminSpec, ListAsset, SetAutoResume, SetMode
+from exchange.values.commands import AdminCommand
 from exchange.values.enums import Mode, Role
-from exchange.values.events import Refused
 from exchange.values.ids import AdminId, user_of
-from exchange.values.maintenance import Gate
-from exchange.values.specs import AssetSpec
+from exchange.values.listings.commands import ListAsset
+from exchange.values.listings.specs import AssetSpec
+from exchange.values.modes.commands import SetAutoResume, SetMode
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.process.events import Refused
+from exchange.values.windows.certificate import Gate
 from tests import maintenance
 from tests import venue as core
 from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply, Signer

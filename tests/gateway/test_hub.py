@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from exchange.values.commands import SetMode
 from exchange.values.enums import Mode
+from exchange.values.modes.commands import SetMode
 from tests import venue as core
 from tests.gateway.live_venue import LiveVenue
 from tests.gateway.session_client import ORDER, Client

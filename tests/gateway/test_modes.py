@@ -2,8 +2,8 @@
 
 import pytest
 
-from exchange.values.commands import SetMode
 from exchange.values.enums import Mode
+from exchange.values.modes.commands import SetMode
 from tests import venue as core
 from tests.gateway.http_venue import SYMBOL, HttpVenue, http_venue
 from tests.runtime.running import done

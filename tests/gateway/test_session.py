@@ -15,10 +15,10 @@ from exchange.gateway.session import NAMES_PER_REQUEST
 from exchange.gateway.wire.stream_names import StreamError, StreamName, parse_stream_name
 from exchange.gateway.ws_limits import WsLimits
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
-from exchange.runtime import inbox
-from exchange.values.commands import SetMode
+from exchange.runtime.core import inbox
 from exchange.values.enums import CancelReason, Mode, Scope
-from exchange.values.events import OrderDone
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.events import OrderDone
 from tests import venue as core
 from tests.gateway.live_venue import LiveVenue
 from tests.gateway.session_client import ORDER, Client

@@ -20,6 +20,7 @@ from exchange.gateway.wire.numbers import (
 )
 from exchange.gateway.wire.orders import OrderExecutePayload, order_to_wire, place_order
 from exchange.gateway.wire.times import iso_text, kline_text, stream_kline_text
+from exchange.values.accounts.views import KeyView
 from exchange.values.enums import (
     Mode,
     OrderStatus,
@@ -30,9 +31,11 @@ from exchange.values.enums import (
     TimeInForce,
 )
 from exchange.values.ids import AccountId, KeyId, OrderId
+from exchange.values.listings.specs import AssetSpec, MarketFilters, spot_market
+from exchange.values.listings.views import MarketView, TickerView
+from exchange.values.money.views import BalanceView
+from exchange.values.orders.views import OrderView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import AssetSpec, MarketFilters, spot_market
-from exchange.values.views import BalanceView, KeyView, MarketView, OrderView, TickerView
 
 SOL, USDC = AssetSpec("SOL", 9), AssetSpec("USDC", 6)
 #: (tick, step), some of them no power of ten.

@@ -1,8 +1,8 @@
 """Records for tests of the journal that don't care what they say."""
 
-from exchange.values.commands import CancelOrder
-from exchange.values.events import Refused
 from exchange.values.ids import AccountId, KeyId, OrderId
+from exchange.values.orders.commands import CancelOrder
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 from exchange.values.refusals import Code
 

@@ -21,9 +21,9 @@ from exchange.journal.errors import (
 from exchange.journal.layout import journal_path, snapshots_dir, witness_path
 from exchange.journal.recovery import recover, replay
 from exchange.journal.store import JournalReader, open_writing
-from exchange.values.commands import StopProcess
 from exchange.values.enums import Bucket
-from exchange.values.events import Leg, Posted
+from exchange.values.money.events import Leg, Posted
+from exchange.values.process.commands import StopProcess
 from exchange.values.record import Record, encode
 from tests.journal.kept import keep
 from tests.journal.timeline import START_US, Timeline

@@ -15,9 +15,10 @@ from exchange.journal.layout import checkpoints_dir, journal_path, segments_dir
 from exchange.journal.sealing import seal
 from exchange.journal.show import show
 from exchange.journal.store import JournalReader
-from exchange.values.commands import PlaceOrder, StopProcess
-from exchange.values.events import Leg, Posted
 from exchange.values.ids import AccountId
+from exchange.values.money.events import Leg, Posted
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.commands import StopProcess
 from exchange.values.record import Record, decode, encode
 from tests.journal.kept import keep
 from tests.journal.timeline import VENUE_KEY, Timeline

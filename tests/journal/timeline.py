@@ -6,23 +6,17 @@ from base64 import b64encode
 from nacl.signing import SigningKey
 
 from exchange.core import State, decide, fold
-from exchange.values.commands import (
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    CancelAll,
-    CreditDeposit,
-    Genesis,
-    ListedMarket,
-    OpenAccount,
-    PlaceOrder,
-    SetMode,
-    StartProcess,
-)
+from exchange.values.accounts.commands import AddKey, OpenAccount
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Scope, Side
 from exchange.values.ids import AccountId, AdminId, KeyId, UserId, account_id, id_at
+from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelAll, PlaceOrder
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.commands import Genesis, StartProcess
 from exchange.values.record import GENESIS_CHAIN, Record, encode, link
-from exchange.values.specs import AssetSpec, FeeTier, MarketFilters, spot_market
 
 VENUE_KEY = SigningKey(bytes([7]) * 32)
 START_US = 1_790_000_000_000_000

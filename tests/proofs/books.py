@@ -12,17 +12,22 @@ from exchange.journal import snapshots
 from exchange.journal.layout import witness_path
 from exchange.journal.store import open_writing
 from exchange.journal.witness import Witness
-from exchange.maintenance import certificates
-from exchange.maintenance.gates import Outcome, Proving, Request
-from exchange.maintenance.history import Histories
+from exchange.maintenance.evidence import certificates
+from exchange.maintenance.evidence.gates import Outcome, Proving, Request
+from exchange.maintenance.evidence.history import Histories
 from exchange.runtime.build import build_id
-from exchange.runtime.read_models import FILE_NAME, ReadModelWriter, Rows
-from exchange.values import commands as c
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter, Rows
 from exchange.values.enums import Mode
-from exchange.values.events import CertificateIssued, Faulted
 from exchange.values.ids import AccountId
-from exchange.values.maintenance import CertificateId, CertificateKind, WindowId
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.commands import StartProcess
+from exchange.values.process.events import Faulted
 from exchange.values.record import GENESIS_CHAIN, Record, encode, link
+from exchange.values.windows.certificate import CertificateId, CertificateKind
+from exchange.values.windows.commands import Certify
+from exchange.values.windows.events import CertificateIssued
+from exchange.values.windows.plan import WindowId
 from tests import maintenance as m
 from tests.properties.flow import START, command, random_choices
 from tests.venue import ADMIN, Venue
@@ -39,7 +44,7 @@ class Books:
         self.data_dir = data_dir
         self.venue = venue = Venue(venue_key=b64encode(bytes(KEY.verify_key)).decode())
         self.second = m.second_approver(venue)
-        venue.expect(c.StartProcess(build_id() if build is None else build, True))
+        venue.expect(StartProcess(build_id() if build is None else build, True))
         venue.open()
         self.accounts: list[AccountId] = [venue.account(START) for _ in range(4)]
         for choice in random_choices(5, trades):
@@ -71,7 +76,7 @@ class Books:
         if forged:
             signed = certificates.Signed(signed.certificate, b64encode(bytes(64)).decode())
         certificates.keep(self.data_dir, signed, made)
-        [issued] = venue.expect(c.Certify(signed.certificate, signed.signature))
+        [issued] = venue.expect(Certify(signed.certificate, signed.signature))
         assert isinstance(issued, CertificateIssued)
         return issued.certificate_id
 
@@ -112,7 +117,7 @@ class Books:
     def report(self, outcome: Outcome) -> str:
         return (self.data_dir / "reports" / f"{outcome.report}.md").read_text()
 
-    def fault(self, command: c.PlaceOrder) -> None:
+    def fault(self, command: PlaceOrder) -> None:
         """A bug stopped this command: it stands on record, and has done nothing."""
         venue = self.venue
         venue.time_us += 1_000
@@ -122,7 +127,7 @@ class Books:
 
     def shut(self) -> None:
         """OFFLINE by hand, without a window."""
-        self.venue.expect(c.SetMode(ADMIN, Mode.OFFLINE, "test"))
+        self.venue.expect(SetMode(ADMIN, Mode.OFFLINE, "test"))
 
 
 def write_records(data_dir: Path, records: list[Record]) -> None:

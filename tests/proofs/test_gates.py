@@ -6,21 +6,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.core import dispatch, evolve_orders
+from exchange.core import machine as dispatch
 from exchange.core.digest import digest
+from exchange.core.orders import evolve as evolve_orders
 from exchange.core.state import Account, State
 from exchange.journal import snapshots
-from exchange.maintenance import certificates, statements
-from exchange.maintenance.gates import Outcome
-from exchange.maintenance.history import AccountHistory
+from exchange.maintenance.evidence import certificates, statements
+from exchange.maintenance.evidence.gates import Outcome
+from exchange.maintenance.evidence.history import AccountHistory
 from exchange.rules import fees
 from exchange.rules.gates import GATES
 from exchange.rules.versions import BAND_BY_SIDE
-from exchange.runtime.read_models import FILE_NAME
-from exchange.values import commands as c
+from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.values.enums import Side
-from exchange.values.events import Traded
-from exchange.values.maintenance import CertificateKind, Gate
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.events import Traded
+from exchange.values.process.commands import ActivateRule
+from exchange.values.windows.certificate import CertificateKind, Gate
+from exchange.values.windows.commands import Certify, ReportGates, WaiveGate
 from tests import maintenance as m
 from tests.proofs.books import Books
 from tests.venue import ADMIN
@@ -34,7 +37,7 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     books = Books(tmp_path)
     window = books.close()
     books.snapshot()
-    books.venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+    books.venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
     books.write()
     outcome = books.prove(window)
     assert outcome.passed, books.report(outcome)
@@ -42,7 +45,7 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     assert outcome.signed is not None
     certificate = outcome.signed.certificate
     assert certificate.kind is CertificateKind.OPENING
-    books.venue.expect(c.Certify(certificate, outcome.signed.signature))
+    books.venue.expect(Certify(certificate, outcome.signed.signature))
     m.approve(books.venue, max(books.venue.state.certificates), ADMIN, books.second)
     m.open_window(books.venue, window)
 
@@ -99,7 +102,9 @@ def test_a_build_that_decides_otherwise_is_caught_by_rehearsal(tmp_path: Path, m
     books = Books(tmp_path)
     window = books.close()
     books.write()
-    monkeypatch.setattr("exchange.core.matching.trading_fee", lambda atoms, ppm: fees.trading_fee(atoms, ppm) + 1)
+    monkeypatch.setattr(
+        "exchange.core.orders.matching.trading_fee", lambda atoms, ppm: fees.trading_fee(atoms, ppm) + 1
+    )
     outcome = books.prove(window)
     assert failed(outcome) == [Gate.REHEARSAL]
     assert "would be decided otherwise" in outcome.reason
@@ -112,14 +117,14 @@ def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
     books = Books(tmp_path)
     window = books.close()
     books.write()
-    monkeypatch.setattr("exchange.maintenance.gates.MIN_FREE_DISK_BYTES", 2**60)
+    monkeypatch.setattr("exchange.maintenance.evidence.gates.MIN_FREE_DISK_BYTES", 2**60)
     outcome = books.prove(window)
     assert failed(outcome) == [Gate.FLOORS]
     waived = Books(tmp_path / "waived")
     window = waived.close()
-    waived.venue.expect(c.ReportGates(window, outcome.results, outcome.reason, outcome.report))
+    waived.venue.expect(ReportGates(window, outcome.results, outcome.reason, outcome.report))
     for admin in (ADMIN, waived.second):
-        waived.venue.expect(c.WaiveGate(admin, window, Gate.FLOORS, "a small test machine"))
+        waived.venue.expect(WaiveGate(admin, window, Gate.FLOORS, "a small test machine"))
     waived.write()
     outcome = waived.prove(window)
     assert outcome.passed
@@ -127,7 +132,7 @@ def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
     [result] = [result for result in outcome.signed.certificate.gates if result.gate is Gate.FLOORS]
     assert not result.passed
     assert result.waived_by == (ADMIN, waived.second)
-    waived.venue.expect(c.Certify(outcome.signed.certificate, outcome.signed.signature))
+    waived.venue.expect(Certify(outcome.signed.certificate, outcome.signed.signature))
 
 
 @pytest.mark.parametrize("table", ["orders", "fills", "ledger"])
@@ -239,7 +244,7 @@ def test_a_build_with_newer_statements_must_find_their_new_fields_unused(
 def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_path: Path) -> None:
     """Old history before and after activation, and an old build's view of a history it never activated."""
     books = Books(tmp_path)
-    books.venue.agree(c.ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"), books.second)
+    books.venue.agree(ActivateRule(ADMIN, BAND_BY_SIDE, "deep bids harm nobody"), books.second)
     deep = books.venue.limit(books.accounts[0], Side.BID, 5_000, 1)
     books.venue.expect(deep)
     books.shut()

@@ -14,11 +14,11 @@ from exchange.journal.sealing import seal
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.verify import verify
 from exchange.maintenance.loss import LossRefused, Lost, accept_loss, accept_missing_witness, missing
-from exchange.runtime.follower import Follower
-from exchange.runtime.follower_messages import FromFollower, ToFollower
-from exchange.values import commands as c
+from exchange.runtime.follower.messages import FromFollower, ToFollower
+from exchange.runtime.follower.process import Follower
 from exchange.values.enums import Mode
-from exchange.values.events import OrderDone, OrderRested, Traded
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.process.commands import StopProcess
 from exchange.values.record import Record, encode
 from tests.proofs.books import Books
 from tests.venue import public_key
@@ -125,7 +125,7 @@ def test_reading_may_begin_and_end_anywhere_in_and_around_the_range(tmp_path: Pa
     journal.close()
     accept(books)
     state = recover(books.data_dir).state
-    after = Record(state.seq + 1, state.time_us, c.StopProcess("test"), decide(state, state.time_us, c.StopProcess("")))
+    after = Record(state.seq + 1, state.time_us, StopProcess("test"), decide(state, state.time_us, StopProcess("")))
     journal = open_writing(books.data_dir)
     journal.append(after.seq, [encode(after)])
     if sealed:

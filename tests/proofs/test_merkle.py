@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.maintenance.merkle import climb, leaf, node, path, root
+from exchange.maintenance.evidence.merkle import climb, leaf, node, path, root
 
 LEAVES = st.lists(st.binary(min_size=1, max_size=8), min_size=1, max_size=40, unique=True)
 

@@ -14,9 +14,10 @@ from nacl.signing import SigningKey
 
 from clients.python import verify_proof
 from clients.python.verify_proof import BadProof, verify
-from exchange.maintenance import proofs
-from exchange.values import commands as c
-from exchange.values.maintenance import WindowId
+from exchange.maintenance.evidence import proofs
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.windows.commands import Certify, RotateVenueKey
+from exchange.values.windows.plan import WindowId
 from tests import maintenance as m
 from tests.proofs.books import KEY, Books, as_json
 from tests.venue import ADMIN, public_key
@@ -28,11 +29,11 @@ def certified(tmp_path: Path, opening: bool = True) -> tuple[Books, WindowId]:
     books = Books(tmp_path)
     window = books.close()
     if opening:
-        books.venue.expect(c.CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+        books.venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
         books.write()
         outcome = books.prove(window)
         assert outcome.signed is not None
-        books.venue.expect(c.Certify(outcome.signed.certificate, outcome.signed.signature))
+        books.venue.expect(Certify(outcome.signed.certificate, outcome.signed.signature))
     return books, window
 
 
@@ -126,7 +127,7 @@ def test_another_key_signs_nothing(proof: Json) -> None:
 def test_a_rotated_key_still_proves_what_it_signed_and_a_revoked_one_does_not(tmp_path: Path) -> None:
     for revoke in (False, True):
         books, window = certified(tmp_path / str(revoke))
-        books.venue.agree(c.RotateVenueKey(ADMIN, public_key(900), revoke, "test"), books.second)
+        books.venue.agree(RotateVenueKey(ADMIN, public_key(900), revoke, "test"), books.second)
         document = proof_of(books, window)
         if revoke:
             with pytest.raises(BadProof, match="revoked"):

@@ -8,14 +8,15 @@ import pytest
 from nacl.signing import SigningKey
 
 from exchange.core.state import Account
-from exchange.maintenance import certificates, history, statements
-from exchange.maintenance.certificates import CertificateError, Signed, check_signature
-from exchange.maintenance.comparison import compare
-from exchange.maintenance.history import AccountHistory
-from exchange.values import commands as c
+from exchange.maintenance.evidence import certificates, history, statements
+from exchange.maintenance.evidence.certificates import CertificateError, Signed, check_signature
+from exchange.maintenance.evidence.comparison import compare
+from exchange.maintenance.evidence.history import AccountHistory
+from exchange.values.accounts.settings import AccountSettings
 from exchange.values.enums import Side
-from exchange.values.maintenance import CertificateKind, VenueKey, WindowId
-from exchange.values.specs import AccountSettings
+from exchange.values.modes.commands import SetMode
+from exchange.values.windows.certificate import CertificateKind, VenueKey
+from exchange.values.windows.plan import WindowId
 from tests.proofs.books import KEY, Books
 from tests.venue import ADMIN, public_key
 
@@ -183,5 +184,5 @@ def test_only_the_venues_key_in_force_signs(tmp_path: Path) -> None:
 def test_the_books_of_a_refused_command_state_the_same(tmp_path: Path) -> None:
     books = Books(tmp_path)
     before = certificates.body(*books.read_back()[:2], secret=bytes(32))
-    books.venue.do(c.SetMode(ADMIN, books.venue.state.venue_mode, "the same again"))
+    books.venue.do(SetMode(ADMIN, books.venue.state.venue_mode, "the same again"))
     assert certificates.body(*books.read_back()[:2], secret=bytes(32)).root == before.root

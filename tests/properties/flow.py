@@ -5,23 +5,16 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from exchange.core.client_ids import HELD_US
-from exchange.values.commands import (
-    AddAdmin,
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    ChangeAdmin,
-    RevokeAdmin,
-    SetAutoResume,
-    SetCancelAllAfter,
-    SetFeeTiers,
-    SetMode,
-    SetUserTier,
-    WithdrawProposal,
-)
+from exchange.core.orders.client_ids import HELD_US
+from exchange.values.accounts.commands import AddKey, SetUserTier
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Scope, SelfTradePrevention, Side, TimeInForce
 from exchange.values.ids import AccountId, AdminId, OrderId, ProposalId, user_of
+from exchange.values.listings.commands import SetFeeTiers
+from exchange.values.modes.commands import SetAutoResume, SetMode
+from exchange.values.orders.commands import SetCancelAllAfter
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
 from tests.maintenance import second_approver
 from tests.venue import ADMIN, TIERS, Venue, public_key
 

@@ -8,15 +8,18 @@ from collections import defaultdict
 import pytest
 from hypothesis import given, settings
 
-from exchange.core import State, decide, dispatch
+from exchange.core import State, decide
+from exchange.core import machine as dispatch
 from exchange.core.digest import PARTITIONS, digest, partition_digest
 from exchange.core.invariants import violations
 from exchange.core.ledger import postings
 from exchange.core.snapshot import dump, load
-from exchange.values.commands import PlaceOrder
 from exchange.values.enums import Bucket, OrderStatus
-from exchange.values.events import AnyEvent, OrderDone, Refused, Traded
+from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, user_of
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.events import OrderDone, Traded
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, decode, encode
 from tests.properties.flow import FLOWS, Choice, command, open_venue, random_choices
 from tests.properties.twin import Twin

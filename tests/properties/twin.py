@@ -6,8 +6,8 @@ It shares no code with the core beyond the vocabulary, and answers the same fact
 from fractions import Fraction
 from math import ceil
 
-from exchange.values.commands import PlaceOrder
 from exchange.values.enums import OrderType, SelfTradePrevention, Side, TimeInForce
+from exchange.values.orders.commands import PlaceOrder
 
 Fill = tuple[int, int, int]  # (maker order id, price in ticks, lots)
 

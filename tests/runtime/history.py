@@ -5,26 +5,19 @@ from base64 import b64encode
 from typing import Final
 
 from exchange.core import State, decide, fold
-from exchange.values.commands import (
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    CancelAll,
-    CancelOrder,
-    CreditDeposit,
-    Genesis,
-    ListedMarket,
-    OpenAccount,
-    PlaceOrder,
-    SetMode,
-    StartProcess,
-)
+from exchange.values.accounts.commands import AddKey, OpenAccount
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, OrderType, Role, Scope, SelfTradePrevention, Side, TimeInForce
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, account_id, id_at
+from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
 from exchange.values.numbers import E9
+from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.commands import Genesis, StartProcess
 from exchange.values.record import Record
-from exchange.values.specs import AssetSpec, FeeTier, MarketFilters, spot_market
 
 BEGIN_US: Final = 1_790_000_000_000_000
 MARKETS: Final = ("SOL_USDC", "BTC_USDC")

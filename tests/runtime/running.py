@@ -11,13 +11,15 @@ from exchange.journal.client import WriterClient
 from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
 from exchange.runtime.clock import Clock
-from exchange.runtime.life import Life
-from exchange.runtime.venue import Venue
-from exchange.values.commands import AnyCommand, StartProcess
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.venue import Venue
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Side
 from exchange.values.ids import AccountId
+from exchange.values.orders.views import Outcome
+from exchange.values.process.commands import StartProcess
 from exchange.values.record import Record, encode
-from exchange.values.views import Outcome, Update
+from exchange.values.updates import Update
 from tests import venue as core
 
 START_US = 1_750_000_100_000_000

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from exchange.runtime.candles import WINDOWS, Bucket, Candles
-from exchange.runtime.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
-from exchange.runtime.market_past import wanted_from
-from exchange.values.views import CandleView, TickerView
+from exchange.runtime.feeds.candles import WINDOWS, Bucket, Candles
+from exchange.runtime.feeds.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
+from exchange.runtime.feeds.market_past import wanted_from
+from exchange.values.listings.views import CandleView, TickerView
 
 START_US = 1_750_000_000_000_000
 

@@ -9,33 +9,28 @@ import pytest
 from exchange.core import decide, fold
 from exchange.core.invariants import violations
 from exchange.rules.limits import MAX_CANCELS_PER_COMMAND
-from exchange.runtime import commit as commit_module
-from exchange.runtime import refusal_limit
-from exchange.runtime.ending import Reason
-from exchange.runtime.life import Life
+from exchange.runtime.core import commit as commit_module
+from exchange.runtime.core import refusal_limit
+from exchange.runtime.core.ending import Reason
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.refusal_limit import REFUSAL_BURST
 from exchange.runtime.port import Channel, Topic
-from exchange.runtime.refusal_limit import REFUSAL_BURST
-from exchange.values.commands import (
-    AddKey,
-    AnyCommand,
-    CancelForAccount,
-    DropToCancelOnly,
-    ListMarket,
-    PlaceOrder,
-    ReportFault,
-    RevokeKey,
-    SetCancelAllAfter,
-    SetCancelOnDisconnect,
-    SetMode,
-)
-from exchange.values.commands import ListedMarket as Listing
+from exchange.values.accounts.commands import AddKey, RevokeKey
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, Mode, OrderStatus, Scope, Side
-from exchange.values.events import AnyEvent, Faulted, OrderDone
+from exchange.values.events import AnyEvent
 from exchange.values.ids import OrderId, id_at
+from exchange.values.listings.commands import ListMarket
+from exchange.values.listings.specs import AssetSpec, spot_market
+from exchange.values.listings.specs import ListedMarket as Listing
+from exchange.values.modes.commands import DropToCancelOnly, SetMode
+from exchange.values.orders.commands import CancelForAccount, PlaceOrder, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.values.orders.events import OrderDone
+from exchange.values.orders.views import Outcome
+from exchange.values.process.commands import ReportFault
+from exchange.values.process.events import Faulted
 from exchange.values.record import Record
 from exchange.values.refusals import Code
-from exchange.values.specs import AssetSpec, spot_market
-from exchange.values.views import Outcome
 from tests import venue as core
 from tests.runtime.running import MARKET, HandClock, Seen, Traders, done, records, running, trading, writer_held
 

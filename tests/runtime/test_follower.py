@@ -12,15 +12,17 @@ from exchange.core import State, fold, rehearsal
 from exchange.core.digest import digest, partition_digest
 from exchange.journal import snapshots
 from exchange.journal.store import Journal, open_writing
-from exchange.runtime import follower as follower_module
-from exchange.runtime import snapshotter as snapshotter_module
-from exchange.runtime.follower import MAX_MISMATCHES, Follower
-from exchange.runtime.follower_messages import NOT_MADE, Check, Digest, FromFollower, Mismatch, ToFollower
-from exchange.runtime.read_models import FILE_NAME, ReadModels, ReadModelWriter
-from exchange.runtime.snapshotter import make
-from exchange.values.commands import PlaceOrder, SetMode
+from exchange.runtime.follower import process as follower_module
+from exchange.runtime.follower import snapshotter as snapshotter_module
+from exchange.runtime.follower.messages import NOT_MADE, Check, Digest, FromFollower, Mismatch, ToFollower
+from exchange.runtime.follower.process import MAX_MISMATCHES, Follower
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModels, ReadModelWriter
+from exchange.runtime.follower.snapshotter import make
 from exchange.values.enums import Mode
-from exchange.values.events import Faulted, OrderRested
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.events import OrderRested
+from exchange.values.process.events import Faulted
 from exchange.values.record import Record, encode
 from tests.runtime.history import ADMIN, History
 from tests.runtime.test_read_models import fill, tables

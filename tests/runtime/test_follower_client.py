@@ -13,10 +13,10 @@ import pytest
 from exchange.core.digest import partition_digest
 from exchange.journal import snapshots
 from exchange.journal.store import Journal, open_writing
-from exchange.runtime import follower_client
-from exchange.runtime.follower_client import FollowerClient
-from exchange.runtime.follower_messages import Check, Mismatch
-from exchange.runtime.read_models import FILE_NAME, ReadModels
+from exchange.runtime.follower import client as follower_client
+from exchange.runtime.follower.client import FollowerClient
+from exchange.runtime.follower.messages import Check, Mismatch
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModels
 from exchange.values.record import Record
 from tests.runtime.history import History
 from tests.runtime.test_follower import expected, keep, same_rows, state_at

@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.runtime import history as history_module
-from exchange.runtime.life import Life
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.venue import CLIENT_ID_US
+from exchange.runtime.follower import history as history_module
+from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.runtime.port import Page, Paged
-from exchange.runtime.read_models import FILE_NAME
-from exchange.runtime.venue import CLIENT_ID_US
 from exchange.values.enums import OrderStatus
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.orders.views import OrderView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import OrderView
 from tests.runtime.running import MARKET, START_US, HandClock, Traders, done, trading
 
 

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from exchange.runtime import inbox as inbox_module
-from exchange.runtime.inbox import Inbox
-from exchange.values.commands import AnyCommand, CancelAll, CancelForAccount, CancelOrder, PlaceOrder
+from exchange.runtime.core import inbox as inbox_module
+from exchange.runtime.core.inbox import Inbox
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, Side
 from exchange.values.ids import AccountId, KeyId, OrderId
-from exchange.values.views import Outcome
+from exchange.values.orders.commands import CancelAll, CancelForAccount, CancelOrder, PlaceOrder
+from exchange.values.orders.views import Outcome
 
 ANN, BOB = AccountId(100_000), AccountId(200_000)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.runtime.intervals import DAY_US, INTERVALS, bucket
+from exchange.runtime.feeds.intervals import DAY_US, INTERVALS, bucket
 
 MOMENTS_US = st.integers(min_value=0, max_value=int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000)
 

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from exchange.runtime import inbox as inbox_module
-from exchange.runtime import outbox as outbox_module
-from exchange.runtime.lanes import MAX_BATCH_COMMANDS
-from exchange.runtime.life import Life
-from exchange.values.commands import AcceptLoss, ListedMarket, ListMarket, PlaceOrder, SetMode
+from exchange.runtime.core import inbox as inbox_module
+from exchange.runtime.core import outbox as outbox_module
+from exchange.runtime.core.lanes import MAX_BATCH_COMMANDS
+from exchange.runtime.core.life import Life
 from exchange.values.enums import Mode, Side
+from exchange.values.listings.commands import ListMarket
+from exchange.values.listings.specs import AssetSpec, ListedMarket, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.views import Outcome
+from exchange.values.process.commands import AcceptLoss
 from exchange.values.refusals import Code
-from exchange.values.specs import AssetSpec, spot_market
-from exchange.values.views import Outcome
 from tests import venue as core
 from tests.runtime.running import MARKET, HandClock, Traders, done, trading, writer_held
 

@@ -14,29 +14,23 @@ from exchange.core.digest import digest
 from exchange.core.invariants import violations
 from exchange.journal.errors import ClockBehind, JournalLocked, NoJournal, WriterFailed
 from exchange.journal.layout import snapshots_dir
-from exchange.runtime import life as life_module
 from exchange.runtime.clock import ClockAheadOfJournal, ClockBehindJournal, clock_after
-from exchange.runtime.ending import Reason
-from exchange.runtime.follower_client import FollowerClient
-from exchange.runtime.follower_messages import Check, Mismatch
-from exchange.runtime.intervals import INTERVALS
-from exchange.runtime.life import Life
+from exchange.runtime.core import life as life_module
+from exchange.runtime.core.ending import Reason
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.venue import Venue
+from exchange.runtime.feeds.intervals import INTERVALS
+from exchange.runtime.follower.client import FollowerClient
+from exchange.runtime.follower.messages import Check, Mismatch
 from exchange.runtime.port import Channel, Page, Topic
-from exchange.runtime.venue import Venue
-from exchange.values.commands import (
-    CancelForAccount,
-    CancelOrder,
-    PlaceOrder,
-    ResumeModes,
-    SetCancelOnDisconnect,
-    SetMode,
-    StartProcess,
-    StopProcess,
-)
 from exchange.values.enums import Mode
-from exchange.values.events import ProcessStarted
+from exchange.values.listings.views import DepthDelta
+from exchange.values.modes.commands import ResumeModes, SetMode
+from exchange.values.orders.commands import CancelForAccount, CancelOrder, PlaceOrder, SetCancelOnDisconnect
+from exchange.values.orders.views import Outcome
+from exchange.values.process.commands import StartProcess, StopProcess
+from exchange.values.process.events import ProcessStarted
 from exchange.values.refusals import Code
-from exchange.values.views import DepthDelta, Outcome
 from tests import venue as core
 from tests.runtime.running import (
     MARKET,

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from exchange.core.views import depth_view
-from exchange.runtime.market_data import DEPTH_PACES_MS, MarketFeed
+from exchange.core.listings.view import depth_view
+from exchange.runtime.feeds.market_data import DEPTH_PACES_MS, MarketFeed
 from exchange.runtime.port import Channel, Topic
 from exchange.values.enums import Side
-from exchange.values.events import AnyEvent, OrderDone, OrderRested, Traded
+from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId
-from exchange.values.views import BookTicker, CandleView, DepthDelta, DepthView, TickerView, TradeView, Update
+from exchange.values.listings.views import BookTicker, CandleView, DepthDelta, DepthView, TickerView, TradeView
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.updates import Update
 from tests.venue import SOL_USDC, Venue
 
 SYMBOL = SOL_USDC.symbol

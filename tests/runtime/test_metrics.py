@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exchange.runtime.metrics import Histogram, Metrics
-from exchange.values.commands import SetCancelAllAfter
+from exchange.values.orders.commands import SetCancelAllAfter
 from tests.runtime.running import HandClock, Traders, done, trading
 
 

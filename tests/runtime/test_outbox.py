@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from exchange.runtime import outbox as outbox_module
-from exchange.runtime.outbox import Outbox
+from exchange.runtime.core import outbox as outbox_module
+from exchange.runtime.core.outbox import Outbox
 
 
 def test_it_releases_up_to_the_durable_seq_in_order() -> None:

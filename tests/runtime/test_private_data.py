@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from exchange.runtime.port import Channel, Page, Paged, Topic
-from exchange.values.commands import AnyCommand, CreditDeposit
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, SelfTradePrevention, Side, TimeInForce
 from exchange.values.ids import AccountId
-from exchange.values.views import BalanceUpdate, OrderUpdate, Update
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.money.views import BalanceUpdate
+from exchange.values.orders.views import OrderUpdate
+from exchange.values.updates import Update
 from tests import venue as core
 from tests.runtime.running import MARKET, HandClock, Seen, Traders, done, trading
 

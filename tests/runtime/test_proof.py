@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from exchange.cli import app
 from exchange.cli.exits import Exit
-from exchange.runtime import follower as follower_module
-from exchange.runtime.follower import Follower, ModelsUntrue
-from exchange.runtime.follower_messages import FromFollower
-from exchange.runtime.life import Life
+from exchange.runtime.core.life import Life
+from exchange.runtime.follower import process as follower_module
+from exchange.runtime.follower.messages import FromFollower
+from exchange.runtime.follower.process import Follower, ModelsUntrue
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
+from exchange.runtime.follower.read_models.proof import SCRATCH, clear_scratch, prove
 from exchange.runtime.port import Page, Paged
-from exchange.runtime.read_models import FILE_NAME, ReadModelWriter
-from exchange.runtime.read_models.proof import SCRATCH, clear_scratch, prove
 from exchange.values.refusals import Refusal
 from tests.proofs.books import Books
 from tests.runtime.running import HandClock, Traders, done, running, trading

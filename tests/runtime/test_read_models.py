@@ -10,21 +10,24 @@ import msgspec
 import pytest
 
 from exchange.core import State, fold
-from exchange.core.book import Order
-from exchange.core.views import order_view, placed_view
+from exchange.core.orders.book import Order
+from exchange.core.orders.view import order_view, placed_view
 from exchange.journal.errors import FilesReplaced
-from exchange.runtime.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
+from exchange.runtime.feeds.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
+from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed, ReadModelWriter, Rows, Vouched
+from exchange.runtime.follower.read_models.queries import MAX_CANDLES, MAX_ROWS
+from exchange.runtime.follower.read_models.schema import MAX_VOLUME, VERSION
+from exchange.runtime.follower.read_models.writer import SECONDS_KEPT_US
 from exchange.runtime.port import Page
-from exchange.runtime.read_models import ReadModels, ReadModelsHarmed, ReadModelWriter, Rows, Vouched
-from exchange.runtime.read_models.queries import MAX_CANDLES, MAX_ROWS
-from exchange.runtime.read_models.schema import MAX_VOLUME, VERSION
-from exchange.runtime.read_models.writer import SECONDS_KEPT_US
-from exchange.values.commands import CancelAll, CancelOrder, PlaceOrder
 from exchange.values.enums import Bucket, OrderStatus, Side
-from exchange.values.events import OrderDone, Refused, Traded
 from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at
+from exchange.values.listings.views import CandleView, TradeView
+from exchange.values.money.views import LedgerLine
+from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.orders.events import OrderDone, Traded
+from exchange.values.orders.views import FillView, OrderView
+from exchange.values.process.events import Refused
 from exchange.values.record import Record
-from exchange.values.views import CandleView, FillView, LedgerLine, OrderView, TradeView
 from tests.runtime.history import BEGIN_US, MARKETS, History
 
 ALL = Page(limit=MAX_ROWS, ascending=True)

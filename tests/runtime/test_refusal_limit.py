@@ -1,6 +1,6 @@
 """Refusals that become records are bounded per account."""
 
-from exchange.runtime.refusal_limit import REFUSAL_BURST, REFUSALS_PER_S, RefusalLimit
+from exchange.runtime.core.refusal_limit import REFUSAL_BURST, REFUSALS_PER_S, RefusalLimit
 from exchange.values.ids import AccountId
 
 ANN, BOB = AccountId(100_000), AccountId(200_000)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from exchange.runtime.clock import MAX_DIVERGENCE_US
-from exchange.runtime.life import Life
+from exchange.runtime.core.life import Life
 from exchange.runtime.port import Channel, Topic
-from exchange.values.commands import CancelForAccount, DropToCancelOnly, SetCancelAllAfter
 from exchange.values.enums import CancelReason, Mode
-from exchange.values.views import DepthDelta, OrderUpdate, TickerView
+from exchange.values.listings.views import DepthDelta, TickerView
+from exchange.values.modes.commands import DropToCancelOnly
+from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter
+from exchange.values.orders.views import OrderUpdate
 from tests.runtime.running import MARKET, HandClock, Seen, Traders, done, records, trading
 
 

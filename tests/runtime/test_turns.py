@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exchange.runtime.turns import Turns
+from exchange.runtime.follower.turns import Turns
 from exchange.values.ids import AccountId
 
 ANN, BOB = AccountId(100), AccountId(200)

@@ -15,17 +15,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from exchange.cli.supervisor import told
-from exchange.runtime import life as life_module
-from exchange.runtime.ending import Ending
-from exchange.runtime.follower_client import FollowerClient
-from exchange.runtime.follower_messages import FromFollower, encode
-from exchange.runtime.intake import Intake
-from exchange.runtime.intervals import INTERVALS
-from exchange.runtime.life import Life
-from exchange.runtime.outbox import Outbox
-from exchange.runtime.public_state import PublicState
-from exchange.runtime.read_models import ReadModels
-from exchange.runtime.watchdog import LOOK_S, Bounds, Lag, Watchdog
+from exchange.runtime.core import life as life_module
+from exchange.runtime.core.ending import Ending
+from exchange.runtime.core.intake import Intake
+from exchange.runtime.core.life import Life
+from exchange.runtime.core.outbox import Outbox
+from exchange.runtime.core.watchdog import LOOK_S, Bounds, Lag, Watchdog
+from exchange.runtime.feeds.intervals import INTERVALS
+from exchange.runtime.feeds.public_state import PublicState
+from exchange.runtime.follower.client import FollowerClient
+from exchange.runtime.follower.messages import FromFollower, encode
+from exchange.runtime.follower.read_models import ReadModels
 from exchange.values.refusals import Code, Refusal
 from tests.runtime.running import (
     MARKET,

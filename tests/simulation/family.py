@@ -13,10 +13,10 @@ from tests.server import Server
 GONE_WITHIN_S = 10.0
 CORE = "exchange.cli"
 WRITER = "exchange.journal.writer"
-FOLLOWER = "exchange.runtime.follower"
-SNAPSHOTTER = "exchange.runtime.snapshotter"
-CLOSING = "exchange.maintenance.closing"
-GATES = "exchange.maintenance.gates"
+FOLLOWER = "exchange.runtime.follower.process"
+SNAPSHOTTER = "exchange.runtime.follower.snapshotter"
+CLOSING = "exchange.maintenance.evidence.closing"
+GATES = "exchange.maintenance.evidence.gates"
 
 
 def members(server: Server) -> dict[str, int]:

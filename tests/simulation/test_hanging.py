@@ -19,7 +19,7 @@ from clients.python.errors import ExchangeError
 from exchange.cli.admin_client import AdminClient
 from exchange.cli.exits import Exit
 from exchange.cli.keys import read_key
-from exchange.runtime.read_models import FILE_NAME
+from exchange.runtime.follower.read_models import FILE_NAME
 from tests.server import Server
 from tests.simulation import family
 

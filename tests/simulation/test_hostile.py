@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed
 
 from clients.python.signing import Keypair, signing_text
 from exchange.journal.store import JournalReader
-from exchange.values.commands import PlaceOrder
-from exchange.values.events import Refused
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.events import Refused
 from tests.server import Server
 from tests.simulation.traffic import login, subscription
 

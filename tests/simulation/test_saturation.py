@@ -13,7 +13,7 @@ import pytest
 
 from clients.python import ExchangeClient, ExchangeError, Keypair, limit
 from clients.python.models import Order
-from exchange.runtime.watchdog import Bounds
+from exchange.runtime.core.watchdog import Bounds
 from tests.bench import exchange as bench
 from tests.bench import load
 from tests.gateway.raw_client import RawClient

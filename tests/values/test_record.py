@@ -2,10 +2,10 @@
 
 import pytest
 
-from exchange.values.commands import CancelAll, PlaceOrder
 from exchange.values.enums import Side
-from exchange.values.events import Refused
 from exchange.values.ids import AccountId, KeyId, account_id, id_at, seq_of, subaccount_of, user_of
+from exchange.values.orders.commands import CancelAll, PlaceOrder
+from exchange.values.process.events import Refused
 from exchange.values.record import GENESIS_CHAIN, Record, RecordError, decode, encode, link, seal, split
 from exchange.values.refusals import Code
 

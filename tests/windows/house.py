@@ -13,14 +13,20 @@ from msgspec.structs import replace
 from exchange.cli.keys import KeyFile, write_private
 from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime.build import build_id
-from exchange.runtime.life import Life
-from exchange.values import commands as c
+from exchange.runtime.core.life import Life
+from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import Mode, Side
-from exchange.values.events import WindowPlanned
 from exchange.values.ids import AccountId
-from exchange.values.maintenance import CertificateId, WindowId, WindowPlan, WindowStage
-from exchange.values.maintenance_views import Awaited, OpeningView, WindowView
-from exchange.values.specs import AssetSpec, spot_market
+from exchange.values.listings.commands import ListAsset, ListMarket
+from exchange.values.listings.specs import AssetSpec, ListedMarket, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.process.commands import StartProcess
+from exchange.values.windows.certificate import CertificateId
+from exchange.values.windows.commands import ApproveOpening, PlanWindow
+from exchange.values.windows.events import WindowPlanned
+from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
+from exchange.values.windows.views import Awaited, OpeningView, WindowView
 from tests import maintenance
 from tests import venue as core
 from tests.runtime.running import HandClock, done, write_journal
@@ -41,7 +47,7 @@ class House:
         self.key = KeyFile.generate("venue")
         write_private(data_dir / "keys" / "venue.json", self.key)
         self.core = core.Venue(auto_resume=True, venue_key=self.key.api_key)
-        self.core.expect(c.StartProcess(build or build_id(), clean=True))
+        self.core.expect(StartProcess(build or build_id(), clean=True))
         self._list_bitcoin()
         self.core.open()
         self.second = maintenance.second_approver(self.core)
@@ -53,15 +59,15 @@ class House:
 
     def _list_bitcoin(self) -> None:
         spec = spot_market(AssetSpec("BTC", 8, "Bitcoin"), core.USDC, 100_000_000, 10_000)
-        self.core.expect(c.ListAsset(core.ADMIN, AssetSpec("BTC", 8, "Bitcoin"), "test"))
-        self.core.expect(c.ListMarket(core.ADMIN, c.ListedMarket(spec, core.FILTERS), "test"))
+        self.core.expect(ListAsset(core.ADMIN, AssetSpec("BTC", 8, "Bitcoin"), "test"))
+        self.core.expect(ListMarket(core.ADMIN, ListedMarket(spec, core.FILTERS), "test"))
         for mode in (Mode.POST_ONLY, Mode.FULL):
-            self.core.expect(c.SetMode(core.ADMIN, mode, "test", BTC_USDC))
-            self.core.expect(c.SetMode(core.ADMIN, mode, "test", SOL_USDC))
+            self.core.expect(SetMode(core.ADMIN, mode, "test", BTC_USDC))
+            self.core.expect(SetMode(core.ADMIN, mode, "test", SOL_USDC))
 
-    def order(self, account: AccountId, side: Side, price_ticks: int, market: str = SOL_USDC) -> c.PlaceOrder:
+    def order(self, account: AccountId, side: Side, price_ticks: int, market: str = SOL_USDC) -> PlaceOrder:
         key = self.core.key(account)
-        return c.PlaceOrder(account, key, market, side, price_ticks=price_ticks, lots=5)
+        return PlaceOrder(account, key, market, side, price_ticks=price_ticks, lots=5)
 
     async def found(self) -> None:
         await write_journal(self.data_dir, self.core.records)
@@ -89,10 +95,10 @@ class Running:
         self.venue = life.venue
         self.state = life.state
 
-    async def do(self, command: c.AnyCommand) -> None:
+    async def do(self, command: AnyCommand) -> None:
         await done(self.venue, command)
 
-    async def agree(self, command: c.TwoPeopleCommand) -> None:
+    async def agree(self, command: TwoPeopleCommand) -> None:
         """Both approvers ask for it."""
         for admin in (core.ADMIN, self.house.second):
             await self.do(replace(command, admin=admin))
@@ -104,7 +110,7 @@ class Running:
         plan = WindowPlan(
             offline_us, post_only_us, post_only_us + 10 * MINUTE_S * SECOND_US, "upgrade", markets, True, canary
         )
-        outcome = await done(self.venue, c.PlanWindow(core.ADMIN, plan))
+        outcome = await done(self.venue, PlanWindow(core.ADMIN, plan))
         [planned] = outcome.events
         assert isinstance(planned, WindowPlanned)
         return planned.window
@@ -138,7 +144,7 @@ class Running:
 
     async def approve(self, certificate: CertificateId) -> None:
         for admin in (core.ADMIN, self.house.second):
-            await self.do(c.ApproveOpening(admin, certificate, "the report is good"))
+            await self.do(ApproveOpening(admin, certificate, "the report is good"))
 
     async def shut(self, window: WindowId) -> OpeningView:
         """Its time comes, and the gates pass."""

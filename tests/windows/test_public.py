@@ -10,9 +10,12 @@ from clients.python.verify_proof import verify
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.hub import Hub
 from exchange.gateway.wire.stream_names import StreamName, parse_stream_name
-from exchange.values import commands as c
+from exchange.values.accounts.commands import AddKey
 from exchange.values.enums import Mode, Role, Scope
-from exchange.values.maintenance_views import Awaited
+from exchange.values.modes.commands import SetMode
+from exchange.values.people.admins import AdminSpec
+from exchange.values.people.commands import AddAdmin
+from exchange.values.windows.views import Awaited
 from tests import venue as core
 from tests.gateway.http_venue import HttpVenue
 from tests.windows.house import SOL_USDC, House, Running
@@ -43,9 +46,9 @@ async def public(tmp_path: Path) -> AsyncIterator[tuple[Running, HttpVenue]]:
     async with house.up() as running:
         http = HttpVenue(running.life, house.clock, GatewayLimits(requests_per_minute=1_000_000))
         scopes = (Scope.READ, Scope.TRADE)
-        await running.agree(c.AddKey(core.ADMIN, house.ann, http.ann.public_key, scopes, reason="test"))
+        await running.agree(AddKey(core.ADMIN, house.ann, http.ann.public_key, scopes, reason="test"))
         for signer, name, roles in ((http.founder, "op", (Role.OPERATOR,)), (http.auditor, "auditor", (Role.AUDITOR,))):
-            await running.agree(c.AddAdmin(core.ADMIN, c.AdminSpec(name, signer.public_key, roles), "test"))
+            await running.agree(AddAdmin(core.ADMIN, AdminSpec(name, signer.public_key, roles), "test"))
         house.clock.pass_s(1.1)  # just after a restart no signed change is taken
         async with http.http:
             yield running, http
@@ -116,12 +119,12 @@ async def test_every_stage_can_be_read_without_parsing_prose(tmp_path: Path) -> 
 
 async def test_an_outage_is_told_from_a_planned_stop(tmp_path: Path) -> None:
     async with public(tmp_path) as (running, http):
-        await running.do(c.SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", SOL_USDC))
+        await running.do(SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", SOL_USDC))
         shown = (await http.get("/api/v1/maintenance")).json
         assert shown["condition"] == "open"
         assert shown["markets"][SOL_USDC]["condition"] == "unplanned"
         assert shown["markets"][SOL_USDC]["windowId"] is None
-        await running.do(c.SetMode(core.ADMIN, Mode.OFFLINE, "an intruder"))
+        await running.do(SetMode(core.ADMIN, Mode.OFFLINE, "an intruder"))
         shown = (await http.get("/api/v1/maintenance")).json
         assert shown["condition"] == "unplanned"
         assert shown["opening"]["awaits"] in ("gates", "approvals")

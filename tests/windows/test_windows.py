@@ -10,12 +10,18 @@ import pytest
 from clients.python.verify_proof import verify
 from exchange.cli.keys import KeyFile, write_private
 from exchange.core.invariants import violations
-from exchange.values import commands as c
+from exchange.values.accounts.commands import UpdateAccount
+from exchange.values.accounts.settings import SettingsChange
 from exchange.values.enums import Mode, Side
-from exchange.values.maintenance import CertificateKind, Gate, WindowId, WindowStage
-from exchange.values.maintenance_views import Awaited, Condition
+from exchange.values.listings.commands import SetLimits
+from exchange.values.listings.specs import Limits
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import CancelOrder
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import Limits, SettingsChange
+from exchange.values.windows.certificate import CertificateKind, Gate
+from exchange.values.windows.commands import ApproveOpening, CancelWindow, RotateVenueKey, WaiveGate
+from exchange.values.windows.plan import WindowId, WindowStage
+from exchange.values.windows.views import Awaited, Condition
 from tests import venue as core
 from tests.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
 
@@ -142,10 +148,10 @@ async def test_a_failed_gate_keeps_it_shut_says_why_and_takes_two_people_to_waiv
         await asyncio.sleep(0.5)
         assert running.view(window).reason == view.reason, "the cause stays what it was"
         assert running.venue.status().mode is Mode.OFFLINE
-        await running.do(c.WaiveGate(core.ADMIN, window, Gate.HISTORY, "it is rebuilt tonight"))
+        await running.do(WaiveGate(core.ADMIN, window, Gate.HISTORY, "it is rebuilt tonight"))
         await asyncio.sleep(0.5)
         assert running.view(window).opening.awaits is Awaited.OPERATORS
-        await running.do(c.WaiveGate(house.second, window, Gate.HISTORY, "so it is"))
+        await running.do(WaiveGate(house.second, window, Gate.HISTORY, "so it is"))
         opening = await running.awaits(window, Awaited.APPROVALS)
         [waived] = opening.failed
         assert waived.waived_by == (core.ADMIN, house.second)
@@ -210,7 +216,7 @@ async def test_a_window_of_a_market_outlives_the_start_of_another_build(tmp_path
         await before.approve(before.opening().certificate)
         await before.approve(before.view(window).opening.certificate)
         for mode in (Mode.POST_ONLY, Mode.FULL):
-            await before.do(c.SetMode(core.ADMIN, mode, "proved"))
+            await before.do(SetMode(core.ADMIN, mode, "proved"))
         assert before.venue.status().markets[SOL_USDC][0] is Mode.OFFLINE
         await before.open(window)
         assert before.venue.status().markets[SOL_USDC][0] is Mode.FULL
@@ -239,15 +245,15 @@ async def test_a_start_of_another_build_is_proved_without_a_window(tmp_path: Pat
         assert running.venue.maintenance().condition is Condition.UNPLANNED
         await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
         await running.approve(running.opening().certificate)
-        await running.do(c.SetMode(core.ADMIN, Mode.POST_ONLY, "proved"))
-        await running.do(c.SetMode(core.ADMIN, Mode.FULL, "proved"))
+        await running.do(SetMode(core.ADMIN, Mode.POST_ONLY, "proved"))
+        await running.do(SetMode(core.ADMIN, Mode.FULL, "proved"))
         assert running.venue.maintenance().opening is None
 
 
 async def test_what_asked_to_be_cancelled_at_close_is_and_nothing_else(house: House) -> None:
     async with house.up() as running:
         change = SettingsChange(cancel_at_close=True)
-        await running.do(c.UpdateAccount(house.bob, house.core.key(house.bob), change))
+        await running.do(UpdateAccount(house.bob, house.core.key(house.bob), change))
         await running.do(house.order(house.bob, Side.BID, 9_500))
         window = await running.plan()
         await running.shut(window)
@@ -279,7 +285,7 @@ async def _place(running: Running, house: House, price_ticks: int) -> Code | Non
 async def test_a_cancel_in_flight_when_the_market_opens_is_refused_or_done(house: House) -> None:
     async with house.up() as running:
         [order] = running.state.orders.values()
-        cancel = c.CancelOrder(house.ann, house.core.key(house.ann), SOL_USDC, order.order_id)
+        cancel = CancelOrder(house.ann, house.core.key(house.ann), SOL_USDC, order.order_id)
         window = await running.plan()
         opening = await running.shut(window)
         await running.approve(opening.certificate)
@@ -299,7 +305,7 @@ async def test_two_admins_at_once_count_once_each(house: House) -> None:
     async with house.up() as running:
         window = await running.plan()
         opening = await running.shut(window)
-        commands = [c.ApproveOpening(admin, opening.certificate, "yes") for admin in (core.ADMIN, house.second)] * 3
+        commands = [ApproveOpening(admin, opening.certificate, "yes") for admin in (core.ADMIN, house.second)] * 3
         outcomes = await asyncio.gather(*(running.venue.execute(command) for command in commands))
         assert sum(outcome.refusal is None for outcome in outcomes) == 2
         assert running.view(window).opening.approvals == 2
@@ -321,20 +327,20 @@ async def test_a_window_called_off_in_the_middle_opens_by_hand_on_the_same_evide
     async with house.up() as running:
         window = await running.plan()
         await running.shut(window)
-        await running.do(c.CancelWindow(core.ADMIN, window, "done early"))
+        await running.do(CancelWindow(core.ADMIN, window, "done early"))
         assert running.venue.maintenance().condition is Condition.UNPLANNED
-        by_hand = await running.venue.execute(c.SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
+        by_hand = await running.venue.execute(SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
         assert by_hand.refusal is not None
         await running.until(lambda: running.opening().awaits is Awaited.APPROVALS)
         await running.approve(running.opening().certificate)
-        await running.do(c.SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
+        await running.do(SetMode(core.ADMIN, Mode.POST_ONLY, "now"))
 
 
 async def test_after_an_incident_a_market_needs_the_gates_and_another_persons_approval(house: House) -> None:
     async with house.up() as running:
         assert running.venue.maintenance().opening is None
-        await running.do(c.SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", SOL_USDC))
-        up = c.SetMode(core.ADMIN, Mode.FULL, "repaired", SOL_USDC)
+        await running.do(SetMode(core.ADMIN, Mode.CANCEL_ONLY, "a fault in the feed", SOL_USDC))
+        up = SetMode(core.ADMIN, Mode.FULL, "repaired", SOL_USDC)
         assert running.opening().awaits is Awaited.OPERATORS
         admin = running.venue.admin(core.public_key(2))
         assert admin is not None
@@ -344,14 +350,14 @@ async def test_after_an_incident_a_market_needs_the_gates_and_another_persons_ap
         assert opening.approvals_needed == 1
         alone = await running.venue.execute(up)
         assert alone.refusal is not None
-        await running.do(c.ApproveOpening(house.second, opening.certificate, "I see it too"))
+        await running.do(ApproveOpening(house.second, opening.certificate, "I see it too"))
         await running.do(up)
         assert running.venue.maintenance().opening is None
 
 
 async def test_a_grace_period_that_is_not_over_delays_the_last_step_once(house: House) -> None:
     async with house.up() as running:
-        await running.do(c.SetLimits(core.ADMIN, Limits(opening_grace_us=1_800 * SECOND_US), "test"))
+        await running.do(SetLimits(core.ADMIN, Limits(opening_grace_us=1_800 * SECOND_US), "test"))
         window = await running.plan()
         opening = await running.shut(window)
         await running.approve(opening.certificate)
@@ -393,7 +399,7 @@ async def test_what_a_revoked_key_has_signed_opens_nothing_and_is_signed_anew(ho
         key = KeyFile.generate("venue")
         write_private(house.data_dir / "keys" / "venue-next.json", key)
         running.at(running.view(window).plan.post_only_at_us - 1)
-        await running.agree(c.RotateVenueKey(core.ADMIN, key.api_key, True, "stolen"))
+        await running.agree(RotateVenueKey(core.ADMIN, key.api_key, True, "stolen"))
         running.at(running.view(window).plan.post_only_at_us)
         await running.until(lambda: running.view(window).opening.certificate > old.certificate)
         new = running.view(window).opening

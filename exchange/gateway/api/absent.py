@@ -11,8 +11,8 @@ from exchange.gateway.operations import Answer, Method, Routes, paged
 from exchange.gateway.wire.errors import INVALID_SYMBOL, NOT_FOUND
 from exchange.gateway.wire.orders import Payload
 from exchange.runtime.port import Exchange
+from exchange.values.accounts.views import KeyView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import KeyView
 
 routes = Routes("Not on this venue")
 

@@ -7,10 +7,10 @@ from exchange.gateway.wire.errors import INVALID_SYMBOL
 from exchange.gateway.wire.numbers import price_text, price_ticks, quantity_text
 from exchange.gateway.wire.orders import Payload
 from exchange.runtime.port import Exchange
-from exchange.values.commands import UpdateAccount
+from exchange.values.accounts.commands import UpdateAccount
+from exchange.values.accounts.views import KeyView
 from exchange.values.enums import Side
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import KeyView
 
 routes = Routes("Account")
 

@@ -15,9 +15,10 @@ from exchange.gateway.wire import history as wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid
 from exchange.gateway.wire.orders import client_id_of, order_id_of
 from exchange.runtime.port import Exchange, Page
+from exchange.values.accounts.views import KeyView
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.money.views import LedgerLine
 from exchange.values.refusals import Code, Refusal
-from exchange.values.views import KeyView, LedgerLine
 
 routes = Routes("History")
 

@@ -9,10 +9,11 @@ from exchange.gateway.wire import maintenance as wire
 from exchange.gateway.wire.markets import Wire
 from exchange.gateway.wire.orders import Payload
 from exchange.runtime.port import Exchange
+from exchange.values.accounts.views import KeyView
 from exchange.values.ids import MAX_ID
-from exchange.values.maintenance import Certificate, VenueKey, WindowId
 from exchange.values.refusals import Refusal
-from exchange.values.views import KeyView
+from exchange.values.windows.certificate import Certificate, VenueKey
+from exchange.values.windows.plan import WindowId
 
 routes = Routes("Maintenance")
 

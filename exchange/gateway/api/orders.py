@@ -22,9 +22,9 @@ from exchange.gateway.wire.orders import (
 )
 from exchange.gateway.wire.session_frames import TimeoutParams
 from exchange.runtime.port import Exchange
-from exchange.values.commands import SetCancelAllAfter
+from exchange.values.accounts.views import KeyView
+from exchange.values.orders.commands import SetCancelAllAfter
 from exchange.values.refusals import Refusal
-from exchange.values.views import KeyView
 
 routes = Routes("Orders")
 

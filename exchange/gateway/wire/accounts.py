@@ -9,7 +9,12 @@ from exchange.gateway.wire.errors import invalid
 from exchange.gateway.wire.markets import Wire
 from exchange.gateway.wire.numbers import WireDecimal, absent, amount_text, decimal_text
 from exchange.gateway.wire.orders import Payload
+from exchange.values.accounts.settings import SettingsChange
+from exchange.values.accounts.views import AccountView
 from exchange.values.enums import Side
+from exchange.values.listings.specs import AssetSpec
+from exchange.values.listings.views import MarketView
+from exchange.values.money.views import BalanceView
 from exchange.values.numbers import (
     MAX_DECIMALS,
     NotADecimal,
@@ -20,8 +25,6 @@ from exchange.values.numbers import (
     parse_decimal,
 )
 from exchange.values.refusals import Refusal
-from exchange.values.specs import AssetSpec, SettingsChange
-from exchange.values.views import AccountView, BalanceView, MarketView
 
 #: A fee of 100 ppm is one basis point.
 _PPM_PER_BPS_DECIMALS: Final = 2

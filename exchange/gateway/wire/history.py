@@ -17,8 +17,9 @@ from exchange.values.enums import (
     Side,
     TimeInForce,
 )
-from exchange.values.specs import MarketSpec
-from exchange.values.views import FillView, LedgerLine, OrderView
+from exchange.values.listings.specs import MarketSpec
+from exchange.values.money.views import LedgerLine
+from exchange.values.orders.views import FillView, OrderView
 
 
 class HistoricalOrder(Wire, frozen=True):

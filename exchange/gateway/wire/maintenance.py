@@ -8,8 +8,11 @@ from typing import Final, Literal
 from exchange.gateway.wire.markets import BOOK_STATES, OrderBookState, Wire
 from exchange.gateway.wire.times import milliseconds
 from exchange.values.enums import Mode
-from exchange.values.maintenance import CertificateKind, Gate, GateResult, WindowStage
-from exchange.values.maintenance_views import (
+from exchange.values.modes.views import StatusView
+from exchange.values.times import utc_text
+from exchange.values.windows.certificate import CertificateKind, Gate, GateResult
+from exchange.values.windows.plan import WindowStage
+from exchange.values.windows.views import (
     Awaited,
     Condition,
     MaintenanceView,
@@ -18,8 +21,6 @@ from exchange.values.maintenance_views import (
     VerificationView,
     WindowView,
 )
-from exchange.values.times import utc_text
-from exchange.values.views import StatusView
 
 _PERCENT: Final = 100
 _SECOND_US: Final = 1_000_000

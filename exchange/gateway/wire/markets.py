@@ -8,9 +8,9 @@ import msgspec
 from exchange.gateway.wire.numbers import amount_text, level_texts, price_text, quantity_text
 from exchange.gateway.wire.times import iso_text, kline_text, milliseconds
 from exchange.values.enums import MarketKind, Mode
+from exchange.values.listings.specs import AssetSpec, MarketFilters, MarketSpec
+from exchange.values.listings.views import CandleView, DepthView, MarketView, TickerView, TradeView
 from exchange.values.numbers import PPM
-from exchange.values.specs import AssetSpec, MarketFilters, MarketSpec
-from exchange.values.views import CandleView, DepthView, MarketView, TickerView, TradeView
 
 _PPM_DECIMALS: Final = len(str(PPM)) - 1
 

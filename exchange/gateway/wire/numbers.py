@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from exchange.gateway.wire.errors import invalid
+from exchange.values.listings.specs import MarketSpec
 from exchange.values.numbers import (
     MAX_DECIMALS,
     NotADecimal,
@@ -21,7 +22,6 @@ from exchange.values.numbers import (
     without_exponent,
 )
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import MarketSpec
 
 #: Texts of recent prices, quantities and amounts that are kept; they repeat on every book and stream.
 TEXTS_KEPT: Final = 65_536

@@ -22,13 +22,15 @@ from exchange.gateway.wire.numbers import (
     quote_quantity_atoms,
 )
 from exchange.gateway.wire.times import milliseconds
-from exchange.values.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.accounts.views import KeyView
 from exchange.values.enums import OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce
 from exchange.values.ids import MAX_ID, OrderId
+from exchange.values.listings.specs import MarketSpec
+from exchange.values.listings.views import MarketView
 from exchange.values.numbers import MAX_ATOMS, NotADecimal, TooLarge, TooManyDecimals, parse_decimal
+from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
+from exchange.values.orders.views import OrderView
 from exchange.values.refusals import Code, Refusal
-from exchange.values.specs import MarketSpec
-from exchange.values.views import KeyView, MarketView, OrderView
 
 MAX_CLIENT_ID: Final = 2**32 - 1
 

@@ -5,8 +5,9 @@ from msgspec import UNSET, UnsetType
 
 from exchange.gateway.wire.numbers import amount_text, price_text, quantity_text
 from exchange.values.enums import OrderType
-from exchange.values.specs import AssetSpec, MarketSpec
-from exchange.values.views import BalanceUpdate, OrderUpdate, OrderUpdateKind
+from exchange.values.listings.specs import AssetSpec, MarketSpec
+from exchange.values.money.views import BalanceUpdate
+from exchange.values.orders.views import OrderUpdate, OrderUpdateKind
 
 _encode = msgspec.json.Encoder().encode
 

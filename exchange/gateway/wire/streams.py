@@ -10,15 +10,9 @@ from exchange.gateway.wire.maintenance import Maintenance, maintenance_to_wire, 
 from exchange.gateway.wire.markets import BOOK_STATES
 from exchange.gateway.wire.numbers import amount_text, price_text, quantity_text
 from exchange.gateway.wire.times import stream_kline_text
-from exchange.values.specs import MarketSpec
-from exchange.values.views import (
-    BookTicker,
-    CandleView,
-    DepthDelta,
-    StatusView,
-    TickerView,
-    TradeView,
-)
+from exchange.values.listings.specs import MarketSpec
+from exchange.values.listings.views import BookTicker, CandleView, DepthDelta, TickerView, TradeView
+from exchange.values.modes.views import StatusView
 
 _encode = msgspec.json.Encoder().encode
 

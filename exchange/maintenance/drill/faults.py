@@ -42,7 +42,7 @@ FAULTS: Final = (
     _build(
         "a trade has its sides flipped",
         patch(
-            "core/evolve_orders.py",
+            "core/orders/evolve.py",
             "if event.taker_side is _BID:",
             "if (event.taker_side is _BID) is not (event.taker_order_id == $taker_order):",
         ),
@@ -63,7 +63,7 @@ FAULTS: Final = (
     _build(
         "an ended order is resurrected",
         patch(
-            "core/evolve_orders.py",
+            "core/orders/evolve.py",
             "if not event.resting:",
             "if not event.resting or event.order_id == $ended_order:",
         ),
@@ -73,7 +73,7 @@ FAULTS: Final = (
     _build(
         "a partly filled order loses its place in the queue",
         patch(
-            "core/evolve_orders.py",
+            "core/orders/evolve.py",
             "level.lots -= event.lots\n",
             "level.lots -= event.lots\n"
             "        market.book(maker.side).remove(maker)\n"
@@ -85,14 +85,16 @@ FAULTS: Final = (
     ),
     _build(
         "a fee is changed",
-        patch("core/matching.py", "state.fee_tiers[taker.tier].spot_taker_ppm", "state.fee_tiers[0].spot_taker_ppm"),
+        patch(
+            "core/orders/matching.py", "state.fee_tiers[taker.tier].spot_taker_ppm", "state.fee_tiers[0].spot_taker_ppm"
+        ),
         "gate: rehearsal",
         "account $tiered USDC available: .. rehearsed",
     ),
     _build(
         "a reserve is doubled",
         patch(
-            "core/evolve_orders.py",
+            "core/orders/evolve.py",
             "pays.locked_atoms += event.reserved_atoms",
             "pays.locked_atoms += event.reserved_atoms * (2 if event.order_id == $resting_order else 1)",
         ),
@@ -118,7 +120,7 @@ FAULTS: Final = (
     _build(
         "a fill is moved to another account",
         patch(
-            "core/evolve_orders.py",
+            "core/orders/evolve.py",
             "state.accounts[event.taker_account]",
             "state.accounts[$bystander if event.taker_order_id == $taker_order else event.taker_account]",
         ),
@@ -129,7 +131,7 @@ FAULTS: Final = (
     _build(
         "an event is folded twice",
         patch(
-            "core/dispatch.py",
+            "core/machine.py",
             "for event in record.events:",
             "for event in record.events * (2 if record.seq == $deposit_seq else 1):",
         ),

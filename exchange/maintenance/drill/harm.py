@@ -16,7 +16,7 @@ from exchange.journal.layout import journal_path, witness_path
 from exchange.journal.store import JournalReader
 from exchange.journal.witness import Witness
 from exchange.maintenance.drill.messages import Scene
-from exchange.runtime.read_models import FILE_NAME
+from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.values.record import GENESIS_CHAIN, link, seal, split
 
 #: How the drill cuts the records when it seals some.

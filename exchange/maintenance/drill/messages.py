@@ -5,7 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from exchange.values.ids import AccountId, KeyId, OrderId
-from exchange.values.maintenance import WindowId
+from exchange.values.windows.plan import WindowId
 
 
 class Scene(msgspec.Struct, frozen=True):

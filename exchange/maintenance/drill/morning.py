@@ -18,28 +18,24 @@ from exchange.journal.client import WriterClient
 from exchange.journal.layout import whole_file
 from exchange.journal.store import JournalReader
 from exchange.maintenance.drill.messages import Scene
-from exchange.runtime.venue import Venue
-from exchange.values.commands import (
-    AddKey,
-    AdminSpec,
-    AnyCommand,
-    CancelOrder,
-    CreditDeposit,
-    Genesis,
-    ListedMarket,
-    OpenAccount,
-    PlaceOrder,
-    PlanWindow,
-    SetMode,
-    SetUserTier,
-)
+from exchange.runtime.core.venue import Venue
+from exchange.values.accounts.commands import AddKey, OpenAccount, SetUserTier
+from exchange.values.accounts.events import AccountOpened, KeyAdded
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Scope, Side
-from exchange.values.events import AccountOpened, KeyAdded, Traded, WindowPlanned
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, id_at, user_of
-from exchange.values.maintenance import WindowId, WindowPlan
+from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.modes.commands import SetMode
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.orders.commands import CancelOrder, PlaceOrder
+from exchange.values.orders.events import Traded
+from exchange.values.orders.views import Outcome
+from exchange.values.people.admins import AdminSpec
+from exchange.values.process.commands import Genesis
 from exchange.values.record import Record, encode
-from exchange.values.specs import AssetSpec, FeeTier, MarketFilters, spot_market
-from exchange.values.views import Outcome
+from exchange.values.windows.commands import PlanWindow
+from exchange.values.windows.events import WindowPlanned
+from exchange.values.windows.plan import WindowId, WindowPlan
 
 #: Accounts that play a part in the scene; those after them only trade.
 CAST: Final = 10

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from exchange.core import State
-from exchange.core.maintenance_view import window_certificate
+from exchange.core.windows.view import window_certificate
 from exchange.journal.errors import BehindWitness, JournalError, JournalLocked
 from exchange.journal.store import JournalReader
 from exchange.maintenance import loss
@@ -35,17 +35,20 @@ from exchange.maintenance.drill.morning import (
     found,
     public_key,
 )
-from exchange.maintenance.gates import Report, Request
+from exchange.maintenance.evidence.gates import Report, Request
+from exchange.maintenance.evidence.worker import GATES, WorkFailed, work
 from exchange.maintenance.scheduler import TICK_S, Scheduler
 from exchange.maintenance.venue_key import seed_of
-from exchange.maintenance.worker import GATES, WorkFailed, work
 from exchange.runtime.build import build_id
 from exchange.runtime.clock import ClockDoubtful
-from exchange.runtime.life import Life
-from exchange.values.commands import AnyCommand, ApproveOpening, PlaceOrder, SetMode, StepWindow
+from exchange.runtime.core.life import Life
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Side, TimeInForce
-from exchange.values.maintenance import GateResult
-from exchange.values.views import Outcome
+from exchange.values.modes.commands import SetMode
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.views import Outcome
+from exchange.values.windows.certificate import GateResult
+from exchange.values.windows.commands import ApproveOpening, StepWindow
 
 #: How long the scheduler may take for what it has to do.
 WAIT_S: Final = 300.0

@@ -1,0 +1,1 @@
+"""Accounts, keys, settings and tiers."""

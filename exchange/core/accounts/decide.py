@@ -1,0 +1,99 @@
+"""Deciding on accounts, keys, settings and tiers. Nothing here changes state."""
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+
+from exchange.core import refuse
+from exchange.core.people.agreement import (
+    asker,
+    by_two_if_there_are,
+    reserved,
+)
+from exchange.core.state import State
+from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT, MAX_SUBACCOUNT, MAX_TEXT
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier, UpdateAccount
+from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
+from exchange.values.enums import Pause, Role, Scope
+from exchange.values.events import AnyEvent
+from exchange.values.ids import KeyId, UserId, account_id, id_at, user_of
+from exchange.values.numbers import E9
+from exchange.values.refusals import Refusal
+
+
+def ed25519_key(text: str) -> bool:
+    """Whether this is the base64 of 32 bytes, in the one spelling that is canonical: a key has one name."""
+    try:
+        key = a2b_base64(text, strict_mode=True)
+    except (Base64Error, ValueError):
+        return False
+    return len(key) == 32 and b2a_base64(key, newline=False).decode() == text
+
+
+def open_account(state: State, time_us: int, command: OpenAccount) -> list[AnyEvent]:
+    refusal = refuse.admin(state, command.admin, Role.SUPPORT)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if (Pause.NEW_ACCOUNTS, "") in state.pauses:
+        return refuse.precondition("New accounts are paused")
+    user = UserId(state.seq + 1) if command.user is None else command.user
+    if command.user is not None and (not user or user not in state.users):
+        return refuse.invalid("Unknown user")
+    if not 0 <= command.subaccount <= MAX_SUBACCOUNT or len(command.label) > MAX_TEXT:
+        return refuse.invalid(f"A sub-account is 0 to {MAX_SUBACCOUNT}, a label at most {MAX_TEXT} characters")
+    account = account_id(user, command.subaccount)
+    if account in state.accounts:
+        return refuse.precondition("The account is open already")
+    return [AccountOpened(account, command.label)]
+
+
+def update_account(state: State, time_us: int, command: UpdateAccount) -> list[AnyEvent]:
+    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
+    if isinstance(account, Refusal):
+        return refuse.refused(account)
+    settings = command.change.applied_to(account.settings)
+    if not E9 <= settings.leverage_limit_e9 <= 100 * E9:
+        return refuse.invalid("`leverageLimit` must be 1 to 100")
+    return [AccountSettingsChanged(command.account, settings)]
+
+
+def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
+    """A new user's first key is one person's to add; with any other, a stranger could be let into an account."""
+    account = state.accounts.get(command.account)
+    harmless = account is not None and not account.user.keyed and not account.changed_seq
+    refusal = refuse.admin(state, command.admin, Role.SUPPORT) if harmless else asker(state, command)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if account is None or not user_of(command.account):
+        return refuse.invalid("Unknown account")
+    if not ed25519_key(command.public_key):
+        return refuse.invalid("A public key is the base64 of 32 bytes")
+    refusal = refuse.used_key(state, command.public_key) or reserved(state, time_us, command.public_key)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if not command.scopes or len(set(command.scopes)) != len(command.scopes) or len(command.label) > MAX_TEXT:
+        return refuse.invalid("Scopes are needed, each once")
+    if len(account.keys) >= MAX_KEYS_PER_ACCOUNT:
+        return refuse.precondition(f"An account has at most {MAX_KEYS_PER_ACCOUNT} keys")
+    key_id = KeyId(id_at(state.seq + 1))
+    added: list[AnyEvent] = [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
+    return added if harmless else by_two_if_there_are(state, time_us, command, added)
+
+
+def revoke_key(state: State, time_us: int, command: RevokeKey) -> list[AnyEvent]:
+    refusal = refuse.admin(state, command.admin, Role.SUPPORT) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if command.key_id not in state.keys:
+        return refuse.refused(refuse.NOT_FOUND)
+    return [KeyRevoked(command.key_id)]
+
+
+def set_user_tier(state: State, time_us: int, command: SetUserTier) -> list[AnyEvent]:
+    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if command.user not in state.users or not command.user:
+        return refuse.invalid("Unknown user")
+    if not 0 <= command.tier < len(state.fee_tiers):
+        return refuse.invalid("Unknown tier")
+    return [UserTierChanged(command.user, command.tier)]

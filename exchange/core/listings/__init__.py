@@ -1,0 +1,1 @@
+"""Assets, markets and their terms."""

@@ -1,0 +1,1 @@
+"""What is open, and what it takes to open it."""

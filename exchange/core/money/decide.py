@@ -1,0 +1,37 @@
+"""Deciding on money that comes in. Nothing here changes state."""
+
+from exchange.core import refuse
+from exchange.core.state import State
+from exchange.rules.limits import MAX_TEXT
+from exchange.rules.modes import permits
+from exchange.values.enums import Action, Role
+from exchange.values.events import AnyEvent
+from exchange.values.ids import CUSTODY, user_of
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.money.events import Leg, Posted
+from exchange.values.numbers import MAX_ATOMS
+
+
+def credit_deposit(state: State, time_us: int, command: CreditDeposit) -> list[AnyEvent]:
+    refusal = refuse.admin(state, command.admin, Role.TREASURER)
+    if refusal is not None:
+        return refuse.refused(refusal)
+    if command.asset not in state.assets:
+        return refuse.unknown_asset()
+    if command.account not in state.accounts or not user_of(command.account):
+        return refuse.invalid("Unknown account")
+    if not permits(state.venue_mode, state.paused(command.asset), Action.DEPOSIT):
+        return refuse.precondition(f"Deposits of {command.asset} are paused")
+    if not 0 < len(command.reference) <= MAX_TEXT:
+        return refuse.invalid("A reference is needed")
+    if command.reference in state.references:
+        return refuse.precondition("A deposit with this reference has been credited")
+    custody = state.accounts[CUSTODY].balances.get(command.asset)
+    held = -custody.available_atoms if custody is not None else 0
+    if command.atoms <= 0 or held + command.atoms > MAX_ATOMS:
+        return refuse.invalid("The amount must be above zero, and all holdings of an asset below 2^62 atoms")
+    legs = (
+        Leg(command.account, command.asset, command.atoms),
+        Leg(CUSTODY, command.asset, -command.atoms),
+    )
+    return [Posted("deposit", legs, command.reference)]

@@ -1,0 +1,1 @@
+"""Orders, the books they stand in, and matching."""

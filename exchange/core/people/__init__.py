@@ -1,0 +1,1 @@
+"""Admins, and what takes two of them."""

@@ -1,0 +1,1 @@
+"""What a reopening rests on: statements, certificates, gates, proofs."""

@@ -1,0 +1,210 @@
+"""Certificates: built from a state and its histories, signed by the venue, kept, and verified.
+
+A certificate's folder, `<data>/certificates/<kind>-<as_of_seq>/`, holds what a proof needs beside it:
+
+    certificate.json   the certificate and its signature
+    secret.json        what the salts are derived from: it keeps statements unguessable
+    statements.jsonl   one line per account: the statement, in the order of the leaves
+    histories.jsonl    the accounts' histories, from which a later reading of the records goes on
+"""
+
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from exchange.core import State
+from exchange.journal.privacy import make_folder, open_private
+from exchange.maintenance.evidence import history, merkle
+from exchange.maintenance.evidence.history import Histories
+from exchange.maintenance.evidence.statements import STATEMENT_VERSION, statements, totals
+from exchange.values.ids import AccountId
+from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, GateResult, VenueKey
+from exchange.values.windows.plan import WindowId
+
+FOLDER: Final = "certificates"
+_SECRET_BYTES: Final = 32
+_encode = msgspec.json.Encoder().encode
+
+
+class CertificateError(ValueError):
+    """A certificate, or what is kept beside it, is missing, damaged or not what was signed."""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A certificate with its signature (base64, Ed25519 over the certificate's JSON)."""
+
+    certificate: Certificate
+    signature: str
+
+
+class Body(msgspec.Struct, frozen=True):
+    """A certificate's content before it has gates and a signature, and what stands behind its root."""
+
+    secret: bytes
+    accounts: tuple[AccountId, ...]
+    statements: tuple[bytes, ...]
+    leaves: tuple[bytes, ...]
+    root: bytes
+    histories: Histories
+
+    def index(self, account: AccountId) -> int:
+        """Where the account's leaf stands. Raises ValueError: it has none."""
+        return self.accounts.index(account)
+
+
+def body(state: State, histories: Histories, version: int = STATEMENT_VERSION, secret: bytes | None = None) -> Body:
+    """State every account and hash the statements up to one root."""
+    secret = secrets.token_bytes(_SECRET_BYTES) if secret is None else secret
+    stated = list(statements(state, histories, version))
+    leaves = tuple(merkle.leaf(salt(secret, account), line) for account, line in stated)
+    accounts = tuple(account for account, _ in stated)
+    return Body(secret, accounts, tuple(line for _, line in stated), leaves, merkle.root(leaves), histories)
+
+
+def salt(secret: bytes, account: AccountId) -> bytes:
+    """The salt of one leaf: told to the account it belongs to, and no use for any other."""
+    return blake2b(str(account).encode(), digest_size=16, key=secret).digest()
+
+
+def certify(
+    kind: CertificateKind,
+    state: State,
+    made: Body,
+    *,
+    chain: bytes,
+    time_us: int,
+    window: WindowId,
+    markets: Sequence[str],
+    key: SigningKey,
+    closing_id: CertificateId | None = None,
+    gates: Sequence[GateResult] = (),
+    version: int = STATEMENT_VERSION,
+) -> Signed:
+    """Sign for the state as it stands at `state.seq`, whose record chain is `chain`.
+
+    Raises:
+        CertificateError: the key is not the venue's key in force.
+    """
+    public_key = b64encode(bytes(key.verify_key)).decode()
+    if public_key != state.venue_public_key:
+        raise CertificateError("the signing key is not the venue's key in force")
+    certificate = Certificate(
+        kind=kind,
+        venue=state.venue,
+        build=state.build,
+        markets=tuple(markets),
+        window=window,
+        as_of_seq=state.seq,
+        time_us=time_us,
+        chain=chain.hex(),
+        statement_version=version,
+        statements=len(made.statements),
+        root=made.root.hex(),
+        totals=totals(state),
+        public_key=public_key,
+        closing_id=closing_id or CertificateId(0),
+        gates=tuple(gates),
+    )
+    return Signed(certificate, b64encode(key.sign(_encode(certificate)).signature).decode())
+
+
+def check_signature(signed: Signed, keys: Sequence[VenueKey], recorded_seq: int) -> None:
+    """Whether the venue signed this, with a key that was its own when the certificate was recorded.
+
+    Raises:
+        CertificateError
+    """
+    certificate = signed.certificate
+    for key in keys:
+        if key.public_key == certificate.public_key and key.since_seq <= recorded_seq:
+            if key.revoked:
+                raise CertificateError("signed with a key the venue has revoked")
+            if key.until_seq and recorded_seq > key.until_seq:
+                raise CertificateError("signed with a key the venue had replaced by then")
+            break
+    else:
+        raise CertificateError("signed with a key that was never the venue's")
+    try:
+        VerifyKey(b64decode(certificate.public_key)).verify(_encode(certificate), b64decode(signed.signature))
+    except (BadSignatureError, ValueError) as error:
+        raise CertificateError("the signature is not the venue's") from error
+
+
+# --- on disk -----------------------------------------------------------------------------------------
+
+
+def folder(data_dir: Path, certificate: Certificate) -> Path:
+    return data_dir / FOLDER / f"{certificate.kind}-{certificate.as_of_seq}"
+
+
+def keep(data_dir: Path, signed: Signed, made: Body) -> None:
+    """Write the certificate's folder: whole, or not at all."""
+    target = folder(data_dir, signed.certificate)
+    make_folder(target.parent)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    make_folder(draft)
+    _write(draft / "statements.jsonl", b"\n".join(made.statements) + b"\n")
+    _write(draft / "histories.jsonl", history.dump(made.histories) + b"\n")
+    _write(draft / "secret.json", _encode({"secret": made.secret.hex(), "accounts": made.accounts}))
+    _write(draft / "certificate.json", _encode(signed) + b"\n")
+    if target.exists():
+        # Made again at the same seq, with other gates or after a crash: the journal's signature says which counts.
+        target.rename(target.with_name(f".{target.name}.replaced.{secrets.token_hex(4)}"))
+    draft.rename(target)
+    _sync(target.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(data_dir: Path, certificate: Certificate, signature: str) -> Body:
+    """What was kept with a certificate that is on record, checked against it to the last byte.
+
+    Raises:
+        CertificateError: it is not there, or not what the certificate says.
+    """
+    place = folder(data_dir, certificate)
+    try:
+        signed = msgspec.json.decode((place / "certificate.json").read_bytes(), type=Signed)
+        kept = msgspec.json.decode((place / "secret.json").read_bytes(), type=_Kept)
+        lines = tuple((place / "statements.jsonl").read_bytes().splitlines())
+        histories = history.load((place / "histories.jsonl").read_bytes().splitlines())
+        secret = bytes.fromhex(kept.secret)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise CertificateError(f"{place.name}: {error}") from error
+    if signed != Signed(certificate, signature):
+        raise CertificateError(f"{place.name} is not the certificate on record")
+    if len(secret) != _SECRET_BYTES:
+        raise CertificateError(f"{place.name}: the secret has {len(secret)} bytes instead of {_SECRET_BYTES}")
+    if len(lines) != len(kept.accounts):
+        raise CertificateError(f"{place.name}: {len(lines)} statements for {len(kept.accounts)} accounts")
+    leaves = tuple(merkle.leaf(salt(secret, account), line) for account, line in zip(kept.accounts, lines, strict=True))
+    root = merkle.root(leaves)
+    if root.hex() != certificate.root:
+        raise CertificateError(f"{place.name}: the statements do not lead to the signed root")
+    return Body(secret, kept.accounts, lines, leaves, root, histories)
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    secret: str
+    accounts: tuple[AccountId, ...]

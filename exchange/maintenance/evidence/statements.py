@@ -1,0 +1,125 @@
+"""What the venue says to each account of itself, in one line of canonical JSON.
+
+Statements are versioned: equality of closing and opening is judged in the closing version, which every
+build can still produce. A new version adds fields, each with a declared value that an account has
+before it ever used what the field is about (`INITIAL`); a new field that holds anything else was
+not there at closing, and has to be explained.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from exchange.core import State
+from exchange.core.orders.book import Order
+from exchange.core.state import Account
+from exchange.maintenance.evidence.history import AccountHistory, Histories
+from exchange.values.ids import VENUE_ACCOUNTS, AccountId, subaccount_of, user_of
+from exchange.values.windows.certificate import AssetTotal
+
+STATEMENT_VERSION: Final = 1
+
+#: Orders ahead of an order in its level, and their lots, by order id.
+Places = dict[int, tuple[int, int]]
+Statement = dict[str, Any]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def version_1(account: Account, history: AccountHistory, places: Places) -> Statement:
+    """Balances in atoms by asset; open orders by id with their place in the queue; tier; settings; histories."""
+    return {
+        "version": 1,
+        "user": user_of(account.account_id),
+        "subaccount": subaccount_of(account.account_id),
+        "balances": {
+            asset: {"available": held.available_atoms, "locked": held.locked_atoms}
+            for asset, held in sorted(account.balances.items())
+        },
+        "orders": [_order(order, places) for _, order in sorted(account.orders.items())],
+        "tier": account.user.tier,
+        "settings": msgspec.to_builtins(account.settings),
+        "history": {
+            "orders": {"count": history.orders.count, "hash": history.orders.hashed.hex()},
+            "fills": {"count": history.fills.count, "hash": history.fills.hashed.hex()},
+            "postings": {"count": history.postings.count, "hash": history.postings.hashed.hex()},
+        },
+    }
+
+
+def _order(order: Order, places: Places) -> Statement:
+    orders_ahead, lots_ahead = places[order.order_id]
+    return {
+        "id": order.order_id,
+        "market": order.market.symbol,
+        "side": order.side,
+        "price_ticks": order.price_ticks,
+        "lots": order.lots,
+        "left_lots": order.left_lots,
+        "reserved_atoms": order.reserved_atoms,
+        "client_id": order.client_id,
+        "orders_ahead": orders_ahead,
+        "lots_ahead": lots_ahead,
+    }
+
+
+Builder = Callable[[Account, AccountHistory, Places], Statement]
+VERSIONS: Final[dict[int, Builder]] = {1: version_1}
+#: For each version after the first: its new fields, and what they hold before their first use.
+INITIAL: Final[dict[int, Statement]] = {}
+
+
+def statements(
+    state: State, histories: Histories, version: int = STATEMENT_VERSION
+) -> Iterator[tuple[AccountId, bytes]]:
+    """Every account's statement, by account id; the venue's own accounts too.
+
+    Raises:
+        KeyError: no such version in this build.
+    """
+    build = VERSIONS[version]
+    places = queue_places(state)
+    nothing = AccountHistory()
+    for account_id, account in sorted(state.accounts.items()):
+        yield account_id, _encode(build(account, histories.of.get(account_id, nothing), places))
+
+
+def queue_places(state: State) -> Places:
+    """Where every open order stands in its level: orders and lots before it."""
+    places: Places = {}
+    for market in state.markets.values():
+        for side in (market.bids, market.asks):
+            for level in side.best_first():
+                lots_ahead = 0
+                for orders_ahead, order in enumerate(level):
+                    places[order.order_id] = (orders_ahead, lots_ahead)
+                    lots_ahead += order.left_lots
+    return places
+
+
+def unexplained_new_fields(
+    statement: Statement, version: int, initial: dict[int, Statement] | None = None
+) -> list[str]:
+    """Fields newer than `version` that do not hold what an account has before it used them."""
+    declared = INITIAL if initial is None else initial
+    return [
+        name
+        for newer, fields in sorted(declared.items())
+        if newer > version
+        for name, value in fields.items()
+        if statement.get(name, value) != value
+    ]
+
+
+def totals(state: State) -> tuple[AssetTotal, ...]:
+    """Per asset: owed to users, on the venue's own accounts, and custody. They sum to zero."""
+    users: dict[str, int] = dict.fromkeys(state.assets, 0)
+    venue: dict[str, int] = dict.fromkeys(state.assets, 0)
+    custody: dict[str, int] = dict.fromkeys(state.assets, 0)
+    for account in state.accounts.values():
+        name = VENUE_ACCOUNTS.get(account.account_id)
+        into = users if name is None else custody if name == "custody" else venue
+        for asset, held in account.balances.items():
+            into[asset] += held.available_atoms + held.locked_atoms
+    return tuple(AssetTotal(asset, users[asset], venue[asset], custody[asset]) for asset in sorted(users))

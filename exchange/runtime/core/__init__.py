@@ -1,0 +1,1 @@
+"""The core in its event loop: lanes, commit, answers, timers, life."""

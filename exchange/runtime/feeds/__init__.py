@@ -1,0 +1,1 @@
+"""What is pushed to whoever watches: books, trades, candles, private updates."""

@@ -1,0 +1,174 @@
+"""Private streams: what happened to the orders and balances of the accounts somebody watches.
+
+An order's updates come in the order of its facts: accepted, then each fill, then its end. Balances are absolute,
+so of several changes in one commit batch the last is shown.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from exchange.core.orders.book import Order
+from exchange.core.orders.view import order_view, placed_view
+from exchange.core.state import Balance, State
+from exchange.runtime.feeds.market_data import Stage, Watcher
+from exchange.runtime.port import Channel, Topic
+from exchange.values.enums import OrderStatus, Side
+from exchange.values.events import AnyEvent
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.money.events import Posted
+from exchange.values.money.views import BalanceUpdate
+from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.orders.views import FillView, OrderUpdate, OrderUpdateKind, OrderView
+from exchange.values.record import Record, carried_out, placed_order
+
+
+class PrivateData:
+    """Call `before` and `after` a record is folded, `flush` after a commit batch; nothing of it while not `watched`."""
+
+    def __init__(self, state: State, stage: Stage) -> None:
+        self._state = state
+        self._stage = stage
+        self._orders: dict[AccountId, Watcher] = {}
+        self._balances: dict[AccountId, Watcher] = {}
+        # A dict for its order.
+        self._touched: dict[tuple[AccountId, str], None] = {}
+        self.watched = False
+
+    def watch(self, topic: Topic, watcher: Watcher) -> None:
+        (self._orders if topic.channel is Channel.ORDER_UPDATE else self._balances)[topic.account] = watcher
+        self.watched = True
+
+    def unwatch(self, topic: Topic) -> None:
+        (self._orders if topic.channel is Channel.ORDER_UPDATE else self._balances).pop(topic.account, None)
+        self.watched = bool(self._orders or self._balances)
+
+    def before(self, events: Sequence[AnyEvent]) -> dict[OrderId, Order]:
+        """The watched resting orders that `events` are about to fill or end: then the ended ones leave the state."""
+        open_orders, watched = self._state.orders, self._orders
+        resting: dict[OrderId, Order] = {}
+        for event in events:
+            if type(event) is Traded and event.maker_account in watched:
+                resting[event.maker_order_id] = open_orders[event.maker_order_id]
+            elif type(event) is OrderDone and event.resting and event.account in watched:
+                resting[event.order_id] = open_orders[event.order_id]
+        return resting
+
+    def after(self, record: Record, resting: dict[OrderId, Order]) -> None:
+        """Stage the order updates of a folded record.
+
+        A maker is in at most one of its events, so its order stands as that event left it.
+        """
+        events = record.events
+        if not carried_out(events):
+            return
+        taker: _Incoming | None = None
+        placed = placed_order(record.command, events)
+        if placed is not None and placed.account in self._orders:
+            taker = _Incoming(record, placed)
+            self._order_update(record, OrderUpdateKind.ACCEPTED, taker.view)
+        for index, event in enumerate(events):
+            if type(event) is Traded:
+                self._traded(record, index, event, taker, resting)
+            elif type(event) is OrderRested:
+                self._touch(event.account, event.market, pays=event.side)
+            elif type(event) is OrderDone:
+                self._done(record, event, taker, resting)
+            elif type(event) is Posted:
+                for leg in event.legs:
+                    if leg.account in self._balances:
+                        self._touched[leg.account, leg.asset] = None
+
+    def flush(self, time_us: int) -> None:
+        for account, asset in self._touched:
+            held = self._state.accounts[account].balances.get(asset) or Balance()
+            update = BalanceUpdate(account, asset, held.available_atoms, held.locked_atoms, time_us)
+            self._stage(self._balances[account], update)
+        self._touched.clear()
+
+    def _traded(
+        self, record: Record, index: int, event: Traded, taker: "_Incoming | None", resting: dict[OrderId, Order]
+    ) -> None:
+        if taker is not None:
+            taker.fill(index, event)
+            fill = self._fill(record, event, taker.view, event.taker_fee_atoms, is_maker=False)
+            self._order_update(record, OrderUpdateKind.FILL, taker.view, fill)
+        if event.maker_account in self._orders:
+            view = order_view(resting[event.maker_order_id])
+            fill = self._fill(record, event, view, event.maker_fee_atoms, is_maker=True)
+            self._order_update(record, OrderUpdateKind.FILL, view, fill)
+        for account in (event.taker_account, event.maker_account):
+            self._touch(account, event.market, pays=None)
+
+    def _done(self, record: Record, event: OrderDone, taker: "_Incoming | None", resting: dict[OrderId, Order]) -> None:
+        if event.resting:
+            self._touch(event.account, event.market, pays=event.side)
+        if event.account not in self._orders or event.status is OrderStatus.FILLED:
+            return  # the last fill has said so
+        if event.resting:
+            view = order_view(resting[event.order_id], event)
+        else:
+            assert taker is not None
+            view = replace(taker.view, status=event.status, expiry_reason=event.expiry_reason)
+        cancelled = event.status is OrderStatus.CANCELLED
+        self._order_update(record, OrderUpdateKind.CANCELLED if cancelled else OrderUpdateKind.EXPIRED, view)
+
+    def _touch(self, account: AccountId, market: str, pays: Side | None) -> None:
+        """The account's quote (`pays` Bid), base (Ask) or both (None) have changed."""
+        if account not in self._balances:
+            return
+        spec = self._state.markets[market].spec
+        if pays is not Side.ASK:
+            self._touched[account, spec.quote] = None
+        if pays is not Side.BID:
+            self._touched[account, spec.base] = None
+
+    def _fill(self, record: Record, event: Traded, view: OrderView, fee_atoms: int, is_maker: bool) -> FillView:
+        spec = self._state.markets[event.market].spec
+        return FillView(
+            seq=record.seq,
+            time_us=record.time_us,
+            account=view.account,
+            market=event.market,
+            trade_id=event.trade_id,
+            order_id=view.order_id,
+            client_id=view.client_id,
+            side=view.side,
+            price_ticks=event.price_ticks,
+            lots=event.lots,
+            quote_atoms=event.quote_atoms,
+            fee_atoms=fee_atoms,
+            fee_asset=spec.base if view.side is Side.BID else spec.quote,
+            is_maker=is_maker,
+        )
+
+    def _order_update(
+        self, record: Record, kind: OrderUpdateKind, view: OrderView, fill: FillView | None = None
+    ) -> None:
+        self._stage(self._orders[view.account], OrderUpdate(kind, view, record.time_us, fill))
+
+
+class _Incoming:
+    """The order a record places, as its fills follow one another."""
+
+    __slots__ = ("_filled_at", "view")
+
+    def __init__(self, record: Record, command: PlaceOrder) -> None:
+        self.view = placed_view(record.seq, record.time_us, command, ())
+        events = record.events
+        filled = any(
+            type(event) is OrderDone and event.status is OrderStatus.FILLED and not event.resting for event in events
+        )
+        # An order sized in quote atoms is full when its end says so, and its last trade is the one that shows it.
+        self._filled_at = (
+            max((index for index, event in enumerate(events) if type(event) is Traded), default=-1) if filled else -1
+        )
+
+    def fill(self, index: int, event: Traded) -> None:
+        self.view = replace(
+            self.view,
+            filled_lots=self.view.filled_lots + event.lots,
+            filled_quote_atoms=self.view.filled_quote_atoms + event.quote_atoms,
+            status=OrderStatus.FILLED if index == self._filled_at else OrderStatus.PARTIALLY_FILLED,
+        )

@@ -1,0 +1,1 @@
+"""The process that folds the journal again: history, digests, snapshots."""

@@ -1,0 +1,73 @@
+"""Answers from the read models, once they have reached what the asker has been told."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import structlog
+
+from exchange.runtime.core.outbox import Outbox
+from exchange.runtime.follower.client import FollowerClient
+from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed
+from exchange.runtime.follower.turns import Asker, Turns
+from exchange.values.refusals import Code, Refusal
+
+#: How long an answer waits for the follower before it is refused (TIMEOUT).
+FOLLOWER_TIMEOUT_S: Final = 5.0
+#: Threads that read; SQLite and the interpreter lock make more of them useless.
+_THREADS: Final = 2
+#: Queries under way, of all askers together and of one, before further ones are refused (TOO_MANY_REQUESTS). One may
+#: have as many as are still free for others, so that there is room for whoever comes next.
+MAX_QUERIES: Final = 1_000
+MAX_QUERIES_PER_ASKER: Final = 250
+
+_HARMED: Final = Refusal(Code.MAINTENANCE, "History is being made anew: its file was harmed")
+_NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
+
+Answer = TypeVar("Answer")
+
+_log = structlog.get_logger(__name__)
+
+
+class History:
+    def __init__(self, outbox: Outbox, read_models: ReadModels) -> None:
+        self._outbox = outbox
+        self.follower: FollowerClient
+        self.read_models = read_models
+        self._turns = Turns(_THREADS, "history")
+        self._under_way: Counter[Asker] = Counter()
+        self._all_under_way = 0
+
+    async def ask(self, asker: Asker, seq: int, query: Callable[[], Answer]) -> Answer | Refusal:
+        """Run `query` in a thread once the read models hold every record up to `seq` that anybody can have seen.
+
+        Askers take turns, so nobody waits for another one's queries but for the one that is being answered.
+        """
+        if self._under_way[asker] >= min(MAX_QUERIES_PER_ASKER, MAX_QUERIES - self._all_under_way):
+            return Refusal(Code.TOO_MANY_REQUESTS, "Too many history queries")
+        self._under_way[asker] += 1
+        self._all_under_way += 1
+        try:
+            # What isn't durable yet has been shown to nobody.
+            timeout_s = 0.0 if self.follower.fault else FOLLOWER_TIMEOUT_S
+            if not await self.follower.wait_for(min(seq, self._outbox.durable_seq), timeout_s):
+                if self.follower.fault:
+                    return _NOT_THERE
+                return Refusal(Code.TIMEOUT, "The history is not up to date yet")
+            return await self._turns.take(asker, query)
+        except ReadModelsHarmed as error:
+            _log.error("read_models_harmed", reason=str(error))
+            return _HARMED
+        except sqlite3.Error:
+            _log.exception("read_models_failed")
+            return Refusal(Code.SERVER_ERROR, "The history can't be read")
+        finally:
+            self._all_under_way -= 1
+            self._under_way[asker] -= 1
+            if not self._under_way[asker]:
+                del self._under_way[asker]
+
+    def close(self) -> None:
+        self._turns.close()
+        self.read_models.close()

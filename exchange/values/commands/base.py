@@ -1,9 +1,0 @@
-"""What every command is."""
-
-import msgspec
-
-
-class Command(
-    msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """Base of all commands; in a record its kind stands in `"type"`."""

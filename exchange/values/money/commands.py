@@ -1,0 +1,17 @@
+"""Money that comes in."""
+
+from exchange.values.base import Command
+from exchange.values.ids import AccountId, AdminId
+
+
+class CreditDeposit(Command, frozen=True):
+    """Credit what arrived from outside. `reference` is unique: a second credit under it is refused."""
+
+    admin: AdminId
+    account: AccountId
+    asset: str
+    atoms: int
+    reference: str
+
+
+AdminCommand = CreditDeposit

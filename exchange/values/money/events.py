@@ -1,0 +1,29 @@
+"""Money that moves without a trade."""
+
+import msgspec
+
+from exchange.values.base import Event
+from exchange.values.enums import (
+    Bucket,
+)
+from exchange.values.ids import AccountId
+
+
+class Leg(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One side of a posting: `atoms` (signed) of `asset` onto a bucket of an account."""
+
+    account: AccountId
+    asset: str
+    atoms: int
+    bucket: Bucket = Bucket.AVAILABLE
+
+
+class Posted(Event, frozen=True):
+    """A posting: its legs sum to zero per asset. `reference` is held so that it is posted once."""
+
+    kind: str
+    legs: tuple[Leg, ...]
+    reference: str = ""
+
+
+Events = Posted

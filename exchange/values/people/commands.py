@@ -1,0 +1,42 @@
+"""Admins, and proposals that wait for a second one."""
+
+from exchange.values.base import Command
+from exchange.values.enums import (
+    Role,
+)
+from exchange.values.ids import AdminId, ProposalId
+from exchange.values.people.admins import AdminSpec
+
+
+class AddAdmin(Command, frozen=True):
+    admin: AdminId
+    added: AdminSpec
+    reason: str
+
+
+class ChangeAdmin(Command, frozen=True):
+    """Replace an admin's roles; their key and name stay."""
+
+    admin: AdminId
+    changed: AdminId
+    roles: tuple[Role, ...]
+    reason: str
+
+
+class RevokeAdmin(Command, frozen=True):
+    admin: AdminId
+    revoked: AdminId
+    reason: str
+
+
+class WithdrawProposal(Command, frozen=True):
+    """End a proposal before anybody confirms it: whoever made it may, and every approver."""
+
+    admin: AdminId
+    proposal: ProposalId
+    reason: str
+
+
+AdminCommand = AddAdmin | ChangeAdmin | RevokeAdmin | WithdrawProposal
+#: Those that can wait for a second person (`rules.people` says when).
+TwoPeopleCommand = AddAdmin | ChangeAdmin | RevokeAdmin

@@ -1,0 +1,1 @@
+"""The venue's own life."""

@@ -1,0 +1,88 @@
+"""Certificates, the gates they speak of, and the venue's keys."""
+
+from enum import StrEnum, unique
+from typing import NewType
+
+import msgspec
+
+from exchange.values.ids import AdminId
+from exchange.values.windows.plan import WindowId
+
+CertificateId = NewType("CertificateId", int)
+
+
+@unique
+class Gate(StrEnum):
+    """What must be shown before a step up; `rules.gates` says which step asks for which, and who may waive it."""
+
+    CHAIN = "chain"
+    FOLDS = "folds"
+    REHEARSAL = "rehearsal"
+    INVARIANTS = "invariants"
+    STATEMENTS = "statements"
+    HISTORY = "history"
+    CUSTODY = "custody"
+    ORACLE = "oracle"
+    FLOORS = "floors"
+
+
+class GateResult(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What a gate found. `evidence` is one public line; what it names of accounts goes to the operators' report.
+
+    `waived_by` are the two admins who let a failed gate pass.
+    """
+
+    gate: Gate
+    passed: bool
+    evidence: str
+    waived_by: tuple[AdminId, ...] = ()
+
+
+@unique
+class CertificateKind(StrEnum):
+    CLOSING = "closing"
+    OPENING = "opening"
+
+
+class AssetTotal(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Atoms of one asset: owed to users, held by the venue's own accounts, and custody; they sum to zero."""
+
+    asset: str
+    users_atoms: int
+    venue_atoms: int
+    custody_atoms: int
+
+
+class Certificate(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What the venue says of its books as of `as_of_seq`, for a scope.
+
+    `markets` empty: the whole venue. `root` is the Merkle root (hex) over `statements` salted leaves of
+    statement version `statement_version`; `chain` (hex) is the record chain at `as_of_seq`. An
+    opening certificate names the closing one it was held against (`closing_id` 0: none, an unplanned
+    start) and carries the result of every gate.
+    """
+
+    kind: CertificateKind
+    venue: str
+    build: str
+    markets: tuple[str, ...]
+    window: WindowId
+    as_of_seq: int
+    time_us: int
+    chain: str
+    statement_version: int
+    statements: int
+    root: str
+    totals: tuple[AssetTotal, ...]
+    public_key: str
+    closing_id: CertificateId = CertificateId(0)
+    gates: tuple[GateResult, ...] = ()
+
+
+class VenueKey(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A key the venue signs with from `since_seq` on; `until_seq` 0: still. Revoked: nothing it signed counts."""
+
+    public_key: str
+    since_seq: int
+    until_seq: int = 0
+    revoked: bool = False

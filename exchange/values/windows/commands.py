@@ -1,0 +1,109 @@
+"""Maintenance windows: planned, closed, proved, approved, opened."""
+
+from exchange.values.base import Command
+from exchange.values.ids import AdminId
+from exchange.values.windows.certificate import Certificate, CertificateId, Gate, GateResult
+from exchange.values.windows.plan import WindowId, WindowPlan
+
+
+class BeginWindow(Command, frozen=True):
+    """A window's `offline_at` has come: its scope goes OFFLINE."""
+
+    window: WindowId
+
+
+class CancelAtClose(Command, frozen=True):
+    """Cancel what asked to be cancelled when its market closes. Bounded like `CancelForAccount`."""
+
+    window: WindowId
+
+
+class BeginVerifying(Command, frozen=True):
+    """The gates of a window have started to run."""
+
+    window: WindowId
+
+
+class Certify(Command, frozen=True):
+    """Put a certificate on record. `signature` is base64, by the venue's key, over the certificate's JSON."""
+
+    certificate: Certificate
+    signature: str
+
+
+class ReportGates(Command, frozen=True):
+    """Gates have failed: the scope (of window `window`, or 0 for a start without one) stays shut.
+
+    `reason` is public; `report` names the operators' full report.
+    """
+
+    window: WindowId
+    results: tuple[GateResult, ...]
+    reason: str
+    report: str = ""
+
+
+class StepWindow(Command, frozen=True):
+    """Take the next step up of a window, or learn why not."""
+
+    window: WindowId
+
+
+class DelayWindow(Command, frozen=True):
+    """The time of a step has come and the evidence has not."""
+
+    window: WindowId
+    reason: str
+
+
+class PlanWindow(Command, frozen=True):
+    admin: AdminId
+    plan: WindowPlan
+
+
+class ChangeWindow(Command, frozen=True):
+    """Replace the plan of a window that has not ended; what has begun keeps its scope."""
+
+    admin: AdminId
+    window: WindowId
+    plan: WindowPlan
+
+
+class CancelWindow(Command, frozen=True):
+    """Call off a window that has not begun."""
+
+    admin: AdminId
+    window: WindowId
+    reason: str
+
+
+class ApproveOpening(Command, frozen=True):
+    """One of the approvals an opening certificate needs; void as soon as the certificate is."""
+
+    admin: AdminId
+    certificate: CertificateId
+    reason: str
+
+
+class WaiveGate(Command, frozen=True):
+    """Let a failed gate pass, for one window (or 0: this start). It counts once a second approver has said so too."""
+
+    admin: AdminId
+    window: WindowId
+    gate: Gate
+    reason: str
+
+
+class RotateVenueKey(Command, frozen=True):
+    """Sign with another key from now on; `revoke` voids what the old one has signed."""
+
+    admin: AdminId
+    public_key: str
+    revoke: bool
+    reason: str
+
+
+AdminCommand = PlanWindow | ChangeWindow | CancelWindow | ApproveOpening | WaiveGate | RotateVenueKey
+SystemCommand = BeginWindow | CancelAtClose | BeginVerifying | Certify | ReportGates | StepWindow | DelayWindow
+#: Those that can wait for a second person (`rules.people` says when).
+TwoPeopleCommand = RotateVenueKey
