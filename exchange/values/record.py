@@ -1,8 +1,11 @@
 """The record: one command and everything it caused, as one line of JSON with field names.
 
-On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain":"<64 hex>"}`.
-`chain` is BLAKE2b-256 over the previous record's chain (32 bytes) and this line up to, and
-without, `,"chain":`; so a missing, changed or reordered record is found.
+On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain":"<64 hex>"}`, and has `"signed":{..}`
+before its chain where an admin signed the command. `chain` is BLAKE2b-256 over the previous record's chain (32 bytes)
+and this line up to, and without, `,"chain":`; so a missing, changed or reordered record is found.
+
+The line is kept as it was written and never encoded again. A field of a newer build beside these is passed over, and
+stays in the bytes: what a fold depends on goes into commands and events, which refuse a field they don't know.
 """
 
 from collections.abc import Sequence
@@ -27,13 +30,25 @@ class RecordError(ValueError):
     """Bytes that are not a whole record."""
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """`seq` is dense from 1 over all markets and accounts; `time_us` (µs since 1970, UTC) never falls."""
+class Signed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a person signed to give a command: `text` as the key signed it; `public_key` and `signature` are base64."""
+
+    public_key: str
+    text: str
+    signature: str
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`seq` is dense from 1 over all markets and accounts; `time_us` (µs since 1970, UTC) never falls.
+
+    `signed` is there for commands of admins that came in signed, and left out of the bytes of all others.
+    """
 
     seq: int
     time_us: int
     command: AnyCommand
     events: list[AnyEvent]
+    signed: Signed | None = None
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from exchange.values.enums import Side
 from exchange.values.ids import AccountId, KeyId, account_id, id_at, seq_of, subaccount_of, user_of
 from exchange.values.orders.commands import CancelAll, PlaceOrder
 from exchange.values.process.events import Refused
-from exchange.values.record import GENESIS_CHAIN, Record, RecordError, decode, encode, link, seal, split
+from exchange.values.record import GENESIS_CHAIN, Record, RecordError, Signed, decode, encode, follow, link, seal, split
 from exchange.values.refusals import Code
 
 RECORD = Record(
@@ -26,6 +26,29 @@ GOLDEN = (
 def test_the_bytes_are_these() -> None:
     assert encode(RECORD) == GOLDEN
     assert decode(GOLDEN) == RECORD
+
+
+def test_an_admins_signature_stands_behind_the_events_and_under_the_chain() -> None:
+    signed = Signed("S0VZ", 'instruction=setMode&{"note": "\u00fc\n"}&timestamp=1&window=5000', "U0lH")
+    body = encode(Record(RECORD.seq, RECORD.time_us, RECORD.command, RECORD.events, signed))
+    assert body.startswith(GOLDEN[:-1] + b',"signed":{"public_key":"S0VZ","text":"instruction=setMode&')
+    line = seal(body, link(GENESIS_CHAIN, body))
+    assert decode(line).signed == signed
+    assert follow(GENESIS_CHAIN, line.replace(b"S0VZ", b"S0VY")) is None
+
+
+def test_a_field_beside_the_known_ones_is_carried_under_the_chain() -> None:
+    """The next build's: this one passes it over, and keeps it, since it never writes a record anew."""
+    body = GOLDEN[:-1] + b',"of_the_next_build":{"a":1}}'
+    line = seal(body, link(GENESIS_CHAIN, body))
+    assert decode(line) == RECORD
+    assert split(line)[0] == body
+
+
+@pytest.mark.parametrize("place", [b',"lots":5', b'"code":"INSUFFICIENT_FUNDS"'])
+def test_a_field_of_a_newer_command_or_event_is_refused(place: bytes) -> None:
+    with pytest.raises(RecordError, match="of_the_next_build"):
+        decode(GOLDEN.replace(place, place + b',"of_the_next_build":1'))
 
 
 def test_a_sealed_line_gives_back_body_and_chain() -> None:
