@@ -5,6 +5,8 @@ What makes real evidence is tested elsewhere; here it is what the core does with
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from exchange.rules.gates import GATES
 from exchange.values.enums import Role
 from exchange.values.ids import AdminId
@@ -89,13 +91,13 @@ def certificate(
     gates: Iterable[Gate] = GATES,
     failed: Mapping[Gate, tuple[AdminId, ...]] | None = None,
     as_of_seq: int | None = None,
-) -> Certificate:
-    """A certificate that fits the venue as it stands, but for what is asked to be otherwise."""
+) -> str:
+    """The text of a certificate that fits the venue as it stands, but for what is asked to be otherwise."""
     state = venue.state
     planned = state.windows.get(window)
     failed = failed or {}
     results = tuple(GateResult(gate, gate not in failed, "test", failed.get(gate, ())) for gate in gates)
-    return Certificate(
+    made = Certificate(
         kind=kind,
         venue=state.venue,
         build=state.build,
@@ -112,6 +114,7 @@ def certificate(
         closing_id=planned.closing_id if planned is not None and kind is CertificateKind.OPENING else CertificateId(0),
         gates=results if kind is CertificateKind.OPENING else (),
     )
+    return msgspec.json.encode(made).decode()
 
 
 def certify(

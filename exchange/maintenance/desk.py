@@ -9,7 +9,7 @@ import msgspec
 
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, proofs
-from exchange.maintenance.evidence.certificates import CertificateError
+from exchange.maintenance.evidence.certificates import CertificateError, Signed
 from exchange.runtime.core.life import Life
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.people.views import AdminView
@@ -36,7 +36,7 @@ class Desk:
     def __init__(self, life: Life, run_gates: RunGates) -> None:
         self._life = life
         self.run_gates = run_gates
-        self._signatures: dict[CertificateId, str] = {}
+        self._recorded: dict[CertificateId, Signed] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._read = lru_cache(KEPT_CERTIFICATES)(certificates.read)
@@ -52,8 +52,8 @@ class Desk:
                 SignedCertificate(
                     certificate_id,
                     seq_of(certificate_id),
-                    state.certificates[certificate_id],
-                    self._signatures[certificate_id],
+                    self._recorded[certificate_id].text,
+                    self._recorded[certificate_id].signature,
                 )
                 for certificate_id in newest
             ),
@@ -75,7 +75,7 @@ class Desk:
                 await self._life.settled()
                 await self._fetch(wanted)
                 proof = await asyncio.to_thread(
-                    proofs.prove, self._life.data_dir, state, account, window, self._signatures, self._read
+                    proofs.prove, self._life.data_dir, state, account, window, self._recorded, self._read
                 )
         except CertificateError as error:
             return Refusal(Code.RESOURCE_NOT_FOUND, f"There is no proof: {error}")
@@ -84,18 +84,18 @@ class Desk:
         return msgspec.json.encode(proof)
 
     async def _fetch(self, wanted: list[CertificateId]) -> None:
-        """Look up the signatures in the records the certificates stand in."""
-        missing = [certificate_id for certificate_id in wanted if certificate_id not in self._signatures]
+        """Look up the certificates in the records they stand in."""
+        missing = [certificate_id for certificate_id in wanted if certificate_id not in self._recorded]
         if missing:
-            self._signatures |= await asyncio.to_thread(self._signatures_of, missing)
+            self._recorded |= await asyncio.to_thread(self._look_up, missing)
 
-    def _signatures_of(self, wanted: list[CertificateId]) -> dict[CertificateId, str]:
-        found: dict[CertificateId, str] = {}
+    def _look_up(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
+        found: dict[CertificateId, Signed] = {}
         with JournalReader(self._life.data_dir) as journal:
             for certificate_id in wanted:
                 seq = seq_of(certificate_id)
                 for record in journal.records(seq, seq):
                     for event in record.events:
                         if isinstance(event, CertificateIssued):
-                            found[certificate_id] = event.signature
+                            found[certificate_id] = Signed(event.text, event.signature)
         return found

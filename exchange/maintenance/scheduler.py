@@ -200,7 +200,7 @@ class Scheduler:
         if outcome is None:
             return
         if outcome.signed is not None:
-            done = await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature))
+            done = await self._execute(Certify(outcome.signed.text, outcome.signed.signature))
         else:
             done = False
             await self._execute(DelayWindow(window.window_id, outcome.reason))
@@ -220,7 +220,7 @@ class Scheduler:
             await self._execute(ReportGates(window_id, outcome.results, outcome.reason, outcome.report))
             return
         self._failed.pop(window_id, None)
-        if not await self._execute(Certify(outcome.signed.certificate, outcome.signed.signature)):
+        if not await self._execute(Certify(outcome.signed.text, outcome.signed.signature)):
             self._retry_later(window_id)
 
     async def _certificate(self, kind: CertificateKind, window: WindowId, markets: tuple[str, ...]) -> Outcome | None:

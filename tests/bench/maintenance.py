@@ -153,7 +153,7 @@ async def drive(data: Path, size: Size) -> dict[str, float]:
     window = await exchange.close_window()
     closing_s, closing = await exchange.prove(CLOSING, window)
     assert closing.signed is not None
-    await exchange.run([Certify(closing.signed.certificate, closing.signed.signature)])
+    await exchange.run([Certify(closing.signed.text, closing.signed.signature)])
     tail_s, _ = await exchange.prove(GATES, window)
     await exchange.shut()
     return {

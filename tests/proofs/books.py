@@ -74,9 +74,9 @@ class Books:
             key=KEY,
         )
         if forged:
-            signed = certificates.Signed(signed.certificate, b64encode(bytes(64)).decode())
+            signed = certificates.Signed(signed.text, b64encode(bytes(64)).decode())
         certificates.keep(self.data_dir, signed, made)
-        [issued] = venue.expect(Certify(signed.certificate, signed.signature))
+        [issued] = venue.expect(Certify(signed.text, signed.signature))
         assert isinstance(issued, CertificateIssued)
         return issued.certificate_id
 
@@ -89,10 +89,14 @@ class Books:
             chain = link(chain, encode(record))
         return state, histories, chain
 
-    def signatures(self) -> dict[CertificateId, str]:
-        """Of every certificate on record."""
+    def signed(self) -> dict[CertificateId, certificates.Signed]:
+        """Every certificate on record."""
         events = (event for record in self.venue.records for event in record.events)
-        return {e.certificate_id: e.signature for e in events if isinstance(e, CertificateIssued)}
+        return {
+            e.certificate_id: certificates.Signed(e.text, e.signature)
+            for e in events
+            if isinstance(e, CertificateIssued)
+        }
 
     def write(self) -> None:
         """Journal, witness and read models."""

@@ -45,7 +45,7 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     assert outcome.signed is not None
     certificate = outcome.signed.certificate
     assert certificate.kind is CertificateKind.OPENING
-    books.venue.expect(Certify(certificate, outcome.signed.signature))
+    books.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
     m.approve(books.venue, max(books.venue.state.certificates), ADMIN, books.second)
     m.open_window(books.venue, window)
 
@@ -132,7 +132,7 @@ def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
     [result] = [result for result in outcome.signed.certificate.gates if result.gate is Gate.FLOORS]
     assert not result.passed
     assert result.waived_by == (ADMIN, waived.second)
-    waived.venue.expect(Certify(outcome.signed.certificate, outcome.signed.signature))
+    waived.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
 
 
 @pytest.mark.parametrize("table", ["orders", "fills", "ledger"])

@@ -120,7 +120,7 @@ def certificate(books: Books) -> tuple[Signed, certificates.Body]:
 def test_what_is_kept_reads_back_and_is_checked_to_the_last_byte(tmp_path: Path) -> None:
     signed, made = certificate(Books(tmp_path))
     certificates.keep(tmp_path, signed, made)
-    read = certificates.read(tmp_path, signed.certificate, signed.signature)
+    read = certificates.read(tmp_path, signed)
     assert (read.root, read.statements) == (made.root, made.statements)
     place = certificates.folder(tmp_path, signed.certificate)
     assert (place / "secret.json").stat().st_mode & 0o777 == 0o600
@@ -129,10 +129,10 @@ def test_what_is_kept_reads_back_and_is_checked_to_the_last_byte(tmp_path: Path)
         middle = len(content) // 2
         (place / name).write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
         with pytest.raises(CertificateError):
-            certificates.read(tmp_path, signed.certificate, signed.signature)
+            certificates.read(tmp_path, signed)
         (place / name).write_bytes(content)
     with pytest.raises(CertificateError):
-        certificates.read(tmp_path, signed.certificate, "other")
+        certificates.read(tmp_path, Signed(signed.text, "other"))
 
 
 @pytest.mark.parametrize("secret", ["no hexadecimal", "00" * 31, "00" * 65, ""])
@@ -142,7 +142,7 @@ def test_a_damaged_secret_is_named(tmp_path: Path, secret: str) -> None:
     path = certificates.folder(tmp_path, signed.certificate) / "secret.json"
     path.write_bytes(msgspec.json.encode({**msgspec.json.decode(path.read_bytes()), "secret": secret}))
     with pytest.raises(CertificateError, match="closing-"):
-        certificates.read(tmp_path, signed.certificate, signed.signature)
+        certificates.read(tmp_path, signed)
 
 
 def test_signatures_count_only_under_the_venues_keys_of_the_time(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_signatures_count_only_under_the_venues_keys_of_the_time(tmp_path: Path)
     check_signature(signed, keys, books.venue.state.seq)
     with pytest.raises(CertificateError, match="never"):
         check_signature(signed, keys[:1], books.venue.state.seq)
-    forged = Signed(msgspec.structs.replace(signed.certificate, as_of_seq=1), signed.signature)
+    forged = Signed(signed.text.replace('"time_us":1,', '"time_us":2,'), signed.signature)
     with pytest.raises(CertificateError, match="not the venue's"):
         check_signature(forged, keys, books.venue.state.seq)
     mine = keys[-1]

@@ -1,4 +1,6 @@
-"""TODO"""
+"""Deciding on evidence: certificates, gates that failed, approvals, waivers, the venue's keys. Changes nothing."""
+
+import msgspec
 
 from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
@@ -10,7 +12,7 @@ from exchange.rules.gates import GATES
 from exchange.values.enums import Role
 from exchange.values.events import AnyEvent
 from exchange.values.ids import id_at
-from exchange.values.windows.certificate import CertificateId, CertificateKind
+from exchange.values.windows.certificate import CertificateId, CertificateKind, read_certificate
 from exchange.values.windows.commands import (
     ApproveOpening,
     BeginVerifying,
@@ -42,7 +44,10 @@ def begin_verifying(state: State, time_us: int, command: BeginVerifying) -> Deci
 
 
 def certify(state: State, time_us: int, command: Certify) -> Decision:
-    certificate = command.certificate
+    try:
+        certificate = read_certificate(command.text)
+    except msgspec.MsgspecError:
+        return refuse.invalid("Not a certificate")
     if certificate.public_key != state.venue_public_key or certificate.venue != state.venue:
         return refuse.precondition("The certificate is not signed by the venue's key in force")
     if certificate.as_of_seq > state.seq or certificate.build != state.build:
@@ -64,7 +69,7 @@ def certify(state: State, time_us: int, command: Certify) -> Decision:
         if untrue is not None:
             return refuse.precondition(f"Gate {untrue} failed and has not been waived by two approvers")
     certificate_id = CertificateId(id_at(state.seq + 1))
-    return [CertificateIssued(certificate_id, certificate, command.signature)]
+    return [CertificateIssued(certificate_id, command.text, command.signature)]
 
 
 def report_gates(state: State, time_us: int, command: ReportGates) -> Decision:

@@ -1,7 +1,7 @@
 """TODO"""
 
 from exchange.core.state import State, Window
-from exchange.values.windows.certificate import CertificateKind, VenueKey
+from exchange.values.windows.certificate import CertificateKind, VenueKey, read_certificate
 from exchange.values.windows.events import (
     CanaryOpened,
     CertificateIssued,
@@ -58,7 +58,7 @@ def timers_thawed(state: State, event: TimersThawed) -> None:
 
 
 def certificate_issued(state: State, event: CertificateIssued) -> None:
-    certificate = event.certificate
+    certificate = read_certificate(event.text)
     state.certificates[event.certificate_id] = certificate
     if certificate.kind is CertificateKind.OPENING:
         state.failed_gates = None

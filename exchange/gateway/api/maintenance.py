@@ -12,7 +12,7 @@ from exchange.runtime.port import Exchange
 from exchange.values.accounts.views import KeyView
 from exchange.values.ids import MAX_ID
 from exchange.values.refusals import Refusal
-from exchange.values.windows.certificate import Certificate, VenueKey
+from exchange.values.windows.certificate import VenueKey
 from exchange.values.windows.plan import WindowId
 
 routes = Routes("Maintenance")
@@ -81,15 +81,12 @@ _CERTIFICATE: Final = {
     "root": "a1" * 32,
     "totals": [{"asset": "USDC", "users_atoms": 9_000, "venue_atoms": 10, "custody_atoms": -9_010}],
     "public_key": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
-    "closing_id": 0,
-    "gates": [],
 }
+_TEXT: Final = msgspec.json.encode(_CERTIFICATE).decode()
 _SIGNATURE: Final = "ogsyh1c6LnY10GiJaCoAEdHpkK2BT4KgS7NAd1PW2DQn..."
 _VENUE_KEY: Final = {
     "public_key": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
     "since_seq": 1,
-    "until_seq": 0,
-    "revoked": False,
 }
 
 
@@ -104,11 +101,11 @@ class ProofQuery(Payload, frozen=True):
 
 
 class SignedCertificate(Wire, frozen=True):
-    """`signature` is base64, Ed25519, over the certificate's own compact JSON in the order of its fields."""
+    """`signature` is base64, Ed25519, over the UTF-8 of `certificate`: the text that was signed, JSON in itself."""
 
     id: int
     recorded_seq: int
-    certificate: Certificate
+    certificate: str
     signature: str
 
 
@@ -137,7 +134,7 @@ async def maintenance(exchange: Exchange) -> wire.Maintenance:
     example={
         "venueKeys": [_VENUE_KEY],
         "certificates": [
-            {"id": 54_120, "recordedSeq": 542, "certificate": _CERTIFICATE, "signature": _SIGNATURE},
+            {"id": 54_120, "recordedSeq": 542, "certificate": _TEXT, "signature": _SIGNATURE},
         ],
     },
     history=True,
@@ -148,7 +145,7 @@ async def certificates(exchange: Exchange, params: CertificatesQuery) -> Certifi
     return Certificates(
         view.venue_keys,
         tuple(
-            SignedCertificate(each.certificate_id, each.recorded_seq, each.certificate, each.signature)
+            SignedCertificate(each.certificate_id, each.recorded_seq, each.text, each.signature)
             for each in view.certificates
         ),
     )

@@ -2,7 +2,7 @@
 
 A certificate's folder, `<data>/certificates/<kind>-<as_of_seq>/`, holds what a proof needs beside it:
 
-    certificate.json   the certificate and its signature
+    certificate.json   the certificate's text and its signature
     secret.json        what the salts are derived from: it keeps statements unguessable
     statements.jsonl   one line per account: the statement, in the order of the leaves
     histories.jsonl    the accounts' histories, from which a later reading of the records goes on
@@ -26,7 +26,14 @@ from exchange.maintenance.evidence import history, merkle
 from exchange.maintenance.evidence.history import Histories
 from exchange.maintenance.evidence.statements import STATEMENT_VERSION, statements, totals
 from exchange.values.ids import AccountId
-from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, GateResult, VenueKey
+from exchange.values.windows.certificate import (
+    Certificate,
+    CertificateId,
+    CertificateKind,
+    GateResult,
+    VenueKey,
+    read_certificate,
+)
 from exchange.values.windows.plan import WindowId
 
 FOLDER: Final = "certificates"
@@ -38,11 +45,19 @@ class CertificateError(ValueError):
     """A certificate, or what is kept beside it, is missing, damaged or not what was signed."""
 
 
-class Signed(msgspec.Struct, frozen=True):
-    """A certificate with its signature (base64, Ed25519 over the certificate's JSON)."""
+class Signed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A certificate as it was signed, and the signature (base64, Ed25519 over the text's UTF-8)."""
 
-    certificate: Certificate
+    text: str
     signature: str
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the text says, signed by the venue or not. Raises CertificateError: it is none of a certificate."""
+        try:
+            return read_certificate(self.text)
+        except msgspec.MsgspecError as error:
+            raise CertificateError(f"not a certificate: {error}") from error
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -113,11 +128,12 @@ def certify(
         closing_id=closing_id or CertificateId(0),
         gates=tuple(gates),
     )
-    return Signed(certificate, b64encode(key.sign(_encode(certificate)).signature).decode())
+    text = _encode(certificate)
+    return Signed(text.decode(), b64encode(key.sign(text).signature).decode())
 
 
 def check_signature(signed: Signed, keys: Sequence[VenueKey], recorded_seq: int) -> None:
-    """Whether the venue signed this, with a key that was its own when the certificate was recorded.
+    """Whether the venue signed this text, with a key that was its own when the certificate was recorded.
 
     Raises:
         CertificateError
@@ -133,7 +149,7 @@ def check_signature(signed: Signed, keys: Sequence[VenueKey], recorded_seq: int)
     else:
         raise CertificateError("signed with a key that was never the venue's")
     try:
-        VerifyKey(b64decode(certificate.public_key)).verify(_encode(certificate), b64decode(signed.signature))
+        VerifyKey(b64decode(certificate.public_key)).verify(signed.text.encode(), b64decode(signed.signature))
     except (BadSignatureError, ValueError) as error:
         raise CertificateError("the signature is not the venue's") from error
 
@@ -153,7 +169,7 @@ def keep(data_dir: Path, signed: Signed, made: Body) -> None:
     make_folder(draft)
     _write(draft / "statements.jsonl", b"\n".join(made.statements) + b"\n")
     _write(draft / "histories.jsonl", history.dump(made.histories) + b"\n")
-    _write(draft / "secret.json", _encode({"secret": made.secret.hex(), "accounts": made.accounts}))
+    _write(draft / "secret.json", _encode(_Kept(made.secret.hex(), made.accounts)))
     _write(draft / "certificate.json", _encode(signed) + b"\n")
     if target.exists():
         # Made again at the same seq, with other gates or after a crash: the journal's signature says which counts.
@@ -177,12 +193,13 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def read(data_dir: Path, certificate: Certificate, signature: str) -> Body:
+def read(data_dir: Path, on_record: Signed) -> Body:
     """What was kept with a certificate that is on record, checked against it to the last byte.
 
     Raises:
         CertificateError: it is not there, or not what the certificate says.
     """
+    certificate = on_record.certificate
     place = folder(data_dir, certificate)
     try:
         signed = msgspec.json.decode((place / "certificate.json").read_bytes(), type=Signed)
@@ -192,7 +209,7 @@ def read(data_dir: Path, certificate: Certificate, signature: str) -> Body:
         secret = bytes.fromhex(kept.secret)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise CertificateError(f"{place.name}: {error}") from error
-    if signed != Signed(certificate, signature):
+    if signed != on_record:
         raise CertificateError(f"{place.name} is not the certificate on record")
     if len(secret) != _SECRET_BYTES:
         raise CertificateError(f"{place.name}: the secret has {len(secret)} bytes instead of {_SECRET_BYTES}")
@@ -205,6 +222,8 @@ def read(data_dir: Path, certificate: Certificate, signature: str) -> Body:
     return Body(secret, kept.accounts, lines, leaves, root, histories)
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`secret.json`; a field of a newer build is left unread, as in `certificate.json`."""
+
     secret: str
     accounts: tuple[AccountId, ...]

@@ -34,7 +34,7 @@ from exchange.maintenance.evidence.statements import totals
 from exchange.rules.gates import GATES
 from exchange.runtime.build import build_id
 from exchange.values.ids import id_at, seq_of
-from exchange.values.windows.certificate import CertificateKind, Gate, GateResult
+from exchange.values.windows.certificate import CertificateKind, Gate, GateResult, read_certificate
 from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
 
@@ -49,7 +49,7 @@ _PROGRESS_S: Final = 0.2
 _NICE: Final = 10
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to prove. `window` 0: a start without a window. `markets` empty: the whole venue.
 
     `live_seq` and `live_digest` are the running state's own, if it was asked. `seed` is the venue's
@@ -75,7 +75,7 @@ class Progress(msgspec.Struct, frozen=True):
     total: int
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """`reason` is public; `report` is the name of the operators' report, without its ending."""
 
     passed: bool
@@ -92,7 +92,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: Outcome | None = None
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One gate in the operators' report."""
 
     gate: Gate
@@ -101,7 +101,7 @@ class Finding(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """What operators read. Details are capped; `omitted` counts what is not in here."""
 
     build: str
@@ -159,12 +159,10 @@ class Proving:
         try:
             for record in reader.records(seq_of(self._request.window) or end_seq + 1, end_seq):
                 for event in record.events:
-                    if (
-                        isinstance(event, CertificateIssued)
-                        and event.certificate.kind is CertificateKind.CLOSING
-                        and event.certificate.window == self._request.window
-                    ):
-                        return Closing(event.certificate_id, event.certificate, event.signature)
+                    if isinstance(event, CertificateIssued):
+                        certificate = read_certificate(event.text)
+                        if certificate.kind is CertificateKind.CLOSING and certificate.window == self._request.window:
+                            return Closing(event.certificate_id, Signed(event.text, event.signature), certificate)
         except JournalError:
             pass  # the pass over the records meets it too, and says what is damaged
         return None

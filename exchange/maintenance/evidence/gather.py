@@ -34,11 +34,11 @@ Moves = dict[tuple[AccountId, str, str], int]
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """The closing certificate that the opening is held against, as it stands on record."""
+    """The closing certificate that the opening is held against: as it stands on record, and what it says."""
 
     certificate_id: CertificateId
+    signed: Signed
     certificate: Certificate
-    signature: str
 
 
 class Evidence:
@@ -169,9 +169,8 @@ class Evidence:
         """The statements as this build makes them, against those that were signed."""
         try:
             # The record could have been forged with its whole chain; the venue's signature can't.
-            stated = Signed(closing.certificate, closing.signature)
-            check_signature(stated, self.state.venue_keys, seq_of(closing.certificate_id))
-            signed = certificates.read(self._data_dir, closing.certificate, closing.signature)
+            check_signature(closing.signed, self.state.venue_keys, seq_of(closing.certificate_id))
+            signed = certificates.read(self._data_dir, closing.signed)
         except CertificateError as error:
             self.broken_folds.append(str(error))
             return

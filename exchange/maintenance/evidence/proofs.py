@@ -12,26 +12,26 @@ import msgspec
 
 from exchange.core import State
 from exchange.maintenance.evidence import certificates, merkle
-from exchange.maintenance.evidence.certificates import Body, CertificateError
+from exchange.maintenance.evidence.certificates import Body, CertificateError, Signed
 from exchange.values.ids import AccountId, seq_of
-from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, VenueKey
+from exchange.values.windows.certificate import CertificateId, CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId
 
 #: Of the document; the verifier reads one format.
 FORMAT: Final = 1
 
 #: Reads what is kept with a certificate.
-Reader = Callable[[Path, Certificate, str], Body]
+Reader = Callable[[Path, Signed], Body]
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     """One certificate and one account's way to its root.
 
-    `statement` is the exact text that was hashed, `salt` and the siblings in `path` are hexadecimal,
-    `recorded_seq` is the record the certificate stands in.
+    `certificate` is the exact text that was signed, `statement` the exact text that was hashed, `salt` and the
+    siblings in `path` are hexadecimal, `recorded_seq` is the record the certificate stands in.
     """
 
-    certificate: Certificate
+    certificate: str
     signature: str
     recorded_seq: int
     statement: str
@@ -39,7 +39,7 @@ class Part(msgspec.Struct, frozen=True):
     path: tuple[tuple[str, bool], ...]
 
 
-class Proof(msgspec.Struct, frozen=True):
+class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     """`opening` is None while the window has not been certified for opening."""
 
     format: int
@@ -52,21 +52,20 @@ class Proof(msgspec.Struct, frozen=True):
 
 def part(
     data_dir: Path,
-    certificate: Certificate,
-    signature: str,
+    signed: Signed,
     recorded_seq: int,
     account: AccountId,
     read: Reader = certificates.read,
 ) -> Part:
     """Raises CertificateError: what is kept is damaged, or the account had no statement then."""
-    kept = read(data_dir, certificate, signature)
+    kept = read(data_dir, signed)
     try:
         index = kept.index(account)
     except ValueError as error:
         raise CertificateError(f"account {account} was not open yet") from error
     return Part(
-        certificate,
-        signature,
+        signed.text,
+        signed.signature,
         recorded_seq,
         kept.statements[index].decode(),
         certificates.salt(kept.secret, account).hex(),
@@ -88,10 +87,10 @@ def prove(
     state: State,
     account: AccountId,
     window: WindowId,
-    signatures: Mapping[CertificateId, str],
+    signed: Mapping[CertificateId, Signed],
     read: Reader = certificates.read,
 ) -> Proof:
-    """The proof of one account over one window; `signatures` are those the certificates were recorded with.
+    """The proof of one account over one window; `signed` holds its certificates as they are on record.
 
     `read` is `certificates.read`, or one that remembers what it has read.
 
@@ -103,8 +102,7 @@ def prove(
         if certificate_id is None
         else part(
             data_dir,
-            state.certificates[certificate_id],
-            signatures[certificate_id],
+            signed[certificate_id],
             seq_of(certificate_id),
             account,
             read,

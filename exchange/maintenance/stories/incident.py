@@ -39,7 +39,7 @@ from exchange.values.ids import AccountId
 from exchange.values.orders.events import OrderDone, Traded
 from exchange.values.process.events import Faulted, ProcessStarted, Refused
 from exchange.values.record import Record, placed_order
-from exchange.values.windows.certificate import AssetTotal
+from exchange.values.windows.certificate import AssetTotal, read_certificate
 from exchange.values.windows.events import CertificateIssued, GatesFailed
 
 #: Lines of the timeline, faults and gate runs kept of each; the latest, the rest is counted.
@@ -145,7 +145,8 @@ class _Investigation:
                 findings = self._findings(event.report)
                 run = GateRun(seq, time_us, event.window, False, event.results, event.report, findings)
                 self._gate_runs.append(run)
-            case CertificateIssued(certificate=made):
+            case CertificateIssued():
+                made = read_certificate(event.text)
                 self._issued.append(Issued(event.certificate_id, seq, made))
                 if made.gates:
                     self._gate_runs.append(GateRun(seq, time_us, made.window, True, made.gates))

@@ -10,6 +10,7 @@ from exchange.values.money.events import Posted
 from exchange.values.orders.events import CancelAllAfterSet, CancelOnDisconnectSet, OrderDone, OrderRested, Traded
 from exchange.values.process.events import EpochStarted, Faulted, ProcessStarted, ProcessStopped, Refused
 from exchange.values.text import visible
+from exchange.values.windows.certificate import read_certificate
 from exchange.values.windows.events import (
     CanaryOpened,
     CertificateIssued,
@@ -67,7 +68,8 @@ def _said(event: AnyEvent, units: Units) -> str:
             return f"window {event.window} is {event.stage}" + (f" ({event.reason})" if event.reason else "")
         case CanaryOpened():
             return f"window {event.window}: the canary is open"
-        case CertificateIssued(certificate=made):
+        case CertificateIssued():
+            made = read_certificate(event.text)
             return (
                 f"{made.kind} certificate {event.certificate_id} for window {made.window or 'none'}:"
                 f" record {made.as_of_seq}, {made.statements} statements, root {made.root[:16]}"

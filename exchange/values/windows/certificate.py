@@ -1,7 +1,12 @@
-"""Certificates, the gates they speak of, and the venue's keys."""
+"""Certificates, the gates they speak of, and the venue's keys.
+
+A certificate is signed as text: JSON, compact, UTF-8. The text is what is recorded, kept, shown and checked, never
+an encoding of what was read from it. A field of a newer build is carried in it and left unread: what it says is
+told and proved, nothing is done by it.
+"""
 
 from enum import StrEnum, unique
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
@@ -26,7 +31,7 @@ class Gate(StrEnum):
     FLOORS = "floors"
 
 
-class GateResult(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class GateResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a gate found. `evidence` is one public line; what it names of accounts goes to the operators' report.
 
     `waived_by` are the two admins who let a failed gate pass.
@@ -44,7 +49,7 @@ class CertificateKind(StrEnum):
     OPENING = "opening"
 
 
-class AssetTotal(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class AssetTotal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Atoms of one asset: owed to users, held by the venue's own accounts, and custody; they sum to zero."""
 
     asset: str
@@ -53,7 +58,7 @@ class AssetTotal(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     custody_atoms: int
 
 
-class Certificate(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Certificate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the venue says of its books as of `as_of_seq`, for a scope.
 
     `markets` empty: the whole venue. `root` is the Merkle root (hex) over `statements` salted leaves of
@@ -79,7 +84,11 @@ class Certificate(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
     gates: tuple[GateResult, ...] = ()
 
 
-class VenueKey(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+#: What a signed text says. Raises msgspec.MsgspecError: it is none of a certificate.
+read_certificate: Final = msgspec.json.Decoder(Certificate).decode
+
+
+class VenueKey(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A key the venue signs with from `since_seq` on; `until_seq` 0: still. Revoked: nothing it signed counts."""
 
     public_key: str

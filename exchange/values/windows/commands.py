@@ -2,7 +2,7 @@
 
 from exchange.values.base import Command
 from exchange.values.ids import AdminId
-from exchange.values.windows.certificate import Certificate, CertificateId, Gate, GateResult
+from exchange.values.windows.certificate import CertificateId, Gate, GateResult
 from exchange.values.windows.plan import WindowId, WindowPlan
 
 
@@ -25,9 +25,9 @@ class BeginVerifying(Command, frozen=True):
 
 
 class Certify(Command, frozen=True):
-    """Put a certificate on record. `signature` is base64, by the venue's key, over the certificate's JSON."""
+    """Put a certificate on record. `signature` is base64, by the venue's key, over `text`, the certificate as JSON."""
 
-    certificate: Certificate
+    text: str
     signature: str
 
 

@@ -2,7 +2,7 @@
 
 from exchange.values.base import Event
 from exchange.values.ids import AdminId
-from exchange.values.windows.certificate import Certificate, CertificateId, Gate, GateResult
+from exchange.values.windows.certificate import CertificateId, Gate, GateResult
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 
 
@@ -49,8 +49,10 @@ class TimersThawed(Event, frozen=True):
 
 
 class CertificateIssued(Event, frozen=True):
+    """`text` is the certificate, to the byte as it was signed."""
+
     certificate_id: CertificateId
-    certificate: Certificate
+    text: str
     signature: str
 
 

@@ -24,11 +24,12 @@ class WindowStage(StrEnum):
 ENDED_STAGES = frozenset({WindowStage.COMPLETED, WindowStage.CANCELLED})
 
 
-class WindowPlan(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class WindowPlan(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A planned stop. Times (µs since 1970) are the earliest moments, never a promise to open unproven.
 
     `markets` empty: the whole venue. `freeze_timers`: dead-man's switches stand still while the venue
-    is shut (whole-venue windows only). `canary` opens first, and alone until it has reached FULL.
+    is shut (whole-venue windows only). `canary` opens first, and alone until it has reached FULL. What a plan says is
+    done, so one with a field of a newer build is refused.
     """
 
     offline_at_us: int

@@ -4,7 +4,7 @@ from enum import StrEnum, unique
 
 from exchange.values.base import View
 from exchange.values.enums import Mode
-from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, Gate, GateResult, VenueKey
+from exchange.values.windows.certificate import CertificateId, CertificateKind, Gate, GateResult, VenueKey
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 
 
@@ -108,11 +108,11 @@ class MaintenanceView(View, frozen=True):
 
 
 class SignedCertificate(View, frozen=True):
-    """A certificate on record, with its signature (base64, Ed25519, over its own compact JSON)."""
+    """A certificate on record as it was signed (`text`, JSON), and the signature (base64, Ed25519)."""
 
     certificate_id: CertificateId
     recorded_seq: int
-    certificate: Certificate
+    text: str
     signature: str
 
 
