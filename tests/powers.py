@@ -36,7 +36,7 @@ from exchange.values.windows.commands import (
     WaiveGate,
 )
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
-from tests import maintenance as m
+from tests.core.windows import by_hand as m
 from tests.venue import ADMIN, FILTERS, SOL_USDC, TIERS, USDC, Venue, public_key
 
 BTC: Final = AssetSpec("BTC", 8, "Bitcoin")

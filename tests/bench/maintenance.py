@@ -48,7 +48,7 @@ from tests.bench.flow import make
 from tests.bench.report import Row, middle
 from tests.bench.start import Journal, resident_bytes
 from tests.bench.venue import START_US, Translator, founded, open_accounts
-from tests.maintenance import NO_WINDOW
+from tests.core.windows.by_hand import NO_WINDOW
 
 
 @dataclass(frozen=True)

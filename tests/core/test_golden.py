@@ -36,7 +36,7 @@ from exchange.values.windows.commands import (
     RotateVenueKey,
     WaiveGate,
 )
-from tests import maintenance
+from tests.core.windows import by_hand as maintenance
 from tests.properties.flow import command, open_venue, random_choices
 from tests.venue import ADMIN, FILTERS, TIERS, USDC, Venue, public_key
 

@@ -18,8 +18,8 @@ from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
 from exchange.values.process.events import Refused
 from exchange.values.windows.certificate import Gate
-from tests import maintenance
 from tests import venue as core
+from tests.core.windows import by_hand as maintenance
 from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply, Signer
 from tests.runtime.running import done, records
 

@@ -15,7 +15,7 @@ from exchange.values.modes.commands import SetAutoResume, SetMode
 from exchange.values.orders.commands import SetCancelAllAfter
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
-from tests.maintenance import second_approver
+from tests.core.windows.by_hand import second_approver
 from tests.venue import ADMIN, TIERS, Venue, public_key
 
 #: What hypothesis chooses for one command: a kind and small numbers, so that shrinking works.

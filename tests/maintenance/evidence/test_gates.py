@@ -24,8 +24,8 @@ from exchange.values.orders.events import Traded
 from exchange.values.process.commands import ActivateRule
 from exchange.values.windows.certificate import CertificateKind, Gate
 from exchange.values.windows.commands import Certify, ReportGates, WaiveGate
-from tests import maintenance as m
-from tests.proofs.books import Books
+from tests.core.windows import by_hand as m
+from tests.maintenance.evidence.books import Books
 from tests.venue import ADMIN
 
 

@@ -24,8 +24,8 @@ from exchange.values.orders.commands import PlaceOrder
 from exchange.values.orders.events import OrderRested
 from exchange.values.process.events import Faulted
 from exchange.values.record import Record, encode
-from tests.runtime.history import ADMIN, History
-from tests.runtime.test_read_models import fill, tables
+from tests.runtime.follower.recorded import ADMIN, History
+from tests.runtime.follower.test_read_models import fill, tables
 
 ACCOUNTS_PARTITION = 7
 

@@ -23,7 +23,7 @@ from exchange.values.orders.commands import CancelAll, PlaceOrder
 from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
-from tests.proofs.books import Books
+from tests.maintenance.evidence.books import Books
 from tests.venue import ADMIN, SOL, SOL_USDC
 
 

@@ -18,8 +18,8 @@ from exchange.maintenance.evidence import proofs
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.windows.commands import Certify, RotateVenueKey
 from exchange.values.windows.plan import WindowId
-from tests import maintenance as m
-from tests.proofs.books import KEY, Books, as_json
+from tests.core.windows import by_hand as m
+from tests.maintenance.evidence.books import KEY, Books, as_json
 from tests.venue import ADMIN, public_key
 
 Json = dict[str, Any]

@@ -28,7 +28,7 @@ from exchange.values.orders.events import OrderDone, Traded
 from exchange.values.orders.views import FillView, OrderView
 from exchange.values.process.events import Refused
 from exchange.values.record import Record
-from tests.runtime.history import BEGIN_US, MARKETS, History
+from tests.runtime.follower.recorded import BEGIN_US, MARKETS, History
 
 ALL = Page(limit=MAX_ROWS, ascending=True)
 

@@ -21,7 +21,7 @@ from exchange.rules.gates import GATES
 from tests.server import Server
 
 WITHIN_S = 30.0
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def admin(server: Server, *arguments: str, key: str = "admin") -> subprocess.CompletedProcess[str]:

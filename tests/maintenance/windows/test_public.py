@@ -18,7 +18,7 @@ from exchange.values.people.commands import AddAdmin
 from exchange.values.windows.views import Awaited
 from tests import venue as core
 from tests.gateway.http_venue import HttpVenue
-from tests.windows.house import SOL_USDC, House, Running
+from tests.maintenance.windows.house import SOL_USDC, House, Running
 
 LIMIT = {"symbol": SOL_USDC, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1.50"}
 

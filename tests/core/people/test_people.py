@@ -24,7 +24,7 @@ from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
 from exchange.values.windows.commands import RotateVenueKey
 from exchange.values.windows.events import VenueKeyRotated
-from tests import maintenance as m
+from tests.core.windows import by_hand as m
 from tests.venue import ADMIN, ALL_ROLES, TIERS, Venue, genesis, public_key
 
 AUDITOR = AdminSpec("auditor", public_key(601), (Role.AUDITOR,))

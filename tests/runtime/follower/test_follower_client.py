@@ -18,8 +18,8 @@ from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.messages import Check, Mismatch
 from exchange.runtime.follower.read_models import FILE_NAME, ReadModels
 from exchange.values.record import Record
-from tests.runtime.history import History
-from tests.runtime.test_follower import expected, keep, same_rows, state_at
+from tests.runtime.follower.recorded import History
+from tests.runtime.follower.test_follower import expected, keep, same_rows, state_at
 
 __all__ = ["expected"]
 

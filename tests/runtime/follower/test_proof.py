@@ -19,7 +19,7 @@ from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
 from exchange.runtime.follower.read_models.proof import SCRATCH, clear_scratch, prove
 from exchange.runtime.port import Page, Paged
 from exchange.values.refusals import Refusal
-from tests.proofs.books import Books
+from tests.maintenance.evidence.books import Books
 from tests.runtime.running import HandClock, Traders, done, running, trading
 
 WITHIN_S = 150.0

@@ -37,7 +37,7 @@ from exchange.values.windows.commands import (
     WaiveGate,
 )
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
-from tests import maintenance as m
+from tests.core.windows import by_hand as m
 from tests.venue import ADMIN, FILTERS, USDC, Venue, public_key
 
 START = {"SOL": 10**13, "USDC": 10**13}

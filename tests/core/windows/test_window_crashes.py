@@ -13,8 +13,8 @@ from exchange.values.process.events import Refused
 from exchange.values.windows.certificate import CertificateKind
 from exchange.values.windows.commands import BeginVerifying, CancelWindow, StepWindow
 from exchange.values.windows.plan import WindowId, WindowStage
-from tests import maintenance as m
-from tests.core.test_windows import traded_venue
+from tests.core.windows import by_hand as m
+from tests.core.windows.test_windows import traded_venue
 from tests.venue import ADMIN, Venue, refold
 
 

@@ -23,7 +23,7 @@ from exchange.values.windows.commands import ApproveOpening, CancelWindow, Rotat
 from exchange.values.windows.plan import WindowId, WindowStage
 from exchange.values.windows.views import Awaited, Condition
 from tests import venue as core
-from tests.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
+from tests.maintenance.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from exchange.values.refusals import Code
 from exchange.values.windows.certificate import CertificateId, Gate
 from exchange.values.windows.commands import Certify, DelayWindow, StepWindow, WaiveGate
 from exchange.values.windows.plan import WindowId
-from tests import maintenance as m
+from tests.core.windows import by_hand as m
 from tests.venue import ADMIN, SOL_USDC, Venue, public_key
 
 

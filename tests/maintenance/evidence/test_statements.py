@@ -17,7 +17,7 @@ from exchange.values.enums import Side
 from exchange.values.modes.commands import SetMode
 from exchange.values.windows.certificate import CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId
-from tests.proofs.books import KEY, Books
+from tests.maintenance.evidence.books import KEY, Books
 from tests.venue import ADMIN, public_key
 
 

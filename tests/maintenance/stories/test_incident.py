@@ -22,8 +22,8 @@ from exchange.values.process.commands import AcceptLoss, StartProcess
 from exchange.values.record import encode
 from exchange.values.windows.certificate import CertificateKind, Gate, GateResult
 from exchange.values.windows.commands import ReportGates, WaiveGate
-from tests import maintenance as m
-from tests.proofs.books import Books
+from tests.core.windows import by_hand as m
+from tests.maintenance.evidence.books import Books
 from tests.venue import ADMIN
 
 

@@ -28,7 +28,7 @@ from exchange.values.windows.certificate import CertificateId, CertificateKind
 from exchange.values.windows.commands import Certify
 from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
-from tests import maintenance as m
+from tests.core.windows import by_hand as m
 from tests.properties.flow import START, command, random_choices
 from tests.venue import ADMIN, Venue
 

@@ -27,8 +27,8 @@ from exchange.values.windows.commands import ApproveOpening, PlanWindow
 from exchange.values.windows.events import WindowPlanned
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 from exchange.values.windows.views import Awaited, OpeningView, WindowView
-from tests import maintenance
 from tests import venue as core
+from tests.core.windows import by_hand as maintenance
 from tests.runtime.running import HandClock, done, write_journal
 
 SOL_USDC = core.SOL_USDC.symbol

@@ -20,7 +20,7 @@ from exchange.values.enums import Mode
 from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.process.commands import StopProcess
 from exchange.values.record import Record, encode
-from tests.proofs.books import Books
+from tests.maintenance.evidence.books import Books
 from tests.venue import public_key
 
 LOST = 40
