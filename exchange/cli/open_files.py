@@ -6,8 +6,8 @@ from typing import Final
 import structlog
 
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.ops import LIMITS as OPS_LIMITS
-from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.rest.operators_port import LIMITS as OPS_LIMITS
+from exchange.gateway.session.limits import WsLimits
 
 #: Files and sockets of our own: journal, read models, children, what is accepted only to be refused.
 OURS: Final = 512

@@ -23,15 +23,15 @@ from exchange.cli.starting import Starting
 from exchange.cli.supervisor import told
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
+from exchange.gateway.application import create_app
 from exchange.gateway.auth import Authenticator
-from exchange.gateway.http_server import HttpServer
-from exchange.gateway.hub import Hub
-from exchange.gateway.ops import LIMITS as OPS_LIMITS
-from exchange.gateway.ops import Ops
-from exchange.gateway.rest import create_app
-from exchange.gateway.services import Services
-from exchange.gateway.ws_limits import WsLimits
-from exchange.gateway.ws_server import WsServer
+from exchange.gateway.rest.operators_port import LIMITS as OPS_LIMITS
+from exchange.gateway.rest.operators_port import Ops
+from exchange.gateway.session.hub import Hub
+from exchange.gateway.session.limits import WsLimits
+from exchange.gateway.session.services import Services
+from exchange.gateway.transport.http_server import HttpServer
+from exchange.gateway.transport.ws_server import WsServer
 from exchange.journal.errors import JournalError
 from exchange.maintenance.scheduler import Scheduler
 from exchange.runtime import memory

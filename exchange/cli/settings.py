@@ -23,7 +23,7 @@ from exchange.cli.exits import Exit, stop
 from exchange.cli.listing import GenesisTable, described
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.session.limits import WsLimits
 from exchange.runtime.core.watchdog import Bounds
 
 #: Read when no file is named and it lies in the current folder.

@@ -6,13 +6,13 @@ from pathlib import Path
 import ccxt
 import pytest
 
-from exchange.gateway.rest import OPERATIONS
+from exchange.gateway.application import OPERATIONS
 from exchange.gateway.wire.errors import http_status
 from exchange.values.refusals import Code
 from tests.checks.test_layers import ROOT
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()
-OFFICIAL = (ROOT / "tests" / "gateway" / "official_operations.txt").read_text().splitlines()
+OFFICIAL = (ROOT / "tests" / "gateway" / "rest" / "official_operations.txt").read_text().splitlines()
 
 
 def rows(heading: str) -> list[list[str]]:

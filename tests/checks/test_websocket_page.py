@@ -6,9 +6,8 @@ import re
 import msgspec
 import pytest
 
-from exchange.gateway.wire import session_frames as frames
-from exchange.gateway.wire import stream_names
-from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.session import frames, stream_names
+from exchange.gateway.session.limits import WsLimits
 from tests.checks.test_layers import ROOT
 
 PAGE = (ROOT / "docs" / "websocket.md").read_text()

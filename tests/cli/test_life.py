@@ -24,7 +24,7 @@ from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings, found
 from exchange.cli.settings import Settings, load
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.ops import LIMITS as OPS_LIMITS
+from exchange.gateway.rest.operators_port import LIMITS as OPS_LIMITS
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
 from exchange.runtime.clock import SystemClock

@@ -15,9 +15,9 @@ from nacl.signing import SigningKey
 
 from exchange.core.digest import digest
 from exchange.gateway.admission import Admission, GatewayLimits
+from exchange.gateway.application import OPERATIONS, create_app
 from exchange.gateway.auth import Authenticator, Field, Signed, batch_fields, body_fields, query_fields, signing_text
-from exchange.gateway.operations import Operation
-from exchange.gateway.rest import OPERATIONS, create_app
+from exchange.gateway.rest.operations import Operation
 from exchange.runtime.core.life import Life
 from exchange.values.accounts.commands import AddKey
 from exchange.values.enums import Mode, Role, Scope

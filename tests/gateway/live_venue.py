@@ -10,9 +10,9 @@ from nacl.signing import SigningKey
 from exchange.gateway.addresses import TrustedProxies
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.auth import Authenticator
-from exchange.gateway.hub import Hub
-from exchange.gateway.services import Services
-from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.session.hub import Hub
+from exchange.gateway.session.limits import WsLimits
+from exchange.gateway.session.services import Services
 from exchange.journal.client import WriterClient
 from exchange.runtime.clock import SystemClock
 from exchange.runtime.core.commit import Committer

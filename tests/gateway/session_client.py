@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.services import Services
-from exchange.gateway.session import Session
-from exchange.gateway.ws_limits import WsLimits
+from exchange.gateway.session.limits import WsLimits
+from exchange.gateway.session.services import Services
+from exchange.gateway.session.session import Session
 from exchange.values.ids import AccountId
 from tests.gateway.live_venue import LiveVenue, Trader
 

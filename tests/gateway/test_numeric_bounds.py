@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from exchange.core.invariants import violations
-from exchange.gateway.operations import Authority, Operation
-from exchange.gateway.rest import OPERATIONS
-from exchange.gateway.wire import session_frames as frames
+from exchange.gateway.application import OPERATIONS
+from exchange.gateway.rest.operations import Authority, Operation
+from exchange.gateway.session import frames
 from exchange.values.refusals import Code
 from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply
 from tests.gateway.live_venue import LiveVenue

@@ -8,8 +8,8 @@ from typing import Any
 
 from clients.python.verify_proof import verify
 from exchange.gateway.admission import GatewayLimits
-from exchange.gateway.hub import Hub
-from exchange.gateway.wire.stream_names import StreamName, parse_stream_name
+from exchange.gateway.session.hub import Hub
+from exchange.gateway.session.stream_names import StreamName, parse_stream_name
 from exchange.values.accounts.commands import AddKey
 from exchange.values.enums import Mode, Role, Scope
 from exchange.values.modes.commands import SetMode

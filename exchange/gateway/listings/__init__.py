@@ -1,0 +1,1 @@
+"""Assets, markets and what happens on them: for everybody."""
