@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -52,6 +53,7 @@ ACCOUNTS: Final = {
     **dict.fromkeys(("alice", "bob", "carol", "dave"), PERSON),
     **dict.fromkeys(("bot-maker-1", "bot-maker-2", "bot-flow-1", "bot-flow-2"), BOT),
 }
+_BOTS: Final = "exchange_bots"
 _BOTS_STOP_WITHIN_S: Final = 5.0
 #: How often the demo looks whether its gates have passed.
 _LOOK_S: Final = 0.2
@@ -216,10 +218,14 @@ def bots_markets(data: Path) -> list[str]:
     ]
 
 
-async def _start_bots(settings: Settings) -> asyncio.subprocess.Process:
+async def _start_bots(settings: Settings) -> asyncio.subprocess.Process | None:
+    """They are installed apart (`clients/bots`), and there is none where they are not."""
+    if find_spec(_BOTS) is None:
+        console.print(f"No bots: {_BOTS} is not installed here", markup=False)
+        return None
     options = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
     options += [f"--market={market}" for market in bots_markets(settings.data)]
     # A session of its own: Ctrl-C reaches us alone, and we stop the bots while the exchange still answers.
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "clients.bots", *options, "--parent", str(os.getpid()), start_new_session=True
+        sys.executable, "-m", _BOTS, *options, "--parent", str(os.getpid()), start_new_session=True
     )

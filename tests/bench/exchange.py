@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from clients.python.signing import Keypair, signing_text
 from exchange.cli.admin_client import AdminClient
 from exchange.cli.keys import KeyFile, read_key
 from exchange.values.accounts.commands import AddKey, OpenAccount
@@ -14,6 +13,7 @@ from exchange.values.accounts.events import AccountOpened
 from exchange.values.enums import Scope
 from exchange.values.ids import AdminId
 from exchange.values.money.commands import CreditDeposit
+from exchange_client.signing import Keypair, signing_text
 from tests.bench.frames import client_frame
 from tests.bench.load import FIRST_CLIENT_ID
 from tests.server import Server

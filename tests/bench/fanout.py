@@ -11,7 +11,7 @@ from typing import Final
 
 import uvloop
 
-from clients.python.signing import Keypair
+from exchange_client.signing import Keypair
 from tests.bench import child, exchange, load
 from tests.bench.load import Script
 from tests.bench.report import Row, middle

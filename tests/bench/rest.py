@@ -10,7 +10,7 @@ from typing import Final
 import uvloop
 from nacl.signing import SigningKey
 
-from clients.python.signing import Keypair, signing_text
+from exchange_client.signing import Keypair, signing_text
 from tests.bench import child, exchange, rest_load
 from tests.bench.load import Measured
 from tests.bench.report import Row, middle

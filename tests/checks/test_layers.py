@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+#: The source folders of what is installed, each of which has a pyproject.toml.
+DISTRIBUTIONS = (ROOT, ROOT / "clients" / "python", ROOT / "clients" / "bots")
 #: A package imports itself and packages of a lower rank; siblings, which share one, never each other.
 RANK = {
     "values": 0,
@@ -28,7 +30,8 @@ def sources(*packages: str) -> list[Path]:
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    root = max((root for root in DISTRIBUTIONS if path.is_relative_to(root)), key=lambda root: len(root.parts))
+    parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 

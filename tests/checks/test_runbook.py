@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from clients.python import verify_proof
+import verify_proof
 from exchange.cli import app
 from exchange.maintenance.evidence.proofs import Part, Proof
 from exchange.rules.gates import APPROVALS, GATES, NEEDED

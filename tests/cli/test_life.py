@@ -19,7 +19,6 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.exits import Exit
 from exchange.cli.found import example_settings, found
 from exchange.cli.settings import Settings, load
@@ -28,6 +27,7 @@ from exchange.gateway.rest.operators_port import LIMITS as OPS_LIMITS
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
 from exchange.runtime.clock import SystemClock
+from exchange_client import ExchangeClient, Keypair, limit
 from tests.server import Account, Server, free_port
 
 ServerMaker = Callable[..., Server]
@@ -201,13 +201,13 @@ def test_bots_make_the_books_move_and_end_with_the_exchange(tmp_path: Path) -> N
     server = Server(tmp_path / "data", bots=True)
     server.start()
     assert server.process is not None
-    (bots,) = [child for child in children_of(server.process.pid) if "clients.bots" in command_of(child)]
+    (bots,) = [child for child in children_of(server.process.pid) if "exchange_bots" in command_of(child)]
     for symbol in ("SOL_USDC", "BTC_USDC", "ETH_USDC"):
         assert eventually(lambda symbol=symbol: trades_of(server, symbol)), server.log_tail()  # type: ignore[misc]
     assert server.stop(signal.SIGINT) == Exit.OK
     assert gone([bots], within_s=1)
     server.start()
-    (bots,) = [child for child in children_of(server.process.pid) if "clients.bots" in command_of(child)]
+    (bots,) = [child for child in children_of(server.process.pid) if "exchange_bots" in command_of(child)]
     server.kill()
     assert gone([bots])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clients.python.signing import Keypair, signing_text
+from exchange_client.signing import Keypair, signing_text
 from tests.server import Server
 
 #: How long an event loop may stand still here, and how long it does at each of these bugs.

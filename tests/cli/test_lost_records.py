@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.exits import Exit
 from exchange.journal.layout import journal_path
 from exchange.journal.store import JournalReader
+from exchange_client import ExchangeClient, Keypair, limit
 from tests.server import Server
 
 OPEN_WITHIN_S = 30.0

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from clients.bots import trouble
-from clients.bots.flow import FULL_POSITION_VALUE, Flow
-from clients.bots.instrument import Instrument
-from clients.bots.market_maker import MakerSettings, MarketMaker, Quote
-from clients.bots.trouble import Stopped, run, until_it_works
-from clients.python import ExchangeError, NewOrder, NotConnected, OrderBook
-from clients.python.models import Depth, Filters, Market, PriceFilter, QuantityFilter
+from exchange_bots import trouble
+from exchange_bots.flow import FULL_POSITION_VALUE, Flow
+from exchange_bots.instrument import Instrument
+from exchange_bots.market_maker import MakerSettings, MarketMaker, Quote
+from exchange_bots.trouble import Stopped, run, until_it_works
+from exchange_client import ExchangeError, NewOrder, NotConnected, OrderBook
+from exchange_client.models import Depth, Filters, Market, PriceFilter, QuantityFilter
 
 MARKET = Market(
     symbol="SOL_USDC",

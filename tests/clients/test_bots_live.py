@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.python import ExchangeClient, Keypair
-from clients.python.models import Order, Trade
+from exchange_client import ExchangeClient, Keypair
+from exchange_client.models import Order, Trade
 from tests.clients.until import until, until_told
 from tests.server import Server
 
@@ -28,7 +28,7 @@ WITHIN_S = 40.0
 @contextmanager
 def bots(server: Server, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The bots' process; unless it was killed, it must end in order when told to."""
-    command = [sys.executable, "-m", "clients.bots", "--http", server.http_url, "--ws", server.ws_url]
+    command = [sys.executable, "-m", "exchange_bots", "--http", server.http_url, "--ws", server.ws_url]
     command += ["--accounts", str(server.data / "demo-accounts.json"), *OWN, *options]
     with (server.data.parent / "bots.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
@@ -141,7 +141,7 @@ async def test_a_market_that_is_not_listed_is_left_out(server: Server, client: E
 async def test_bots_end_with_the_process_that_started_them(server: Server) -> None:
     starter = (
         "import os, subprocess, sys; "
-        "bots = [sys.executable, '-m', 'clients.bots', '--parent', str(os.getpid()), *sys.argv[1:]]; "
+        "bots = [sys.executable, '-m', 'exchange_bots', '--parent', str(os.getpid()), *sys.argv[1:]]; "
         "print(subprocess.Popen(bots).pid, flush=True); "
         "sys.stdin.read()"
     )

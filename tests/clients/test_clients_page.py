@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clients.python import ExchangeClient, Keypair, limit
+from exchange_client import ExchangeClient, Keypair, limit
 from tests.clients.until import until, until_told
 from tests.server import Server
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from clients.python import ExchangeClient, Keypair
+from exchange_client import ExchangeClient, Keypair
 from tests.clients.until import until_told
 from tests.server import Server
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from clients.python import OrderBook
-from clients.python.book import SequenceGap
-from clients.python.events import DepthUpdate
-from clients.python.models import Depth, Level
+from exchange_client import OrderBook
+from exchange_client.book import SequenceGap
+from exchange_client.events import DepthUpdate
+from exchange_client.models import Depth, Level
 
 
 def levels(*rows: tuple[str, str]) -> list[Level]:

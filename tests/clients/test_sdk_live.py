@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from clients.python import (
+from exchange_client import (
     ExchangeClient,
     ExchangeError,
     Keypair,
@@ -21,8 +21,8 @@ from clients.python import (
     limit,
     market,
 )
-from clients.python.events import OrderEvent
-from clients.python.models import Order, Side
+from exchange_client.events import OrderEvent
+from exchange_client.models import Order, Side
 from tests.clients.until import until, until_told
 from tests.server import Server
 
@@ -140,7 +140,7 @@ async def test_a_batch_over_rest_answers_one_by_one(carol: Trader) -> None:
 async def test_fills_and_postings_are_complete_page_by_page(
     carol: Trader, dave: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clients.python.rest.PAGE_ROWS", 3)
+    monkeypatch.setattr("exchange_client.rest.PAGE_ROWS", 3)
     sold = [await carol.place("Ask", "150", "0.1") for _ in range(5)]
     bought = await dave.client.place(market(SYMBOL, "Bid", quantity=Decimal("0.5")))
     assert bought.status == "Filled"

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from nacl.signing import VerifyKey
 
-from clients.python import Keypair, limit, market
-from clients.python.signing import signing_text
+from exchange_client import Keypair, limit, market
+from exchange_client.signing import signing_text
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 PUBLIC = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="

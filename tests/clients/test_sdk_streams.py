@@ -11,7 +11,7 @@ import pytest
 from nacl.signing import VerifyKey
 from websockets.asyncio.server import ServerConnection, serve
 
-from clients.python import (
+from exchange_client import (
     ExchangeClient,
     ExchangeError,
     Keypair,
@@ -21,8 +21,8 @@ from clients.python import (
     Streams,
     streams,
 )
-from clients.python.events import TradeEvent
-from clients.python.models import Depth, DepthLimit
+from exchange_client.events import TradeEvent
+from exchange_client.models import Depth, DepthLimit
 from tests.clients.until import until
 
 KEYPAIR = Keypair(base64.b64encode(bytes(range(32))).decode())

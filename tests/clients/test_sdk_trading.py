@@ -11,7 +11,7 @@ import pytest
 from nacl.signing import VerifyKey
 from websockets.asyncio.server import ServerConnection, serve
 
-from clients.python import (
+from exchange_client import (
     ExchangeError,
     Keypair,
     NotConnected,
@@ -21,7 +21,7 @@ from clients.python import (
     limit,
     trading,
 )
-from clients.python.models import Order
+from exchange_client.models import Order
 from tests.clients.until import until
 
 KEYPAIR = Keypair(base64.b64encode(bytes(range(32))).decode())

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from clients.python import ExchangeClient
-from clients.python.models import Fill, HistoricOrder, Order, Trade
+from exchange_client import ExchangeClient
+from exchange_client.models import Fill, HistoricOrder, Order, Trade
 from tests.simulation.seen import Seen, SeenAccount
 from tests.simulation.traffic import SYMBOLS
 

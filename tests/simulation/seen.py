@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.python.models import Order
-from clients.python.orders import NewOrder
-from clients.python.signing import Keypair
+from exchange_client.models import Order
+from exchange_client.orders import NewOrder
+from exchange_client.signing import Keypair
 
 
 @dataclass

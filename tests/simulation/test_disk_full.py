@@ -5,7 +5,7 @@ import random
 import resource
 from pathlib import Path
 
-from clients.python.signing import Keypair
+from exchange_client.signing import Keypair
 from tests.server import Server
 from tests.simulation import family, proof, traffic
 from tests.simulation.seen import Seen, SeenAccount

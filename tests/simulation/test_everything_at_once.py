@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from clients.python.signing import Keypair, signing_text
+from exchange_client.signing import Keypair, signing_text
 from tests.server import Server
 from tests.simulation import family, traffic
 from tests.simulation.test_processes import Run, running

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.python.signing import Keypair
 from exchange.cli.exits import Exit
+from exchange_client.signing import Keypair
 from tests.server import Server
 from tests.simulation import family, proof, traffic
 from tests.simulation.seen import Seen, SeenAccount

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clients.python.signing import Keypair
+from exchange_client.signing import Keypair
 from tests.server import Server
 from tests.simulation.test_hostile import ORDER, signed
 

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, Keypair, limit
-from clients.python.errors import ExchangeError
 from exchange.cli.admin_client import AdminClient
 from exchange.cli.exits import Exit
 from exchange.cli.keys import read_key
 from exchange.runtime.follower.read_models import FILE_NAME
+from exchange_client import ExchangeClient, Keypair, limit
+from exchange_client.errors import ExchangeError
 from tests.server import Server
 from tests.simulation import family
 

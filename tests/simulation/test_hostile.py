@@ -18,10 +18,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.signing import Keypair, signing_text
 from exchange.journal.store import JournalReader
 from exchange.values.orders.commands import PlaceOrder
 from exchange.values.process.events import Refused
+from exchange_client.signing import Keypair, signing_text
 from tests.server import Server
 from tests.simulation.traffic import login, subscription
 

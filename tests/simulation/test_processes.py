@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, ExchangeError
-from clients.python.signing import Keypair
 from exchange.cli.exits import Exit
+from exchange_client import ExchangeClient, ExchangeError
+from exchange_client.signing import Keypair
 from tests.clients.until import until_told
 from tests.server import Server
 from tests.simulation import family, proof, traffic

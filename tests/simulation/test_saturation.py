@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, ExchangeError, Keypair, limit
-from clients.python.models import Order
 from exchange.runtime.core.watchdog import Bounds
+from exchange_client import ExchangeClient, ExchangeError, Keypair, limit
+from exchange_client.models import Order
 from tests.bench import exchange as bench
 from tests.bench import load
 from tests.gateway.raw_client import RawClient

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from clients.python.signing import Keypair
+from exchange_client.signing import Keypair
 from tests.gateway.raw_client import TEXT, UPGRADE, frame
 from tests.server import Server
 from tests.simulation.traffic import login, subscription

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from clients.python.signing import Keypair
+from exchange_client.signing import Keypair
 from tests.gateway.raw_client import CONTINUATION, PING, PONG, TEXT, frame, upgrade
 from tests.server import Server
 from tests.simulation.test_floods import MOST_HELD_BYTES, resident_bytes, trades

@@ -11,9 +11,9 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.models import Order, Side
-from clients.python.orders import NewOrder, limit, market
-from clients.python.signing import Keypair, signing_text
+from exchange_client.models import Order, Side
+from exchange_client.orders import NewOrder, limit, market
+from exchange_client.signing import Keypair, signing_text
 from tests.simulation.seen import Seen, SeenAccount
 
 SYMBOLS: Final = ("SOL_USDC", "ETH_USDC")

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from clients.python import verify_proof
-from clients.python.verify_proof import BadProof, verify
+import verify_proof
 from exchange.maintenance.evidence import proofs
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.windows.commands import Certify, RotateVenueKey
@@ -21,6 +20,7 @@ from exchange.values.windows.plan import WindowId
 from tests.core.windows import by_hand as m
 from tests.maintenance.evidence.books import KEY, Books, as_json
 from tests.venue import ADMIN, public_key
+from verify_proof import BadProof, verify
 
 Json = dict[str, Any]
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from clients.python import ExchangeClient, ExchangeError, Keypair, limit
-from clients.python.verify_proof import verify
 from exchange.cli.exits import Exit
+from exchange_client import ExchangeClient, ExchangeError, Keypair, limit
 from tests.checks.test_layers import ROOT
 from tests.server import Server
+from verify_proof import verify
 
 #: Two certificates, made by processes that make way for others.
 CERTIFIED_WITHIN_S = 60.0

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.python import ExchangeClient, Keypair, limit
 from exchange.cli.admin_windows import moment_us
 from exchange.cli.exits import Exit
 from exchange.rules.gates import GATES
+from exchange_client import ExchangeClient, Keypair, limit
 from tests.server import Server
 
 WITHIN_S = 30.0

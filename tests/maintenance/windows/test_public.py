@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from clients.python.verify_proof import verify
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.session.hub import Hub
 from exchange.gateway.session.stream_names import StreamName, parse_stream_name
@@ -19,6 +18,7 @@ from exchange.values.windows.views import Awaited
 from tests import venue as core
 from tests.gateway.http_venue import HttpVenue
 from tests.maintenance.windows.house import SOL_USDC, House, Running
+from verify_proof import verify
 
 LIMIT = {"symbol": SOL_USDC, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1.50"}
 

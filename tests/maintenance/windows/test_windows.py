@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from clients.python.verify_proof import verify
 from exchange.cli.keys import KeyFile, write_private
 from exchange.core.invariants import violations
 from exchange.values.accounts.commands import UpdateAccount
@@ -24,6 +23,7 @@ from exchange.values.windows.plan import WindowId, WindowStage
 from exchange.values.windows.views import Awaited, Condition
 from tests import venue as core
 from tests.maintenance.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
+from verify_proof import verify
 
 
 @pytest.fixture

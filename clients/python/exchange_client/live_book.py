@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from clients.python.book import OrderBook, SequenceGap
-from clients.python.errors import ClientError
-from clients.python.events import DepthUpdate
-from clients.python.rest import ExchangeClient
-from clients.python.streams import Streams
+from exchange_client.book import OrderBook, SequenceGap
+from exchange_client.errors import ClientError
+from exchange_client.events import DepthUpdate
+from exchange_client.rest import ExchangeClient
+from exchange_client.streams import Streams
 
 WAITING_UPDATES: Final = 10_000
 RELOAD_DELAY_S: Final = 0.5

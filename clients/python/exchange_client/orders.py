@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from clients.python.decimals import Scalar, plain
-from clients.python.errors import ExchangeError
-from clients.python.models import Order, SelfTradePrevention, Side, TimeInForce
+from exchange_client.codec import typed
+from exchange_client.decimals import Scalar, plain
+from exchange_client.errors import ExchangeError
+from exchange_client.models import Order, SelfTradePrevention, Side, TimeInForce
 
 CLIENT_ID_LIMIT: Final = 1 << 32
 _client_ids: Final = itertools.count(secrets.randbelow(CLIENT_ID_LIMIT))
@@ -125,12 +126,9 @@ class _Refused(msgspec.Struct, frozen=True, tag_field="operation", tag="Err"):
     message: str
 
 
-_batch: Final = msgspec.json.Decoder(list[_Placed | _Refused])
-
-
-def decode_batch(answer: bytes | msgspec.Raw) -> list[Order | ExchangeError]:
+def outcomes(answer: object) -> list[Order | ExchangeError]:
     """The outcome of each order of a batch, in the order they were sent."""
     return [
         item if isinstance(item, _Placed) else ExchangeError(item.code, item.message, 400)
-        for item in _batch.decode(answer)
+        for item in typed(answer, list[_Placed | _Refused])
     ]

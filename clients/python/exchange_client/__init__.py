@@ -1,8 +1,8 @@
 """A client of the exchange: REST, trading over the WebSocket, streams. See README.md beside this file."""
 
-from clients.python import models
-from clients.python.book import OrderBook
-from clients.python.errors import (
+from exchange_client import models
+from exchange_client.book import OrderBook
+from exchange_client.errors import (
     ClientError,
     ExchangeError,
     NotConnected,
@@ -10,12 +10,12 @@ from clients.python.errors import (
     OutcomeUnknown,
     StreamLagged,
 )
-from clients.python.live_book import LiveBook
-from clients.python.orders import NewOrder, limit, market
-from clients.python.rest import ExchangeClient
-from clients.python.signing import Keypair
-from clients.python.streams import Streams, Subscription
-from clients.python.trading import TradingSession
+from exchange_client.live_book import LiveBook
+from exchange_client.orders import NewOrder, limit, market
+from exchange_client.rest import ExchangeClient
+from exchange_client.signing import Keypair
+from exchange_client.streams import Streams, Subscription
+from exchange_client.trading import TradingSession
 
 __all__ = [
     "ClientError",

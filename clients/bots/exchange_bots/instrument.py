@@ -2,7 +2,7 @@
 
 from decimal import ROUND_FLOOR, Decimal
 
-from clients.python.models import Market
+from exchange_client.models import Market
 
 
 class Instrument:

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from decimal import Decimal
 
-from clients.python.events import DepthUpdate
-from clients.python.models import Depth, Level
+from exchange_client.events import DepthUpdate
+from exchange_client.models import Depth, Level
 
 
 class SequenceGap(Exception):

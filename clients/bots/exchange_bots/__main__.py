@@ -1,4 +1,4 @@
-"""Run a market maker and order flow: `python -m clients.bots --accounts FILE --market SOL_USDC=150`.
+"""Run a market maker and order flow: `python -m exchange_bots --accounts FILE --market SOL_USDC=150`.
 
 The accounts are those of the file whose names begin with `bot-maker` and `bot-flow`; the markets that are named are
 dealt out to them in turn. No other market is touched, and one that isn't listed is left out.
@@ -20,11 +20,11 @@ from typing import Final
 import msgspec
 import structlog
 
-from clients.bots.flow import Flow
-from clients.bots.instrument import Instrument
-from clients.bots.market_maker import MarketMaker
-from clients.bots.trouble import Stopped, pause, run, until_it_works
-from clients.python import ExchangeClient, Keypair, LiveBook, Streams, TradingSession
+from exchange_bots.flow import Flow
+from exchange_bots.instrument import Instrument
+from exchange_bots.market_maker import MarketMaker
+from exchange_bots.trouble import Stopped, pause, run, until_it_works
+from exchange_client import ExchangeClient, Keypair, LiveBook, Streams, TradingSession
 
 SUMMARY_S: Final = 60.0
 PARENT_CHECK_S: Final = 1.0
@@ -47,7 +47,7 @@ class Desk:
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m clients.bots", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m exchange_bots", description=__doc__)
     parser.add_argument("--http", default="http://127.0.0.1:8000", help="base URL of the REST API")
     parser.add_argument("--ws", default="ws://127.0.0.1:8001", help="URL of the trading WebSocket")
     parser.add_argument("--accounts", type=Path, required=True, help="JSON list of name, apiKey, apiSecret")

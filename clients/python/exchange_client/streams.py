@@ -10,8 +10,9 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.errors import ClientError, ExchangeError, NotConnected, StreamLagged
-from clients.python.events import (
+from exchange_client.codec import decode, encode, typed
+from exchange_client.errors import ClientError, ExchangeError, NotConnected, StreamLagged
+from exchange_client.events import (
     BalanceEvent,
     BookTicker,
     DepthUpdate,
@@ -22,9 +23,9 @@ from clients.python.events import (
     TickerEvent,
     TradeEvent,
 )
-from clients.python.link import Link
-from clients.python.models import KlineInterval
-from clients.python.signing import WINDOW_MS, Keypair, signing_text
+from exchange_client.link import Link
+from exchange_client.models import KlineInterval
+from exchange_client.signing import WINDOW_MS, Keypair, signing_text
 
 QUEUE_EVENTS: Final = 10_000
 CONFIRM_TIMEOUT_S: Final = 10.0
@@ -44,11 +45,8 @@ class _StreamError(msgspec.Struct, frozen=True):
 
 class _Frame(msgspec.Struct, frozen=True):
     stream: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"null")
+    data: object = None
     error: _StreamError | None = None
-
-
-_frame: Final = msgspec.json.Decoder(_Frame)
 
 
 class Subscription(Generic[E]):
@@ -61,7 +59,7 @@ class Subscription(Generic[E]):
     def __init__(self, streams: "Streams", stream: str, kind: type[E], callback: Callable[[E], None] | None) -> None:
         self.stream: Final = stream
         self._streams = streams
-        self._decoder = msgspec.json.Decoder(kind)
+        self._kind = kind
         self._callback = callback
         self._queue: asyncio.Queue[E | None] = asyncio.Queue()
         self._lagged = False
@@ -81,9 +79,9 @@ class Subscription(Generic[E]):
         if self._lagged:
             raise StreamLagged(self.stream)
 
-    def take(self, data: msgspec.Raw) -> None:
+    def take(self, data: object) -> None:
         """An event from the connection."""
-        event = self._decoder.decode(data)
+        event = typed(data, self._kind)
         if self._callback is not None:
             self._callback(event)
         elif self._queue.qsize() < QUEUE_EVENTS:
@@ -244,7 +242,7 @@ class Streams:
             timestamp_ms = self._keypair.timestamp_ms()
             signature = self._keypair.sign(signing_text("subscribe", [{}], timestamp_ms))
             request["signature"] = [self._keypair.public_key, signature, str(timestamp_ms), str(WINDOW_MS)]
-        return msgspec.json.encode(request).decode()
+        return encode(request).decode()
 
     async def _confirm(self) -> None:
         """Wait until everything sent so far has been read, and a refusal of it is here. Raises NotConnected."""
@@ -289,7 +287,7 @@ class Streams:
             callback()
 
     def _on_frame(self, frame: str | bytes) -> None:
-        message = _frame.decode(frame)
+        message = decode(frame, _Frame)
         if message.error is not None:
             self._refusal = ExchangeError(f"STREAM_{message.error.code}", message.error.message, 400)
             _log.warning("a request for streams was refused: %s", self._refusal)

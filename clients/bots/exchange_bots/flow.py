@@ -5,9 +5,9 @@ from collections import Counter, deque
 from decimal import Decimal
 from typing import Final
 
-from clients.bots.instrument import Instrument
-from clients.python import ExchangeError, LiveBook, NewOrder, TradingSession, limit, market
-from clients.python.models import Side
+from exchange_bots.instrument import Instrument
+from exchange_client import ExchangeError, LiveBook, NewOrder, TradingSession, limit, market
+from exchange_client.models import Side
 
 OPEN_ORDERS: Final = 10
 LONGEST_PAUSE_S: Final = 30.0

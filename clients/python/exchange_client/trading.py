@@ -7,25 +7,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.decimals import Scalar
-from clients.python.errors import ClientError, ExchangeError, NotConnected, NotPlaced, OutcomeUnknown
-from clients.python.link import Link
-from clients.python.models import Order
-from clients.python.orders import NewOrder, order_key
-from clients.python.protocol import (
+from exchange_client.codec import MALFORMED, decode
+from exchange_client.decimals import Scalar
+from exchange_client.errors import ClientError, ExchangeError, NotConnected, NotPlaced, OutcomeUnknown
+from exchange_client.link import Link
+from exchange_client.models import Order
+from exchange_client.orders import NewOrder, order_key
+from exchange_client.protocol import (
+    Answer,
     Request,
-    decode_answer,
-    decode_nothing,
-    decode_order,
-    decode_orders,
-    decode_outcomes,
+    an_order,
     frame,
+    nothing,
+    some_orders,
+    some_outcomes,
 )
-from clients.python.signing import WINDOW_MS, Keypair, signing_text
+from exchange_client.signing import WINDOW_MS, Keypair, signing_text
 
 ANSWER_TIMEOUT_S: Final = 10.0
 RECOVERY_TIMEOUT_S: Final = 60.0
@@ -100,7 +100,7 @@ class TradingSession:
                 raise NotPlaced(order.client_id)
             return found
 
-        return await self._request("order.place", order.wire(), decode_order, recover)
+        return await self._request("order.place", order.wire(), an_order, recover)
 
     async def place_batch(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeError | NotPlaced]:
         """Place several orders of one market, each of which stands or falls alone."""
@@ -109,7 +109,7 @@ class TradingSession:
             return [await self._find_placed(order) or NotPlaced(order.client_id) for order in orders]
 
         params = [order.wire() for order in orders]
-        return await self._request("order.batch", params, decode_outcomes, recover)
+        return await self._request("order.batch", params, some_outcomes, recover)
 
     async def cancel(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """The order as it was cancelled. Raises ExchangeError with code RESOURCE_NOT_FOUND if it is not open."""
@@ -117,7 +117,7 @@ class TradingSession:
 
         async def recover() -> Order:
             try:
-                return await self._ask("order.cancel", key, decode_order)
+                return await self._ask("order.cancel", key, an_order)
             except ExchangeError as refusal:
                 if refusal.code != NOT_FOUND:
                     raise
@@ -126,7 +126,7 @@ class TradingSession:
                     raise
                 return order
 
-        return await self._request("order.cancel", key, decode_order, recover)
+        return await self._request("order.cancel", key, an_order, recover)
 
     async def cancel_all(self, symbol: str) -> list[Order]:
         """Every open order of the account on a market, as it was cancelled."""
@@ -135,14 +135,12 @@ class TradingSession:
             # Sent again it would also end orders placed after it, so the caller decides.
             raise OutcomeUnknown("order.cancelAll")
 
-        return await self._request("order.cancelAll", {"symbol": symbol}, decode_orders, recover)
+        return await self._request("order.cancelAll", {"symbol": symbol}, some_orders, recover)
 
     async def query(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """An order, open or ended. Raises ExchangeError with code RESOURCE_NOT_FOUND if there is none."""
         key = order_key(symbol, order_id, client_id)
-        return await self._request(
-            "order.query", key, decode_order, lambda: self._ask("order.query", key, decode_order)
-        )
+        return await self._request("order.query", key, an_order, lambda: self._ask("order.query", key, an_order))
 
     # --- safety switches ---
 
@@ -159,15 +157,15 @@ class TradingSession:
         await self._set("order.cancelAllAfter", {"timeout": timeout_ms})
 
     async def _set(self, method: str, params: Params) -> None:
-        await self._request(method, params, decode_nothing, lambda: self._ask(method, params, decode_nothing))
+        await self._request(method, params, nothing, lambda: self._ask(method, params, nothing))
 
     # --- requests and answers ---
 
     async def _request(
-        self, method: str, params: object, decode: Callable[[msgspec.Raw], T], recover: Callable[[], Awaitable[T]]
+        self, method: str, params: object, read: Callable[[object], T], recover: Callable[[], Awaitable[T]]
     ) -> T:
         """Send a request and wait for its outcome, on later connections if need be."""
-        request = Request(decode, recover)
+        request = Request(read, recover)
         request_id = await self._send(request, method, params)
         done, _ = await asyncio.wait([request.outcome], timeout=ANSWER_TIMEOUT_S)
         if not done:
@@ -180,9 +178,9 @@ class TradingSession:
         outcome: T = request.outcome.result()
         return outcome
 
-    async def _ask(self, method: str, params: object, decode: Callable[[msgspec.Raw], T]) -> T:
+    async def _ask(self, method: str, params: object, read: Callable[[object], T]) -> T:
         """Send a request and wait for its answer on this connection only. Raises NotConnected if that breaks."""
-        request = Request(decode)
+        request = Request(read)
         await self._send(request, method, params)
         done, _ = await asyncio.wait([request.outcome], timeout=ANSWER_TIMEOUT_S)
         if not done:
@@ -208,8 +206,8 @@ class TradingSession:
 
     def _on_frame(self, message: str | bytes) -> None:
         try:
-            answer = decode_answer(message)
-        except msgspec.MsgspecError:
+            answer = decode(message, Answer)
+        except MALFORMED:
             _log.exception("not an answer: %s", message)
             return
         request = self._in_flight.pop(answer.id, None) if answer.id is not None else None
@@ -217,8 +215,8 @@ class TradingSession:
             _log.warning("an answer to no request: %s", message)
             return
         try:
-            request.succeed(request.decode(answer.accepted()))
-        except (ExchangeError, msgspec.MsgspecError) as error:
+            request.succeed(request.read(answer.accepted()))
+        except (ExchangeError, *MALFORMED) as error:
             request.fail(error)
 
     # --- connections ---
@@ -251,7 +249,7 @@ class TradingSession:
         """One request and its answer on a connection nobody else uses yet."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await socket.send(frame(self._next_id(), method, params))
-            decode_answer(await socket.recv()).accepted()
+            decode(await socket.recv(), Answer).accepted()
 
     def _on_lost(self) -> None:
         lost, self._in_flight = self._in_flight, {}
@@ -298,7 +296,7 @@ class TradingSession:
         if found is not None:
             return found
         try:
-            return await self._ask("order.cancel", key, decode_order)
+            return await self._ask("order.cancel", key, an_order)
         except ExchangeError as refusal:
             if refusal.code in ("TOO_MANY_REQUESTS", "TIMEOUT", "SERVER_ERROR"):
                 raise  # it didn't get into the queue
@@ -310,7 +308,7 @@ class TradingSession:
 
     async def _look_up(self, key: Params) -> Order | None:
         try:
-            return await self._ask("order.query", key, decode_order)
+            return await self._ask("order.query", key, an_order)
         except ExchangeError as refusal:
             if refusal.code == NOT_FOUND:
                 return None

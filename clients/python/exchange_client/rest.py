@@ -6,11 +6,10 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import msgspec
-
-from clients.python.decimals import Scalar, plain
-from clients.python.errors import ExchangeError
-from clients.python.models import (
+from exchange_client.codec import decode
+from exchange_client.decimals import Scalar, plain
+from exchange_client.errors import ExchangeError
+from exchange_client.models import (
     Account,
     Asset,
     Balance,
@@ -31,9 +30,9 @@ from clients.python.models import (
     TickerInterval,
     Trade,
 )
-from clients.python.orders import NewOrder, decode_batch, order_key
-from clients.python.signing import Keypair
-from clients.python.transport import Params, Transport, present
+from exchange_client.orders import NewOrder, order_key, outcomes
+from exchange_client.signing import Keypair
+from exchange_client.transport import Params, Transport, present
 
 PAGE_ROWS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,7 +85,7 @@ class ExchangeClient:
     async def ticker(self, symbol: str, interval: TickerInterval = "1d") -> Ticker | None:
         """None if nothing has traded."""
         body = await self._transport.read_body("/api/v1/ticker", {"symbol": symbol, "interval": interval})
-        return msgspec.json.decode(body, type=Ticker) if body else None
+        return decode(body, Ticker) if body else None
 
     async def tickers(self, interval: TickerInterval = "1d") -> list[Ticker]:
         return await self._transport.read(list[Ticker], "/api/v1/tickers", {"interval": interval})
@@ -147,23 +146,24 @@ class ExchangeClient:
     async def place(self, order: NewOrder) -> Order:
         """The order after matching."""
         body = await self._transport.change("POST", "/api/v1/order", "orderExecute", order.wire(), order.client_id)
-        return msgspec.json.decode(body, type=Order)
+        return decode(body, Order)
 
     async def place_batch(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeError]:
         """Place several orders, each of which stands or falls alone: its order after matching, or its refusal."""
         wire = [order.wire() for order in orders]
-        return decode_batch(await self._transport.change("POST", "/api/v1/orders", "orderExecute", wire))
+        body = await self._transport.change("POST", "/api/v1/orders", "orderExecute", wire)
+        return outcomes(decode(body, object))
 
     async def cancel(self, symbol: str, *, order_id: str | None = None, client_id: int | None = None) -> Order:
         """The order as it was cancelled."""
         key = order_key(symbol, order_id, client_id)
         body = await self._transport.change("DELETE", "/api/v1/order", "orderCancel", key, client_id)
-        return msgspec.json.decode(body, type=Order)
+        return decode(body, Order)
 
     async def cancel_all(self, symbol: str) -> list[Order]:
         """Every open order of the account on a market, as it was cancelled."""
         body = await self._transport.change("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": symbol})
-        return msgspec.json.decode(body, type=list[Order])
+        return decode(body, list[Order])
 
     async def cancel_all_after(self, timeout_ms: int) -> None:
         """Have all orders of the account cancelled unless this is called again within `timeout_ms`; 0 turns it off."""

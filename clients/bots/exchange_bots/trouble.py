@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from clients.python import ClientError, ExchangeError
+from exchange_client import ClientError, ExchangeError
 
 FIRST_DELAY_S: Final = 0.5
 LAST_DELAY_S: Final = 3.0

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from clients.bots.instrument import Instrument
-from clients.python import ExchangeClient, ExchangeError, NewOrder, TradingSession, limit
-from clients.python.models import Order, Side
+from exchange_bots.instrument import Instrument
+from exchange_client import ExchangeClient, ExchangeError, NewOrder, TradingSession, limit
+from exchange_client.models import Order, Side
 
 MILLION: Final = 1_000_000
 DEAD_MAN_MS: Final = 30_000

@@ -7,7 +7,7 @@ from typing import Final
 
 from nacl.signing import SigningKey
 
-from clients.python.decimals import Scalar, text
+from exchange_client.decimals import Scalar, text
 
 WINDOW_MS: Final = 5_000
 SEED_BYTES: Final = 32

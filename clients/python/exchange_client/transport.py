@@ -7,9 +7,10 @@ from typing import Final, TypeVar
 import httpx
 import msgspec
 
-from clients.python.decimals import Scalar, text
-from clients.python.errors import ExchangeError, NotConnected, OutcomeUnknown
-from clients.python.signing import Keypair
+from exchange_client.codec import MALFORMED, decode, encode
+from exchange_client.decimals import Scalar, text
+from exchange_client.errors import ExchangeError, NotConnected, OutcomeUnknown
+from exchange_client.signing import Keypair
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -48,7 +49,7 @@ class Transport:
         await self._http.aclose()
 
     async def read(self, kind: type[T], path: str, params: Params | None = None, instruction: str | None = None) -> T:
-        return msgspec.json.decode(await self.read_body(path, params, instruction), type=kind)
+        return decode(await self.read_body(path, params, instruction), kind)
 
     async def read_body(self, path: str, params: Params | None = None, instruction: str | None = None) -> bytes:
         """The answer to a GET, tried again while the exchange is out of reach or asks for patience."""
@@ -99,7 +100,7 @@ class Transport:
         items = [body] if isinstance(body, Mapping) else body
         headers = self._signed(instruction, items) | {"Content-Type": "application/json"}
         try:
-            answer = await self._http.request(method, path, content=msgspec.json.encode(body), headers=headers)
+            answer = await self._http.request(method, path, content=encode(body), headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotConnected(f"{method} {path}: {error}") from error
         except httpx.TransportError as error:
@@ -119,8 +120,8 @@ def _accepted(answer: httpx.Response) -> bytes:
     if answer.is_success:
         return answer.content
     try:
-        refusal = msgspec.json.decode(answer.content, type=_ErrorBody)
-    except msgspec.DecodeError:
+        refusal = decode(answer.content, _ErrorBody)
+    except MALFORMED:
         raise ExchangeError(f"HTTP_{answer.status_code}", answer.text, answer.status_code) from None
     raise ExchangeError(refusal.code, refusal.message, answer.status_code)
 

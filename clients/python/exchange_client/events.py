@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from clients.python.models import Level, Side
+from exchange_client.models import Level, Side
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

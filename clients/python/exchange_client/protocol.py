@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from clients.python.errors import ExchangeError, NotPlaced
-from clients.python.models import Order
-from clients.python.orders import decode_batch
+from exchange_client.codec import encode, typed
+from exchange_client.errors import ExchangeError, NotPlaced
+from exchange_client.models import Order
+from exchange_client.orders import outcomes
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -19,19 +20,14 @@ class ErrorBody(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     id: int | None = None
     status: int = 400
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: object = None
     error: ErrorBody | None = None
 
-    def accepted(self) -> msgspec.Raw:
+    def accepted(self) -> object:
         """The result. Raises ExchangeError for a refusal."""
         if self.error is not None:
             raise ExchangeError(self.error.code, self.error.message, self.status)
         return self.result
-
-
-decode_answer: Final = msgspec.json.Decoder(Answer).decode
-decode_order: Final = msgspec.json.Decoder(Order).decode
-decode_orders: Final = msgspec.json.Decoder(list[Order]).decode
 
 
 class Request:
@@ -41,9 +37,9 @@ class Request:
     """
 
     def __init__(
-        self, decode: Callable[[msgspec.Raw], object], recover: Callable[[], Awaitable[object]] | None = None
+        self, read: Callable[[object], object], recover: Callable[[], Awaitable[object]] | None = None
     ) -> None:
-        self.decode = decode
+        self.read = read
         self.recover = recover
         self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -57,12 +53,20 @@ class Request:
 
 
 def frame(request_id: int, method: str, params: object) -> str:
-    return msgspec.json.encode({"id": request_id, "method": method, "params": params}).decode()
+    return encode({"id": request_id, "method": method, "params": params}).decode()
 
 
-def decode_outcomes(result: msgspec.Raw) -> list[Order | ExchangeError | NotPlaced]:
-    return [*decode_batch(result)]
+def an_order(result: object) -> Order:
+    return typed(result, Order)
 
 
-def decode_nothing(_result: msgspec.Raw) -> None:
+def some_orders(result: object) -> list[Order]:
+    return typed(result, list[Order])
+
+
+def some_outcomes(result: object) -> list[Order | ExchangeError | NotPlaced]:
+    return [*outcomes(result)]
+
+
+def nothing(_result: object) -> None:
     return None
