@@ -1,7 +1,9 @@
 """The documents' tables say what the code does."""
 
 import re
+from pathlib import Path
 
+import pytest
 import typer
 
 from exchange.cli import app
@@ -11,6 +13,7 @@ from exchange.rules.modes import LADDER, PERMITTED, TRANSITIONS, is_step_up
 from exchange.values.enums import Action
 from tests.checks.test_layers import ROOT
 
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("clients/**/*.md")])
 README = (ROOT / "README.md").read_text()
 
 
@@ -70,3 +73,34 @@ def test_under_systemd_the_kernel_may_be_asked_about_the_clock() -> None:
     unit = (ROOT / "deploy" / "exchange.service").read_text()
     permitted = re.findall(r"^SystemCallFilter=([a-z].*)$", unit, re.MULTILINE)
     assert {"adjtimex", "clock_adjtime"} <= set(" ".join(permitted).split())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_a_document_names_are_there(document: Path) -> None:
+    """In full or from their package on: `core/orders/evolve.py`, or `evolve.py` where the lines above say which."""
+    there = [
+        f"/{path.relative_to(ROOT)}"
+        for top in ("exchange", "clients", "tests", "docs", "deploy")
+        for path in (ROOT / top).rglob("*")
+    ]
+    named = set(re.findall(r"(?<![\w/.-])((?:[\w-]+/)*[\w-]+\.(?:py|md|txt|service|svg))\b", document.read_text()))
+    named -= {"CHANGELOG.md"}
+    roots = {path.name for path in ROOT.glob("*.md")}
+    assert {name for name in named - roots if not any(path.endswith(f"/{name}") for path in there)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", document.read_text()):
+        path = (document.parent / target).resolve() if target else document
+        assert path.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, anchor
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_constants_a_document_names_are_in_the_code(document: Path) -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "exchange").rglob("*.py"))
+    named = set(re.findall(r"`(?:\w+\.)*((?:MAX|MIN|KEPT|SEAL|TAIL|SEGMENT|CHECK)_[A-Z_]+)`", document.read_text()))
+    assert {name for name in named if not re.search(rf"\b{name}\b", code)} == set()
