@@ -79,8 +79,10 @@ def backup(
     # Rows leave the database only for segments, so those are copied after it.
     held = segments.manifest(data_dir)
     for segment in held:
-        segments.require_whole(segment, segment.path(data_dir))
-        copy_whole(segment.path(data_dir), segments_dir(target) / segment.name)
+        segments.require_whole(segment, segment.home(data_dir))
+        for kind in segment.files():
+            path = segment.path(data_dir, kind)
+            copy_whole(path, segments_dir(target) / path.name)
     if held:
         segments.write_manifest(target, tuple(msgspec.structs.replace(segment, folder="") for segment in held))
     with JournalReader(target) as reader:
@@ -121,7 +123,7 @@ def check(folder: Path, progress: Progress | None = None) -> Backup:
                 if progress is not None:
                     progress(seq, statement.seq)
         for segment in segments.manifest(folder):
-            segments.require_whole(segment, segment.path(folder))
+            segments.require_whole(segment, segment.home(folder))
         for path in snapshots.newest_first(folder):
             snapshots.read(path)
     except JournalError as error:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from exchange.values.times import utc_text
+
 
 class JournalError(Exception):
     """Base of all errors of this package; its text is fit for the person who runs the exchange."""
@@ -120,6 +122,30 @@ class CheckpointRefused(JournalError):
 
 class SegmentError(JournalError):
     """A sealed segment, or the manifest of them, is missing or not what was sealed."""
+
+
+class SegmentAway(SegmentError):
+    """A sealed segment, or a file beside it, is not where the manifest says: its archive can't be reached.
+
+    `segment` is the file's name; its records are of `first_time_us` to `last_time_us` (µs since 1970, UTC).
+    """
+
+    def __init__(self, path: Path, first_time_us: int, last_time_us: int) -> None:
+        super().__init__(
+            f"segment {path.name} is not in {path.parent}; bring it back, or its archive:"
+            f" its records are of {utc_text(first_time_us)} to {utc_text(last_time_us)}"
+        )
+        self.segment = path.name
+        self.first_time_us = first_time_us
+        self.last_time_us = last_time_us
+
+
+class NoSuchRecord(JournalError):
+    """The journal has no record `seq`, and never will have had: it is declared lost, or not written yet."""
+
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(f"there is no record {seq}: {reason}")
+        self.seq = seq
 
 
 class BackupError(JournalError):

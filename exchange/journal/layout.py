@@ -65,8 +65,13 @@ def copy_whole(source: Path, target: Path) -> None:
         shutil.copyfileobj(original, copy)
 
 
-def hash_file(path: Path) -> str:
+def hash_bytes(content: bytes) -> str:
     """BLAKE2b-256 in hex."""
+    return blake2b(content, digest_size=32).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """The same of a file's content."""
     hashed = blake2b(digest_size=32)
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):

@@ -8,31 +8,35 @@ every record in at least one place.
 
 import argparse
 import fcntl
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from exchange.journal import blocks
 from exchange.journal.errors import SegmentError
-from exchange.journal.layout import copy_whole, segments_dir, whole_file
+from exchange.journal.layout import copy_whole, hash_bytes, hash_file, segments_dir, whole_file
 from exchange.journal.privacy import UMASK, make_folder, open_private
-from exchange.journal.segments import Segment, manifest, require_whole, write_manifest
+from exchange.journal.segments import (
+    RECORDS,
+    Sealed,
+    Segment,
+    Side,
+    entry,
+    manifest,
+    require_whole,
+    write_manifest,
+)
 from exchange.journal.store import JournalReader
-from exchange.values.record import GENESIS_CHAIN
+from exchange.values.record import GENESIS_CHAIN, follow, head
 
 #: Records in one segment.
 SEGMENT_RECORDS: Final = 100_000
-#: The writer has sealing done when this many records are in the database.
-SEAL_AT_RECORDS: Final = 500_000
 #: Records that stay in the database.
 TAIL_RECORDS: Final = 100_000
-# The lines of JSON become a sixth at this level, five times faster than at the best one.
-_GZIP_LEVEL: Final = 2
 
 
 def seal(
@@ -55,9 +59,7 @@ def seal(
             if end_seq > last_seq - tail_records:
                 break
             end_seq = min(end_seq, reader.last_before_loss(first_seq) or end_seq)
-            chain = bytes.fromhex(held[-1].chain) if held else GENESIS_CHAIN
-            segment = _write(data_dir, reader, first_seq, end_seq, chain)
-            held = (*held, segment.linked(held[-1].link if held else ""))
+            held = (*held, _write(data_dir, reader, first_seq, end_seq, held[-1] if held else None))
             write_manifest(data_dir, held)
     return held[first_new:]
 
@@ -75,17 +77,19 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
     moved: list[Segment] = []
     with _alone(data_dir):
         for segment in manifest(data_dir):
-            source = segment.path(data_dir)
-            if segment.last_seq > up_to_seq or source.parent == folder:
+            source = segment.home(data_dir).absolute()
+            if segment.last_seq > up_to_seq or source == folder:
                 continue
-            copy_whole(source, folder / segment.name)
-            require_whole(segment, folder / segment.name)
             moved.append(msgspec.structs.replace(segment, folder=str(folder)))
+            for kind in segment.files():
+                copy_whole(segment.path(data_dir, kind), moved[-1].path(data_dir, kind))
+            require_whole(segment, folder)
             write_manifest(
                 data_dir,
                 tuple(moved[-1] if held.first_seq == segment.first_seq else held for held in manifest(data_dir)),
             )
-            source.unlink()
+            for kind in segment.files():
+                segment.path(data_dir, kind).unlink()
     return tuple(moved)
 
 
@@ -100,22 +104,31 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _write(data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int, chain: bytes) -> Segment:
-    segment = Segment(first_seq, last_seq, 0, "", "")
-    with whole_file(segment.path(data_dir)) as file:
-        with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0, compresslevel=_GZIP_LEVEL) as packed:
-            for batch in reader.checked_batches(first_seq, last_seq, chain):
-                packed.write(b"\n".join(batch.lines) + b"\n")
-                chain = batch.chain
-        file.seek(0)
-        content = file.read()
-        unpacked = gzip.decompress(content)
-        if unpacked.count(b"\n") != last_seq - first_seq + 1 or not unpacked.endswith(
-            b'"%b"}\n' % chain.hex().encode()
-        ):
-            raise SegmentError(f"segment {segment.name} does not read back as it was written")
-    digest = blake2b(content, digest_size=32).hexdigest()
-    return msgspec.structs.replace(segment, file_bytes=len(content), hash=digest, chain=chain.hex())
+def _write(data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int, previous: Segment | None) -> Segment:
+    """Write the files of one segment and read them back; the manifest doesn't name it yet."""
+    path = segments_dir(data_dir) / f"{first_seq}-{last_seq}.{RECORDS}"
+    chain = bytes.fromhex(previous.sealed.chain) if previous else GENESIS_CHAIN
+    with whole_file(path) as file:
+        table = blocks.write(file, first_seq, reader.lines(first_seq, last_seq, chain))
+        file_bytes = file.tell()
+        for index in range(len(table.blocks)):
+            for line in blocks.unpack(file, path.name, table, index):
+                followed = follow(chain, line)
+                if followed is None:
+                    raise SegmentError(f"segment {path.name} does not read back as it was written")
+                chain = followed
+        first, last = blocks.unpack(file, path.name, table, 0)[0], line
+    sealed = Sealed(
+        first_seq, last_seq, head(first).time_us, head(last).time_us, file_bytes, hash_file(path), chain.hex()
+    )
+    side = _write_side(path.with_name(f"{first_seq}-{last_seq}.{blocks.KIND}"), blocks.KIND, blocks.encode(table))
+    return entry(sealed, previous.link if previous else "", (side,))
+
+
+def _write_side(path: Path, kind: str, content: bytes) -> Side:
+    with whole_file(path) as file:
+        file.write(content)
+    return Side(kind, len(content), hash_bytes(content))
 
 
 def main() -> None:

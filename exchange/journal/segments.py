@@ -1,62 +1,116 @@
 """Sealed segments: old records in files of their own, which can be moved to an archive.
 
-`<data>/segments/<first>-<last>.jsonl.gz` holds the lines as they were in the database; `manifest.json` beside
-them holds of each its hash, size and where it lies, each entry linked to the one before.
+`<data>/segments/<first>-<last>.jsonl.gz` holds the lines as they were in the database (`blocks`); beside it lie its
+side files, named by their kind: `.blocks` the table of its blocks, `.snapshot.gz` the state at its end, and what is
+attached later. `manifest.jsonl` holds a line with its format, then one for each segment, oldest first:
+`{"sealed":{..},"link":"<64 hex>"}`. `sealed` never changes; its link covers the link before and its bytes as they are
+kept, so a newer build's field in it is carried, and passed over. `folder` and `sides`, which may follow, do change,
+and are written anew: there such a field is refused.
 """
 
-import gzip
-import zlib
-from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from exchange.journal.chain import Batch
-from exchange.journal.errors import JournalDamaged, SegmentError, UnknownFormat
+from exchange.journal.errors import SegmentAway, SegmentError, UnknownFormat
 from exchange.journal.layout import hash_file, segments_dir, whole_file
-from exchange.values.record import RecordError, split
 
 FORMAT: Final = 1
-#: Records handed on at a time.
-_BATCH_RECORDS: Final = 256
+#: What ends the name of a segment's own file; those of side files end in a dot and their kind.
+RECORDS: Final = "jsonl.gz"
 
 
-class Segment(msgspec.Struct, frozen=True):
-    """Records `first_seq` to `last_seq` in a file of `file_bytes` bytes and BLAKE2b-256 `hash` (hex).
-
-    `chain` (hex) is the journal's value after the last one. `link` (hex) covers the entry before and this one
-    without `folder`: where the file lies if not beside the manifest.
+class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Records `first_seq` to `last_seq`, of `first_time_us` to `last_time_us` (µs since 1970, UTC), in a file of
+    `file_bytes` bytes and BLAKE2b-256 `hash` (hex). `chain` (hex) is the journal's value after the last one.
     """
 
     first_seq: int
     last_seq: int
+    first_time_us: int
+    last_time_us: int
     file_bytes: int
     hash: str
     chain: str
-    link: str = ""
+
+
+class Side(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A file beside the segment's own: `<first>-<last>.<kind>`, of `file_bytes` bytes and BLAKE2b-256 `hash` (hex)."""
+
+    kind: str
+    file_bytes: int
+    hash: str
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    sealed: msgspec.Raw
+    link: str
     folder: str = ""
+    sides: tuple[Side, ...] = ()
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """An entry of the manifest. `kept` are the bytes of `sealed`; `folder` is where its files lie, if not beside it."""
+
+    sealed: Sealed
+    kept: bytes
+    link: str
+    folder: str = ""
+    sides: tuple[Side, ...] = ()
+
+    @property
+    def first_seq(self) -> int:
+        return self.sealed.first_seq
+
+    @property
+    def last_seq(self) -> int:
+        return self.sealed.last_seq
 
     @property
     def name(self) -> str:
-        return f"{self.first_seq}-{self.last_seq}.jsonl.gz"
+        """Of the segment's own file."""
+        return f"{self.first_seq}-{self.last_seq}.{RECORDS}"
 
-    def path(self, data_dir: Path) -> Path:
-        return (Path(self.folder) if self.folder else segments_dir(data_dir)) / self.name
+    def home(self, data_dir: Path) -> Path:
+        """The folder its files are in."""
+        return Path(self.folder) if self.folder else segments_dir(data_dir)
 
-    def linked(self, previous: str) -> "Segment":
-        content = msgspec.json.encode(msgspec.structs.replace(self, link="", folder=""))
-        return msgspec.structs.replace(self, link=blake2b(previous.encode() + content, digest_size=32).hexdigest())
+    def path(self, data_dir: Path, kind: str = RECORDS) -> Path:
+        return self.home(data_dir) / f"{self.first_seq}-{self.last_seq}.{kind}"
+
+    def side(self, kind: str) -> Side | None:
+        return next((side for side in self.sides if side.kind == kind), None)
+
+    def files(self) -> dict[str, tuple[int, str]]:
+        """Its files: how their names end, and their bytes and hash."""
+        return {
+            RECORDS: (self.sealed.file_bytes, self.sealed.hash),
+            **{side.kind: (side.file_bytes, side.hash) for side in self.sides},
+        }
+
+    def away(self, data_dir: Path, kind: str = RECORDS) -> SegmentAway:
+        """The error that one of its files is not where it should be."""
+        return SegmentAway(self.path(data_dir, kind), self.sealed.first_time_us, self.sealed.last_time_us)
 
 
-class _Manifest(msgspec.Struct, frozen=True):
-    format: int
-    segments: tuple[Segment, ...]
+def entry(sealed: Sealed, previous: str, sides: tuple[Side, ...] = ()) -> Segment:
+    """A new entry behind the one with link `previous` ("" for the first)."""
+    kept = msgspec.json.encode(sealed)
+    return Segment(sealed, kept, _link(previous, kept), sides=sides)
+
+
+def _link(previous: str, kept: bytes) -> str:
+    return blake2b(previous.encode() + kept, digest_size=32).hexdigest()
 
 
 def manifest_path(data_dir: Path) -> Path:
-    return segments_dir(data_dir) / "manifest.json"
+    return segments_dir(data_dir) / "manifest.jsonl"
 
 
 def manifest(data_dir: Path) -> tuple[Segment, ...]:
@@ -67,79 +121,48 @@ def manifest(data_dir: Path) -> tuple[Segment, ...]:
     """
     path = manifest_path(data_dir)
     try:
-        held = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        head, *lines = path.read_bytes().splitlines() or [b""]
+        found = msgspec.json.decode(head, type=_Format).format
+        if found != FORMAT:
+            raise UnknownFormat(path, found, FORMAT)
+        segments = [_read(line) for line in lines]
     except FileNotFoundError:
         return ()
     except msgspec.MsgspecError as error:
         raise SegmentError(f"the manifest of segments can't be read: {error}") from error
-    if held.format != FORMAT:
-        raise UnknownFormat(path, held.format, FORMAT)
     link, next_seq = "", 1
-    for segment in held.segments:
-        link = segment.linked(link).link
+    for segment in segments:
+        link = _link(link, segment.kept)
         # A gap is a declared loss, or will be found missing when the records are read.
         if segment.link != link or segment.first_seq < next_seq:
             raise SegmentError(f"the manifest of segments is not what was written, from segment {segment.name} on")
         next_seq = segment.last_seq + 1
-    return held.segments
+    return tuple(segments)
+
+
+def _read(line: bytes) -> Segment:
+    held = msgspec.json.decode(line, type=_Line)
+    kept = bytes(held.sealed)
+    return Segment(msgspec.json.decode(kept, type=Sealed), kept, held.link, held.folder, held.sides)
 
 
 def write_manifest(data_dir: Path, held: tuple[Segment, ...]) -> None:
     with whole_file(manifest_path(data_dir)) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(_Manifest(FORMAT, held))) + b"\n")
+        file.write(msgspec.json.encode(_Format(FORMAT)) + b"\n")
+        for one in held:
+            line = _Line(msgspec.Raw(one.kept), one.link, one.folder, one.sides)
+            file.write(msgspec.json.encode(line) + b"\n")
 
 
-def require_whole(segment: Segment, path: Path) -> None:
-    """Check a segment's file against its hash and size.
+def require_whole(segment: Segment, folder: Path) -> None:
+    """Check a segment's files in a folder, its side files among them, against their hashes and sizes.
 
     Raises:
         SegmentError
     """
-    if not path.exists():
-        raise SegmentError(f"segment {segment.name} is not in {path.parent}; bring it back, or its archive")
-    if path.stat().st_size != segment.file_bytes or hash_file(path) != segment.hash:
-        raise SegmentError(f"segment {segment.name} in {path.parent} is not what was sealed: its hash differs")
-
-
-def batches(data_dir: Path, from_seq: int) -> Iterator[Batch]:
-    """What the segment with record `from_seq`, or the next one, holds from there on, unchecked.
-
-    Raises:
-        JournalDamaged: no segment has it, or its file breaks off.
-        SegmentError: the file is not where it should be.
-    """
-    for segment in manifest(data_dir):
-        if from_seq <= segment.last_seq:
-            yield from _read(segment, segment.path(data_dir), max(from_seq, segment.first_seq))
-            return
-    raise JournalDamaged(from_seq, "the record is missing")
-
-
-def _read(segment: Segment, path: Path, from_seq: int) -> Iterator[Batch]:
-    if not path.exists():
-        raise SegmentError(f"segment {segment.name} is not in {path.parent}; bring it back, or its archive")
-    first_seq, lines, broken = from_seq, list[bytes](), ""
-    with gzip.open(path) as file:
-        try:
-            for seq, line in enumerate(file, segment.first_seq):
-                if seq < from_seq:
-                    continue
-                lines.append(line.rstrip(b"\n"))
-                if len(lines) == _BATCH_RECORDS:
-                    yield _batch(first_seq, lines)
-                    first_seq, lines = seq + 1, []
-        except (EOFError, OSError, zlib.error) as error:
-            broken = str(error)
-    if lines:
-        yield _batch(first_seq, lines)
-        first_seq += len(lines)
-    if first_seq != segment.last_seq + 1:
-        raise JournalDamaged(first_seq, f"segment {segment.name} breaks off: {broken or 'it ends before'}")
-
-
-def _batch(first_seq: int, lines: list[bytes]) -> Batch:
-    try:
-        chain = split(lines[-1])[1]
-    except RecordError:
-        chain = b""  # the check against the chain will name the record
-    return Batch(first_seq, first_seq + len(lines) - 1, b"\n".join(lines), chain)
+    for kind, (file_bytes, digest) in segment.files().items():
+        path = folder / f"{segment.first_seq}-{segment.last_seq}.{kind}"
+        if not path.exists():
+            raise SegmentAway(path, segment.sealed.first_time_us, segment.sealed.last_time_us)
+        if path.stat().st_size != file_bytes or hash_file(path) != digest:
+            raise SegmentError(f"segment {path.name} in {path.parent} is not what was sealed: its hash differs")

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from exchange.journal import segments
+from exchange.journal import blocks, segments
 from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss, loss_before, read_batch
 from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
 from exchange.journal.layout import journal_path, sync_dir
@@ -170,17 +170,19 @@ def open_writing(data_dir: Path) -> Journal:
 class JournalReader:
     """Reads a journal, beside a live writer too; holds no transaction between calls.
 
-    Not to be shared between threads.
+    Not to be shared between threads, but for those that take turns.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        """Raises NoJournal, UnknownFormat."""
+    def __init__(self, data_dir: Path, *, shared: bool = False) -> None:
+        """`shared`: its caller has threads take turns at it. Raises NoJournal, UnknownFormat."""
         self._data_dir = data_dir
         path = journal_path(data_dir)
         if not path.exists():
             raise NoJournal(f"there is no {path.name} in {data_dir}")
         refuse_links(path)
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=not shared
+        )
         try:
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             _check_format(self._connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchall())
@@ -220,7 +222,7 @@ class JournalReader:
             return GENESIS_CHAIN
         for segment in segments.manifest(self._data_dir):
             if segment.last_seq == seq:
-                return bytes.fromhex(segment.chain)
+                return bytes.fromhex(segment.sealed.chain)
         for batch in self._batches(seq):
             return batch.chain_at(seq)
         raise JournalDamaged(seq, "the record is missing")
@@ -276,7 +278,7 @@ class JournalReader:
         for segment in segments.manifest(self._data_dir):
             if seq <= segment.last_seq:
                 if seq < segment.first_seq:
-                    yield next(segments.batches(self._data_dir, seq)).lines.partition(b"\n")[0]
+                    yield next(blocks.batches(self._data_dir, seq)).lines.partition(b"\n")[0]
                 return
 
     def records(self, from_seq: int = 1, to_seq: int | None = None, chain: bytes | None = None) -> Iterator[Record]:
@@ -316,6 +318,20 @@ class JournalReader:
         if to_seq is not None and expected <= to_seq:
             raise JournalDamaged(expected, "the record is missing: the journal ends before it")
 
+    def row_with(self, seq: int) -> int | None:
+        """The first seq of the database's row that holds record `seq`; None if none does. Raises JournalDamaged."""
+        rows = self._query(
+            "SELECT first_seq, last_seq FROM batches WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", (seq,), seq
+        )
+        return rows[0][0] if rows and seq <= rows[0][1] else None
+
+    def row(self, first_seq: int) -> Batch | None:
+        """The row that begins with a record, unchecked; None if it went meanwhile. Raises JournalDamaged."""
+        rows = self._query(
+            "SELECT first_seq, last_seq, lines, chain FROM batches WHERE first_seq = ?", (first_seq,), first_seq
+        )
+        return Batch(*rows[0]) if rows else None
+
     def copy_to(self, path: Path) -> None:
         """Copy the database as of one moment into a new file, without a log beside it; the writer goes on.
 
@@ -339,7 +355,7 @@ class JournalReader:
                     yield row
                     expected = row.last_seq + 1
             else:
-                for batch in segments.batches(self._data_dir, expected):
+                for batch in blocks.batches(self._data_dir, expected):
                     yield batch
                     expected = batch.last_seq + 1
 

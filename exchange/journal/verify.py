@@ -181,7 +181,7 @@ class _Verification:
         try:
             for segment in segments.manifest(self._data_dir):
                 if segment.last_seq > from_seq:
-                    segments.require_whole(segment, segment.path(self._data_dir))
+                    segments.require_whole(segment, segment.home(self._data_dir))
                     checked += 1
         except (SegmentError, UnknownFormat) as error:
             self._found(error)

@@ -29,7 +29,6 @@ from exchange.journal.errors import JournalError, JournalLocked, LogGone, OutOfS
 from exchange.journal.held import HeldJournal
 from exchange.journal.layout import lock_path, witness_path
 from exchange.journal.privacy import UMASK, make_folder, open_private
-from exchange.journal.sealing import SEAL_AT_RECORDS
 from exchange.journal.segments import Segment, manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
 from exchange.journal.witness import SYNC_INTERVAL_S, Witness
@@ -38,6 +37,8 @@ from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 GATHER_BYTES: Final = 1 << 22
 #: The write-ahead log is moved into the database each time this much was written.
 _CHECKPOINT_BYTES: Final = 1 << 22
+#: Old records are sealed when this many are in the database.
+SEAL_AT_RECORDS: Final = 500_000
 #: Sealed rows deleted between two commits.
 _DROPPED_ROWS: Final = 8
 #: Segments that are looked at before rows are deleted, oldest first; rows that lie in others wait.
@@ -145,7 +146,7 @@ class Upkeep:
         seen_seq = 0
         for segment in [one for one in self._segments if self._first_seq <= one.last_seq][:_LOOKED_AT]:
             path = segment.path(self._data_dir)
-            if not path.exists() or path.stat().st_size != segment.file_bytes:
+            if not path.exists() or path.stat().st_size != segment.sealed.file_bytes:
                 print(f"journal writer: {path} is not what was sealed; its rows stay", file=sys.stderr)  # noqa: T201
                 self._droppable_seq = seen_seq
                 break

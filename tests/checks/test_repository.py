@@ -54,4 +54,7 @@ def test_every_module_is_used() -> None:
     packages = {module_name(path) for path in modules.values() if path.name == "__init__.py"}
     dead = {name for name in modules if name not in used | packages and not ENTRY_POINTS.fullmatch(name)}
     # The SDK is for others to import, its package names what it offers; a proof is checked by running a file.
-    assert {name for name in dead if not name.startswith("exchange_client")} == {"verify_proof"}
+    assert {name for name in dead if not name.startswith("exchange_client")} == {
+        "verify_proof",
+        "exchange.journal.lines",  # until shown history is made from records
+    }

@@ -13,7 +13,7 @@ from exchange.cli.settings import load
 from exchange.journal.errors import JournalGone, NoJournal
 from exchange.journal.layout import snapshots_dir
 from exchange.journal.recovery import require_journal
-from exchange.journal.segments import Segment, write_manifest
+from exchange.journal.segments import Sealed, entry, write_manifest
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_an_emptied_journal_and_a_snapshot_without_one_are_the_same(gone: Path) 
 
 def test_a_sealed_segment_knows_too(gone: Path) -> None:
     shutil.rmtree(gone / "witness")
-    write_manifest(gone, (Segment(1, 500, 0, "", "").linked(""),))
+    write_manifest(gone, (entry(Sealed(1, 500, 1, 2, 0, "", ""), ""),))
     with pytest.raises(JournalGone, match="a sealed segment knows of seq 500"):
         require_journal(gone)
 

@@ -84,7 +84,7 @@ def test_segments_archive_and_snapshots_come_back_together(tmp_path: Path, venue
 
 
 @pytest.mark.parametrize(
-    "name", ["journal.sqlite", "segments/401-800.jsonl.gz", "segments/manifest.json", "witness/witness"]
+    "name", ["journal.sqlite", "segments/401-800.jsonl.gz", "segments/manifest.jsonl", "witness/witness"]
 )
 @pytest.mark.parametrize("damage", ["flip", "missing"])
 def test_a_damaged_backup_is_not_restored(tmp_path: Path, venue: Timeline, name: str, damage: str) -> None:

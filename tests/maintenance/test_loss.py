@@ -7,8 +7,9 @@ import pytest
 
 from exchange.core import decide
 from exchange.core.digest import digest
-from exchange.journal.errors import BehindWitness, JournalDamaged, WitnessMissing
+from exchange.journal.errors import BehindWitness, JournalDamaged, NoSuchRecord, WitnessMissing
 from exchange.journal.layout import journal_path, witness_path
+from exchange.journal.lines import Lines
 from exchange.journal.recovery import recover
 from exchange.journal.sealing import seal
 from exchange.journal.store import JournalReader, open_writing
@@ -143,6 +144,13 @@ def test_reading_may_begin_and_end_anywhere_in_and_around_the_range(tmp_path: Pa
             assert reader.loss_at(seq) is not None
             with pytest.raises(JournalDamaged):
                 reader.chain_at(seq)
+        kept = list(reader.lines())
+    lines = Lines(books.data_dir)
+    assert lines.lines(there) == kept
+    for seq in range(first_lost, last_seq - 1):
+        with pytest.raises(NoSuchRecord, match="lost for good"):
+            lines.lines([seq])
+    lines.close()
 
 
 def test_two_different_approvers_sign_or_nothing_changes(books: Books) -> None:

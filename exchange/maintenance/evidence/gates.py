@@ -173,7 +173,7 @@ class Proving:
         try:
             witness.require_agreement(path, reader)
             for segment in segments.manifest(self._data_dir):
-                segments.require_whole(segment, segment.path(self._data_dir))
+                segments.require_whole(segment, segment.home(self._data_dir))
         except JournalError as error:
             evidence.broken_chain.append(str(error))
 
