@@ -1,7 +1,10 @@
 """What lies behind each account: how many fills, orders and postings it has had, and a hash over them.
 
 Taken from the records, one by one; the read models hold the same facts as rows, so that a row that
-is missing, changed or invented is found (`rows_digest` says how).
+is missing, changed or invented is found (`shown_history`).
+
+Kinds of history are a map by name. A kind that comes later counts what could not happen before, so an account
+without it has had none, and what is stated and kept of the others stays as it is.
 """
 
 from collections.abc import Iterable
@@ -16,26 +19,32 @@ from exchange.values.ids import AccountId, id_at
 from exchange.values.orders.events import Traded
 from exchange.values.record import Record, carried_out, placed_order
 
-_START: Final = bytes(32)
+ORDERS: Final = "orders"
+FILLS: Final = "fills"
+POSTINGS: Final = "postings"
+
+_MAX: Final = 2**256 - 1
+_number = int.from_bytes
 
 
-class Chain(msgspec.Struct):
-    """A count, and a running BLAKE2b-256 over one line of text per entry."""
+class Tally(msgspec.Struct):
+    """How many lines there are, and the sum modulo 2^256 of a hash of each with its ordinal: "<from 1> <line>".
+
+    The hash is the first half of BLAKE2b-512. A sum, so that stretches of one history can be gone through apart, and
+    added up.
+    """
 
     count: int = 0
-    hashed: bytes = _START
+    total: int = 0
 
-    def add(self, line: str) -> None:
-        self.count += 1
-        self.hashed = blake2b(self.hashed + line.encode(), digest_size=32).digest()
+    @property
+    def hashed(self) -> str:
+        """The sum in 64 hexadecimal digits."""
+        return f"{self.total:064x}"
 
 
-class AccountHistory(msgspec.Struct):
-    """The three histories a user is shown."""
-
-    orders: Chain = msgspec.field(default_factory=Chain)
-    fills: Chain = msgspec.field(default_factory=Chain)
-    postings: Chain = msgspec.field(default_factory=Chain)
+#: The tallies of one account, by kind.
+AccountHistory = dict[str, Tally]
 
 
 def order_line(order_id: int, market: str, side: str, order_type: str, price_ticks: int, lots: int) -> str:
@@ -59,11 +68,30 @@ class Histories:
     def __init__(self) -> None:
         self.of: dict[AccountId, AccountHistory] = {}
 
-    def account(self, account: AccountId) -> AccountHistory:
+    def add(self, account: AccountId, kind: str, line: str) -> None:
+        """The next line of an account's history of a kind."""
         try:
-            return self.of[account]
+            tally = self.of[account][kind]
         except KeyError:
-            return self.of.setdefault(account, AccountHistory())
+            tally = self.of.setdefault(account, {}).setdefault(kind, Tally())
+        count = tally.count = tally.count + 1
+        tally.total = tally.total + _number(blake2b(f"{count} {line}".encode()).digest()[:32]) & _MAX
+
+    def begin_leg(self) -> "Histories":
+        """What a leg starts with that goes on from here: the same ordinals, and no sums."""
+        leg = Histories()
+        leg.of = {
+            account: {kind: Tally(tally.count) for kind, tally in kinds.items()} for account, kinds in self.of.items()
+        }
+        return leg
+
+    def join(self, leg: "Histories") -> None:
+        """Take in what a leg has seen that began here."""
+        for account, kinds in leg.of.items():
+            mine = self.of.setdefault(account, {})
+            for kind, tally in kinds.items():
+                before = mine.get(kind, Tally())
+                mine[kind] = Tally(tally.count, before.total + tally.total & _MAX)
 
     def see(self, state: State, record: Record) -> None:
         """Take in a record that is about to be folded into `state`, which is only read."""
@@ -72,43 +100,40 @@ class Histories:
             return
         placed = placed_order(record.command, events)
         if placed is not None:
-            self.account(placed.account).orders.add(
-                order_line(
-                    id_at(record.seq), placed.market, placed.side, placed.order_type, placed.price_ticks, placed.lots
-                )
+            line = order_line(
+                id_at(record.seq), placed.market, placed.side, placed.order_type, placed.price_ticks, placed.lots
             )
+            self.add(placed.account, ORDERS, line)
         for event in events:
             if type(event) is Traded:
                 self._trade(record.seq, event)
             for _, leg in postings(state, event):
                 line = posting_line(record.seq, leg.asset, leg.bucket, leg.atoms)
-                self.account(leg.account).postings.add(line)
+                self.add(leg.account, POSTINGS, line)
 
     def _trade(self, seq: int, event: Traded) -> None:
         for account, order_id, fee_atoms in (
             (event.taker_account, event.taker_order_id, event.taker_fee_atoms),
             (event.maker_account, event.maker_order_id, event.maker_fee_atoms),
         ):
-            self.account(account).fills.add(
-                fill_line(seq, event.market, event.trade_id, order_id, event.price_ticks, event.lots, fee_atoms)
-            )
+            line = fill_line(seq, event.market, event.trade_id, order_id, event.price_ticks, event.lots, fee_atoms)
+            self.add(account, FILLS, line)
 
 
 def dump(histories: Histories) -> bytes:
     """One line of JSON per account, by id: what a later reading of the records can go on from."""
     encode = msgspec.json.Encoder().encode
     return b"\n".join(
-        encode((account, [(c.count, c.hashed.hex()) for c in (h.orders, h.fills, h.postings)]))
-        for account, h in sorted(histories.of.items())
+        encode((account, {kind: (tally.count, tally.hashed) for kind, tally in sorted(kinds.items())}))
+        for account, kinds in sorted(histories.of.items())
     )
 
 
 def load(lines: Iterable[bytes]) -> Histories:
-    """What `dump` wrote. Raises msgspec.MsgspecError, ValueError."""
+    """What `dump` wrote; a kind of a newer build is carried as it is. Raises msgspec.MsgspecError, ValueError."""
     histories = Histories()
-    decoder = msgspec.json.Decoder(tuple[AccountId, tuple[tuple[int, str], tuple[int, str], tuple[int, str]]])
+    decoder = msgspec.json.Decoder(tuple[AccountId, dict[str, tuple[int, str]]])
     for line in lines:
-        account, chains = decoder.decode(line)
-        orders, fills, posted = (Chain(count, bytes.fromhex(hashed)) for count, hashed in chains)
-        histories.of[account] = AccountHistory(orders, fills, posted)
+        account, kinds = decoder.decode(line)
+        histories.of[account] = {kind: Tally(count, int(hashed, 16)) for kind, (count, hashed) in kinds.items()}
     return histories

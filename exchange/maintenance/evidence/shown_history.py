@@ -4,7 +4,17 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from exchange.maintenance.evidence.history import AccountHistory, Histories, fill_line, order_line, posting_line
+from exchange.maintenance.evidence.history import (
+    FILLS,
+    ORDERS,
+    POSTINGS,
+    AccountHistory,
+    Histories,
+    Tally,
+    fill_line,
+    order_line,
+    posting_line,
+)
 from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.values.ids import AccountId
 
@@ -30,11 +40,11 @@ def shown(data_dir: Path, seq: int, last_order_id: int) -> Histories:
     with _open(data_dir) as connection:
         connection.execute("BEGIN")
         for account, *order in connection.execute(_ORDERS, (last_order_id,)):
-            histories.account(AccountId(account)).orders.add(order_line(*order))
+            histories.add(AccountId(account), ORDERS, order_line(*order))
         for account, *fill in connection.execute(_FILLS, (seq,)):
-            histories.account(AccountId(account)).fills.add(fill_line(*fill))
+            histories.add(AccountId(account), FILLS, fill_line(*fill))
         for account, *line in connection.execute(_LEDGER, (seq,)):
-            histories.account(AccountId(account)).postings.add(posting_line(*line))
+            histories.add(AccountId(account), POSTINGS, posting_line(*line))
     return histories
 
 
@@ -53,15 +63,13 @@ def shown_at(data_dir: Path, seq: int) -> list[str]:
 
 def untrue(recorded: Histories, found: Histories) -> list[str]:
     """Accounts whose shown history is not what the records say, in words."""
-    nothing = AccountHistory()
+    nothing: AccountHistory = {}
+    none = Tally()
     lines = []
     for account in sorted(recorded.of.keys() | found.of.keys()):
         said, rows = recorded.of.get(account, nothing), found.of.get(account, nothing)
-        for kind, one, other in (
-            ("orders", said.orders, rows.orders),
-            ("fills", said.fills, rows.fills),
-            ("postings", said.postings, rows.postings),
-        ):
+        for kind in sorted(said.keys() | rows.keys()):
+            one, other = said.get(kind, none), rows.get(kind, none)
             if one != other:
                 lines.append(
                     f"account {account}: {one.count} {kind} on record, {other.count} shown"

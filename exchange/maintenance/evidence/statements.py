@@ -1,7 +1,8 @@
 """What the venue says to each account of itself, in one line of canonical JSON.
 
 Statements are versioned: equality of closing and opening is judged in the closing version, which every
-build can still produce. A new version adds fields, each with a declared value that an account has
+build can still produce. So a version lists its fields one by one, and nothing that is added anywhere else
+changes what it says. A new version adds fields, each with a declared value that an account has
 before it ever used what the field is about (`INITIAL`); a new field that holds anything else was
 not there at closing, and has to be explained.
 """
@@ -14,7 +15,7 @@ import msgspec
 from exchange.core import State
 from exchange.core.orders.book import Order
 from exchange.core.state import Account
-from exchange.maintenance.evidence.history import AccountHistory, Histories
+from exchange.maintenance.evidence.history import FILLS, ORDERS, POSTINGS, AccountHistory, Histories, Tally
 from exchange.values.ids import VENUE_ACCOUNTS, AccountId, subaccount_of, user_of
 from exchange.values.windows.certificate import AssetTotal
 
@@ -29,6 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 def version_1(account: Account, history: AccountHistory, places: Places) -> Statement:
     """Balances in atoms by asset; open orders by id with their place in the queue; tier; settings; histories."""
+    settings = account.settings
     return {
         "version": 1,
         "user": user_of(account.account_id),
@@ -39,13 +41,21 @@ def version_1(account: Account, history: AccountHistory, places: Places) -> Stat
         },
         "orders": [_order(order, places) for _, order in sorted(account.orders.items())],
         "tier": account.user.tier,
-        "settings": msgspec.to_builtins(account.settings),
-        "history": {
-            "orders": {"count": history.orders.count, "hash": history.orders.hashed.hex()},
-            "fills": {"count": history.fills.count, "hash": history.fills.hashed.hex()},
-            "postings": {"count": history.postings.count, "hash": history.postings.hashed.hex()},
+        "settings": {
+            "auto_borrow_settlements": settings.auto_borrow_settlements,
+            "auto_lend": settings.auto_lend,
+            "auto_repay_borrows": settings.auto_repay_borrows,
+            "leverage_limit_e9": settings.leverage_limit_e9,
+            "cancel_at_close": settings.cancel_at_close,
         },
+        "history": {kind: tally(history, kind) for kind in (ORDERS, FILLS, POSTINGS)},
     }
+
+
+def tally(history: AccountHistory, kind: str) -> Statement:
+    """What is stated of an account's history of one kind; it may have had none."""
+    of = history.get(kind, Tally())
+    return {"count": of.count, "hash": of.hashed}
 
 
 def _order(order: Order, places: Places) -> Statement:
@@ -80,7 +90,7 @@ def statements(
     """
     build = VERSIONS[version]
     places = queue_places(state)
-    nothing = AccountHistory()
+    nothing: AccountHistory = {}
     for account_id, account in sorted(state.accounts.items()):
         yield account_id, _encode(build(account, histories.of.get(account_id, nothing), places))
 

@@ -7,13 +7,15 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
+from exchange.core import State, fold
 from exchange.core.state import Account
-from exchange.maintenance.evidence import certificates, history, statements
+from exchange.maintenance.evidence import certificates, history, shown_history, statements
 from exchange.maintenance.evidence.certificates import CertificateError, Signed, check_signature
 from exchange.maintenance.evidence.comparison import compare
-from exchange.maintenance.evidence.history import AccountHistory
+from exchange.maintenance.evidence.history import AccountHistory, Histories
 from exchange.values.accounts.settings import AccountSettings
 from exchange.values.enums import Side
+from exchange.values.ids import AccountId
 from exchange.values.modes.commands import SetMode
 from exchange.values.windows.certificate import CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId
@@ -48,7 +50,7 @@ def test_a_change_anywhere_in_an_account_changes_its_statement_and_no_other(tmp_
         lambda: setattr(account.balances["USDC"], "locked_atoms", 1),
         lambda: setattr(account, "settings", AccountSettings(auto_lend=True)),
         lambda: setattr(account.user, "tier", 1),
-        lambda: histories.of[hurt].fills.add("one more"),
+        lambda: histories.add(hurt, history.FILLS, "one more"),
     )
     for change in changes:
         change()
@@ -106,6 +108,34 @@ def test_totals_sum_to_zero_per_asset(tmp_path: Path) -> None:
 def test_histories_go_on_from_what_was_kept(tmp_path: Path) -> None:
     _, histories, _ = Books(tmp_path).read_back()
     assert history.load(history.dump(histories).splitlines()).of == histories.of
+
+
+def test_legs_of_a_history_gone_through_apart_add_up_to_the_whole(tmp_path: Path) -> None:
+    books = Books(tmp_path)
+    _, whole, _ = books.read_back()
+    records = books.venue.records
+    state, histories = State(), Histories()
+    for begin in range(0, len(records), 90):
+        # As another process would: what it is given are the ordinals, and the sums are only its own.
+        leg = histories.begin_leg()
+        for record in records[begin : begin + 90]:
+            leg.see(state, record)
+            fold(state, record)
+        histories.join(leg)
+    assert histories.of == whole.of
+    assert len(records) > 3 * 90
+
+
+@pytest.mark.parametrize("lines", [("b", "a"), ("a",), ("a", "b", "b"), ("a", "c"), ("b", "b")])
+def test_a_history_in_another_order_or_with_another_line_has_another_hash(lines: tuple[str, ...]) -> None:
+    account = AccountId(100_000)
+    said, shown = Histories(), Histories()
+    for line in ("a", "b"):
+        said.add(account, history.FILLS, line)
+    for line in lines:
+        shown.add(account, history.FILLS, line)
+    assert said.of != shown.of
+    assert [f"account {account}" in line for line in shown_history.untrue(said, shown)] == [True]
 
 
 def certificate(books: Books) -> tuple[Signed, certificates.Body]:
