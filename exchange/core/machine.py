@@ -89,7 +89,14 @@ from exchange.values.orders.commands import (
     SetCancelAllAfter,
     SetCancelOnDisconnect,
 )
-from exchange.values.orders.events import CancelAllAfterSet, CancelOnDisconnectSet, OrderDone, OrderRested, Traded
+from exchange.values.orders.events import (
+    CancelAllAfterSet,
+    CancelOnDisconnectSet,
+    OrderDone,
+    OrderPlaced,
+    OrderRested,
+    Traded,
+)
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
 from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, CommandProposed, ProposalEnded
 from exchange.values.process.commands import AcceptLoss, ActivateRule, Genesis, ReportFault, StartProcess, StopProcess
@@ -202,6 +209,7 @@ _DECIDE: Final[dict[type, _Decide]] = {
 }
 
 _EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
+    OrderPlaced: nothing,
     OrderRested: evolve_orders.order_rested,
     Traded: evolve_orders.traded,
     OrderDone: evolve_orders.order_done,

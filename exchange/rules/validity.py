@@ -11,7 +11,7 @@ from exchange.rules.limits import MAX_CLIENT_ID
 from exchange.values.enums import OrderType, Side, TimeInForce
 from exchange.values.listings.specs import MarketFilters, MarketSpec
 from exchange.values.numbers import MAX_ATOMS, PPM, Rounding, divide
-from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.events import IncomingOrder
 from exchange.values.refusals import Code, Refusal
 
 # On the path of every order: reading a member off its enum class costs several times a global.
@@ -42,7 +42,7 @@ _PRICE_RANGE = Refusal(Code.INVALID_PRICE, "Price is outside the allowed range")
 _PRICE_BAND = Refusal(Code.INVALID_PRICE, "Price is too far from the last active price")
 
 
-def form(order: PlaceOrder) -> Refusal | None:
+def form(order: IncomingOrder) -> Refusal | None:
     """Which fields must, may and must not stand together."""
     if order.client_id is not None and not 0 <= order.client_id <= MAX_CLIENT_ID:
         return _CLIENT_ID
@@ -71,7 +71,7 @@ def form(order: PlaceOrder) -> Refusal | None:
 
 
 def filters(
-    order: PlaceOrder, spec: MarketSpec, bounds: MarketFilters, last_price_ticks: int, by_side: bool
+    order: IncomingOrder, spec: MarketSpec, bounds: MarketFilters, last_price_ticks: int, by_side: bool
 ) -> Refusal | None:
     """Quantity, price, band and value against the market's filters; `order` has passed `form`.
 
@@ -111,7 +111,7 @@ def impact_bound(side: Side, touch_ticks: int, bounds: MarketFilters) -> int:
     return divide(touch_ticks * bounds.min_impact_ppm, PPM, Rounding.UP)
 
 
-def slippage_bound(order: PlaceOrder, touch_ticks: int) -> int | None:
+def slippage_bound(order: IncomingOrder, touch_ticks: int) -> int | None:
     """The worst price a market order may trade at, by its own tolerance; None if it names none."""
     if order.slippage_ticks is not None:
         away = order.slippage_ticks

@@ -17,6 +17,7 @@ import msgspec
 from exchange.values.commands import AnyCommand
 from exchange.values.events import AnyEvent
 from exchange.values.orders.commands import PlaceOrder
+from exchange.values.orders.events import IncomingOrder, OrderPlaced
 from exchange.values.process.events import Faulted, Refused
 
 #: The chain value before the first record.
@@ -66,9 +67,17 @@ def carried_out(events: Sequence[AnyEvent]) -> bool:
     return bool(events) and type(events[0]) not in _NOTHING_HAPPENED
 
 
-def placed_order(command: AnyCommand, events: Sequence[AnyEvent]) -> PlaceOrder | None:
-    """The order that came in by a command that caused `events`, if one did. The one place that says so."""
-    return command if type(command) is PlaceOrder and carried_out(events) else None
+def placed_order(command: AnyCommand, events: Sequence[AnyEvent]) -> IncomingOrder | None:
+    """The order that came in by a command that caused `events`, if one did. The one place that says so.
+
+    A client's command holds its terms; where another one brought it, an event does.
+    """
+    if type(command) is PlaceOrder:
+        return command if carried_out(events) else None
+    for event in events:
+        if type(event) is OrderPlaced:
+            return event
+    return None
 
 
 _encoder = msgspec.json.Encoder()

@@ -39,7 +39,13 @@ from exchange.values.orders.commands import (
     SetCancelAllAfter,
     SetCancelOnDisconnect,
 )
-from exchange.values.orders.events import CancelAllAfterSet, CancelOnDisconnectSet, OrderDone, OrderRested
+from exchange.values.orders.events import (
+    CancelAllAfterSet,
+    CancelOnDisconnectSet,
+    IncomingOrder,
+    OrderDone,
+    OrderRested,
+)
 from exchange.values.refusals import Code, Refusal
 
 # On the path of every order: reading a member off its enum class costs several times a global.
@@ -68,55 +74,64 @@ def place_order(state: State, time_us: int, command: PlaceOrder) -> list[AnyEven
     account = refuse.trader(state, command.account, command.key_id, _TRADE)
     if isinstance(account, Refusal):
         return refuse.refused(account)
-    market = state.markets.get(command.market)
+    found = accept(state, time_us, account, command)
+    return refuse.refused(found) if isinstance(found, Refusal) else found
+
+
+def accept(state: State, time_us: int, account: Account, order: IncomingOrder) -> list[AnyEvent] | Refusal:
+    """What becomes of an order of `account`, whoever brought it: all the facts, or a refusal.
+
+    A command that holds no order itself puts its `OrderPlaced` in front of the facts.
+    """
+    market = state.markets.get(order.market)
     if market is None:
-        return refuse.refused(refuse.UNKNOWN_MARKET)
-    limit = command.order_type is _LIMIT
-    taking = not limit or crosses(market, command.side, command.price_ticks)
+        return refuse.UNKNOWN_MARKET
+    limit = order.order_type is _LIMIT
+    taking = not limit or crosses(market, order.side, order.price_ticks)
     refusal = (
-        refuse.mode(state, market, _action(command, taking))
-        or validity.form(command)
+        refuse.mode(state, market, _action(order, taking))
+        or validity.form(order)
         or validity.filters(
-            command, market.spec, market.filters, market.active_price_ticks(), BAND_BY_SIDE in state.rules
+            order, market.spec, market.filters, market.active_price_ticks(), BAND_BY_SIDE in state.rules
         )
-        or _account_limits(state, time_us, account, market, command)
-        or (refuse.INSUFFICIENT_FUNDS if _most_paid(market, command) > _available(account, market, command) else None)
+        or _account_limits(state, time_us, account, market, order)
+        or (refuse.INSUFFICIENT_FUNDS if _most_paid(market, order) > _available(account, market, order) else None)
     )
     if refusal is not None:
-        return refuse.refused(refusal)
+        return refusal
     order_id = OrderId(id_at(state.seq + 1))
     if not taking:
-        return [_rested(command, market, order_id, None)] if _rests(command) else [_unfilled(command, order_id)]
-    if command.post_only:
-        return refuse.refused(refuse.WOULD_TAKE)
-    return _take(state, account, market, command, order_id)
+        return [_rested(order, market, order_id, None)] if _rests(order) else [_unfilled(order, order_id)]
+    if order.post_only:
+        return refuse.WOULD_TAKE
+    return _take(state, account, market, order, order_id)
 
 
-def _action(command: PlaceOrder, taking: bool) -> Action:
-    if command.order_type is _MARKET:
+def _action(order: IncomingOrder, taking: bool) -> Action:
+    if order.order_type is _MARKET:
         return Action.TAKE_MARKET
     # A post-only order never takes; one that would is refused for that, whatever the mode.
-    if command.post_only or (not taking and command.time_in_force is _GTC):
+    if order.post_only or (not taking and order.time_in_force is _GTC):
         return _REST
     return _TAKE_LIMIT
 
 
-def _rests(command: PlaceOrder) -> bool:
-    return command.order_type is _LIMIT and command.time_in_force is _GTC
+def _rests(order: IncomingOrder) -> bool:
+    return order.order_type is _LIMIT and order.time_in_force is _GTC
 
 
 def _account_limits(
-    state: State, time_us: int, account: Account, market: Market, command: PlaceOrder
+    state: State, time_us: int, account: Account, market: Market, order: IncomingOrder
 ) -> Refusal | None:
-    if command.client_id is not None:
-        client_id = (market.symbol, command.client_id)
+    if order.client_id is not None:
+        client_id = (market.symbol, order.client_id)
         resting = account.client_ids.get(client_id)
         if resting is not None:
             return _duplicate(f"order {resting.order_id} is open under it")
         ended = holder(account, client_id, time_us)
         if ended is not None:
             return _duplicate(f"order {ended} ended under it less than 10 minutes ago")
-    if _rests(command) and account.open_orders.get(market.symbol, 0) >= state.limits.open_orders_per_market:
+    if _rests(order) and account.open_orders.get(market.symbol, 0) >= state.limits.open_orders_per_market:
         return _ORDER_LIMIT
     return None
 
@@ -125,108 +140,110 @@ def _duplicate(why: str) -> Refusal:
     return Refusal(Code.INVALID_CLIENT_REQUEST, f"Duplicate clientId: {why}")
 
 
-def _most_paid(market: Market, command: PlaceOrder) -> int:
+def _most_paid(market: Market, order: IncomingOrder) -> int:
     """The most the order can cost, in atoms of what it pays; for a sized market bid only matching tells (0 here)."""
-    if command.side is _ASK:
-        return command.lots * market.spec.base_atoms_per_lot
-    if command.order_type is _LIMIT:
-        return command.price_ticks * command.lots * market.spec.quote_atoms_per_tick_lot
-    return command.quote_atoms
+    if order.side is _ASK:
+        return order.lots * market.spec.base_atoms_per_lot
+    if order.order_type is _LIMIT:
+        return order.price_ticks * order.lots * market.spec.quote_atoms_per_tick_lot
+    return order.quote_atoms
 
 
-def _available(account: Account, market: Market, command: PlaceOrder) -> int:
-    held = account.balances.get(market.spec.quote if command.side is _BID else market.spec.base)
+def _available(account: Account, market: Market, order: IncomingOrder) -> int:
+    held = account.balances.get(market.spec.quote if order.side is _BID else market.spec.base)
     return held.available_atoms if held is not None else 0
 
 
-def _take(state: State, account: Account, market: Market, command: PlaceOrder, order_id: OrderId) -> list[AnyEvent]:
+def _take(
+    state: State, account: Account, market: Market, order: IncomingOrder, order_id: OrderId
+) -> list[AnyEvent] | Refusal:
     """An order that meets the other side, or a market order that meets none."""
-    worst, too_far = _worst_price(market, command)
-    found = match(state, market, account.user, command, order_id, worst)
-    if command.order_type is _MARKET:
-        paid = found.quote_atoms if command.side is _BID else found.base_atoms
-        if paid > _available(account, market, command):
-            return refuse.refused(refuse.INSUFFICIENT_FUNDS)
+    worst, too_far = _worst_price(market, order)
+    found = match(state, market, account.user, order, order_id, worst)
+    if order.order_type is _MARKET:
+        paid = found.quote_atoms if order.side is _BID else found.base_atoms
+        if paid > _available(account, market, order):
+            return refuse.INSUFFICIENT_FUNDS
         if not found.left_lots and found.filled_lots < market.filters.min_lots:
-            return refuse.refused(_BELOW_MINIMUM)
+            return _BELOW_MINIMUM
     if not found.left_lots:
-        return [*found.events, _done(command, order_id, found, _FILLED, None)]
-    if command.time_in_force is _FOK:
-        return [_unfilled(command, order_id)]
-    if found.stopped is None and _rests(command):
-        return [*found.events, _rested(command, market, order_id, found)]
-    reason = found.stopped or (too_far if found.priced_out else None) or _nothing_left(command)
-    return [*found.events, _done(command, order_id, found, OrderStatus.EXPIRED, reason)]
+        return [*found.events, _done(order, order_id, found, _FILLED, None)]
+    if order.time_in_force is _FOK:
+        return [_unfilled(order, order_id)]
+    if found.stopped is None and _rests(order):
+        return [*found.events, _rested(order, market, order_id, found)]
+    reason = found.stopped or (too_far if found.priced_out else None) or _nothing_left(order)
+    return [*found.events, _done(order, order_id, found, OrderStatus.EXPIRED, reason)]
 
 
-def _nothing_left(command: PlaceOrder) -> ExpiryReason:
+def _nothing_left(order: IncomingOrder) -> ExpiryReason:
     """Why an order that may not rest ends when there is nothing more to meet."""
-    market = command.order_type is _MARKET
+    market = order.order_type is _MARKET
     return ExpiryReason.INSUFFICIENT_LIQUIDITY if market else ExpiryReason.IMMEDIATE_OR_CANCEL
 
 
-def _worst_price(market: Market, command: PlaceOrder) -> tuple[int, ExpiryReason]:
+def _worst_price(market: Market, order: IncomingOrder) -> tuple[int, ExpiryReason]:
     """The worst price to trade at, and the reason of an end because all that is left lies beyond it."""
-    if command.order_type is _LIMIT:
-        return command.price_ticks, ExpiryReason.IMMEDIATE_OR_CANCEL
-    touch = (market.asks if command.side is _BID else market.bids).best()
+    if order.order_type is _LIMIT:
+        return order.price_ticks, ExpiryReason.IMMEDIATE_OR_CANCEL
+    touch = (market.asks if order.side is _BID else market.bids).best()
     if touch is None:
         return 0, ExpiryReason.INSUFFICIENT_LIQUIDITY
-    worst = validity.impact_bound(command.side, touch, market.filters)
+    worst = validity.impact_bound(order.side, touch, market.filters)
     reason = ExpiryReason.PRICE_IMPACT
-    tolerated = validity.slippage_bound(command, touch)
-    if tolerated is not None and (tolerated < worst if command.side is _BID else tolerated > worst):
+    tolerated = validity.slippage_bound(order, touch)
+    if tolerated is not None and (tolerated < worst if order.side is _BID else tolerated > worst):
         worst, reason = tolerated, ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED
     return worst, reason
 
 
-def _rested(command: PlaceOrder, market: Market, order_id: OrderId, found: Match | None) -> OrderRested:
-    left = command.lots if found is None else found.left_lots
+def _rested(order: IncomingOrder, market: Market, order_id: OrderId, found: Match | None) -> OrderRested:
+    left = order.lots if found is None else found.left_lots
     spec = market.spec
-    if command.side is _BID:
-        reserve = command.price_ticks * left * spec.quote_atoms_per_tick_lot
+    if order.side is _BID:
+        reserve = order.price_ticks * left * spec.quote_atoms_per_tick_lot
     else:
         reserve = left * spec.base_atoms_per_lot
     return OrderRested(
         order_id,
-        command.account,
-        command.market,
-        command.side,
-        command.price_ticks,
-        command.lots,
+        order.account,
+        order.market,
+        order.side,
+        order.price_ticks,
+        order.lots,
         left,
         reserve,
         0 if found is None else found.quote_atoms,
-        command.post_only,
-        command.self_trade_prevention,
-        command.client_id,
-        command.cancel_at_close,
+        order.post_only,
+        order.self_trade_prevention,
+        order.client_id,
+        order.cancel_at_close,
     )
 
 
 def _done(
-    command: PlaceOrder, order_id: OrderId, found: Match, status: OrderStatus, reason: ExpiryReason | None
+    order: IncomingOrder, order_id: OrderId, found: Match, status: OrderStatus, reason: ExpiryReason | None
 ) -> OrderDone:
     """The end of an order that never rested."""
     return OrderDone(
         order_id,
-        command.account,
-        command.market,
-        command.side,
+        order.account,
+        order.market,
+        order.side,
         status,
-        command.price_ticks,
-        found.left_lots if command.lots else 0,
+        order.price_ticks,
+        found.left_lots if order.lots else 0,
         resting=False,
         expiry_reason=reason,
-        client_id=command.client_id,
+        client_id=order.client_id,
     )
 
 
-def _unfilled(command: PlaceOrder, order_id: OrderId) -> OrderDone:
+def _unfilled(order: IncomingOrder, order_id: OrderId) -> OrderDone:
     """An IOC or FOK that traded nothing."""
-    fok = command.time_in_force is _FOK
+    fok = order.time_in_force is _FOK
     reason = ExpiryReason.FILL_OR_KILL if fok else ExpiryReason.IMMEDIATE_OR_CANCEL
-    return _done(command, order_id, Match(command.lots, 0), OrderStatus.EXPIRED, reason)
+    return _done(order, order_id, Match(order.lots, 0), OrderStatus.EXPIRED, reason)
 
 
 # --- cancelling ----------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from exchange.rules.limits import MAX_MATCHES_PER_ORDER
 from exchange.values.enums import ExpiryReason, OrderStatus, SelfTradePrevention, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import OrderId
-from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import OrderDone, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID
@@ -60,7 +59,7 @@ def crosses(market: Market, side: Side, price_ticks: int) -> bool:
 
 
 def match(
-    state: State, market: Market, taker: User, order: PlaceOrder, order_id: OrderId, worst_price_ticks: int
+    state: State, market: Market, taker: User, order: IncomingOrder, order_id: OrderId, worst_price_ticks: int
 ) -> Match:
     """Walk the other side from the touch to `worst_price_ticks`.
 

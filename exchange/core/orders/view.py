@@ -9,9 +9,8 @@ from exchange.core.state import Account, Market, State
 from exchange.rules.validity import impact_bound
 from exchange.values.enums import ExpiryReason, OrderStatus, OrderType, Side, TimeInForce
 from exchange.values.events import AnyEvent
-from exchange.values.ids import KeyId, OrderId, id_at
-from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import OrderDone, Traded
+from exchange.values.ids import OrderId, id_at
+from exchange.values.orders.events import IncomingOrder, OrderDone, OrderPlaced, Traded
 from exchange.values.orders.views import OrderView
 
 # On the path of every order: reading a member off its enum class costs several times a global.
@@ -61,7 +60,7 @@ def order_view(order: Order, done: OrderDone | None = None) -> OrderView:
     )
 
 
-def placed_view(seq: int, time_us: int, command: PlaceOrder, events: Iterable[AnyEvent]) -> OrderView:
+def placed_view(seq: int, time_us: int, order: IncomingOrder, events: Iterable[AnyEvent]) -> OrderView:
     """An order that came in (`record.placed_order`), after matching, from its record alone."""
     order_id = OrderId(id_at(seq))
     filled_lots = filled_quote_atoms = 0
@@ -76,25 +75,25 @@ def placed_view(seq: int, time_us: int, command: PlaceOrder, events: Iterable[An
             status, expiry_reason = event.status, event.expiry_reason
     return OrderView(
         order_id,
-        command.account,
-        command.market,
-        command.side,
-        command.order_type,
-        command.price_ticks,
-        command.lots,
-        command.quote_atoms,
+        order.account,
+        order.market,
+        order.side,
+        order.order_type,
+        order.price_ticks,
+        order.lots,
+        order.quote_atoms,
         filled_lots,
         filled_quote_atoms,
         status,
-        command.time_in_force,
-        command.post_only,
-        command.self_trade_prevention,
-        command.client_id,
+        order.time_in_force,
+        order.post_only,
+        order.self_trade_prevention,
+        order.client_id,
         time_us,
         expiry_reason,
         None,
-        command.slippage_ticks,
-        command.slippage_ppm,
+        order.slippage_ticks,
+        order.slippage_ppm,
     )
 
 
@@ -115,7 +114,7 @@ def max_order_lots(state: State, account: Account, market: Market, side: Side, p
         touch = market.asks.best()
         if touch is None:
             return 0
-        budget = PlaceOrder(account.account_id, KeyId(0), market.symbol, side, OrderType.MARKET, quote_atoms=available)
+        budget = OrderPlaced(account.account_id, market.symbol, side, OrderType.MARKET, quote_atoms=available)
         worst = impact_bound(side, touch, bounds)
         lots = match(state, market, account.user, budget, OrderId(0), worst).filled_lots if available else 0
     if price_ticks is not None and bounds.max_notional_atoms:

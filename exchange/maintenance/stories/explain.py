@@ -22,7 +22,7 @@ from exchange.values.events import AnyEvent
 from exchange.values.ids import CUSTODY, AccountId, OrderId, id_at, seq_of, user_of
 from exchange.values.money.events import Posted
 from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import OrderDone, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
 from exchange.values.process.events import Faulted, Refused
 from exchange.values.record import Record, carried_out, placed_order
 
@@ -46,9 +46,10 @@ def explain_order(data_dir: Path, order_id: OrderId, span: Span, progress: Progr
     def see(state: State, record: Record) -> None:
         command = record.command
         about = [event for event in record.events if _names_order(event, order_id)]
-        if record.seq == placed_seq and type(command) is PlaceOrder and id_at(placed_seq) == order_id:
-            facts.placed = command
-            about = about if carried_out(record.events) else list(record.events)
+        if record.seq == placed_seq and (asked := _asked_for(record, order_id)) is not None:
+            facts.placed = (command, asked.account)
+            came = carried_out(record.events)
+            about = [each for each in record.events if each is asked or not came or _names_order(each, order_id)]
         elif getattr(command, "order_id", None) == order_id:
             about = about or list(record.events)
         elif not about:
@@ -60,6 +61,14 @@ def explain_order(data_dir: Path, order_id: OrderId, span: Span, progress: Progr
     from_seq = min(max(span.from_seq, placed_seq), span.to_seq)
     state = read(data_dir, Span(from_seq, span.to_seq), see, progress)
     return teller.story(f"order {order_id}", span, state, facts.summary)
+
+
+def _asked_for(record: Record, order_id: OrderId) -> IncomingOrder | None:
+    """The terms under which this order came in with its record, or was to."""
+    if id_at(record.seq) != order_id:
+        return None
+    command = record.command
+    return command if type(command) is PlaceOrder else placed_order(command, record.events)
 
 
 def _names_order(event: AnyEvent, order_id: OrderId) -> bool:
@@ -82,7 +91,8 @@ class _OrderFacts:
 
     def __init__(self, order_id: OrderId) -> None:
         self._order_id = order_id
-        self.placed: PlaceOrder | None = None
+        #: The command that brought it, and the account it is of.
+        self.placed: tuple[AnyCommand, AccountId] | None = None
         self._never_came_in = ""
         self._trades = self._lots = self._quote_atoms = 0
         self._fees: Counter[str] = Counter()
@@ -114,8 +124,9 @@ class _OrderFacts:
 
     def summary(self, state: State, units: Units) -> list[str]:
         lines = []
-        if (command := self.placed) is not None:
-            lines.append(f"Placed in record {seq_of(self._order_id)} by account {command.account}, {actor(command)}.")
+        if self.placed is not None:
+            command, account = self.placed
+            lines.append(f"Placed in record {seq_of(self._order_id)} by account {account}, {actor(command)}.")
         if self._never_came_in:
             return [*lines, f"{self._never_came_in}. There never was such an order."]
         if self._trades:
@@ -159,7 +170,8 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
         about = about or ([] if carried_out(record.events) else list(record.events))
         for event in about:
             counted["refused" if type(event) is Refused else type(event).__name__] += 1
-        counted["orders"] += asked and placed_order(record.command, record.events) is not None
+        placed = placed_order(record.command, record.events)
+        counted["orders"] += placed is not None and placed.account == account
         teller.tell(state, record, about, lambda _, leg: leg.account == account)
 
     def summary(state: State, units: Units) -> list[str]:

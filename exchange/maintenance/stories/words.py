@@ -7,7 +7,14 @@ from exchange.values.accounts.events import AccountOpened, AccountSettingsChange
 from exchange.values.events import AnyEvent
 from exchange.values.modes.events import ModeChanged, PauseChanged
 from exchange.values.money.events import Posted
-from exchange.values.orders.events import CancelAllAfterSet, CancelOnDisconnectSet, OrderDone, OrderRested, Traded
+from exchange.values.orders.events import (
+    CancelAllAfterSet,
+    CancelOnDisconnectSet,
+    OrderDone,
+    OrderPlaced,
+    OrderRested,
+    Traded,
+)
 from exchange.values.process.events import EpochStarted, Faulted, ProcessStarted, ProcessStopped, Refused
 from exchange.values.text import visible
 from exchange.values.windows.certificate import read_certificate
@@ -25,6 +32,7 @@ from exchange.values.windows.events import (
 
 #: Facts of trading and of single accounts: they are counted, not told one by one.
 ROUTINE: Final = (
+    OrderPlaced,
     OrderRested,
     Traded,
     OrderDone,

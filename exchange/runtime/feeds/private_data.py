@@ -18,8 +18,7 @@ from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.money.events import Posted
 from exchange.values.money.views import BalanceUpdate
-from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, OrderRested, Traded
 from exchange.values.orders.views import FillView, OrderUpdate, OrderUpdateKind, OrderView
 from exchange.values.record import Record, carried_out, placed_order
 
@@ -108,8 +107,9 @@ class PrivateData:
             return  # the last fill has said so
         if event.resting:
             view = order_view(resting[event.order_id], event)
+        elif taker is None:
+            return  # no order came in that could have ended: nothing of it is shown
         else:
-            assert taker is not None
             view = replace(taker.view, status=event.status, expiry_reason=event.expiry_reason)
         cancelled = event.status is OrderStatus.CANCELLED
         self._order_update(record, OrderUpdateKind.CANCELLED if cancelled else OrderUpdateKind.EXPIRED, view)
@@ -154,8 +154,8 @@ class _Incoming:
 
     __slots__ = ("_filled_at", "view")
 
-    def __init__(self, record: Record, command: PlaceOrder) -> None:
-        self.view = placed_view(record.seq, record.time_us, command, ())
+    def __init__(self, record: Record, order: IncomingOrder) -> None:
+        self.view = placed_view(record.seq, record.time_us, order, ())
         events = record.events
         filled = any(
             type(event) is OrderDone and event.status is OrderStatus.FILLED and not event.resting for event in events

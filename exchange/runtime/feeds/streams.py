@@ -10,7 +10,7 @@ from exchange.runtime.port import Channel, Topic
 from exchange.values.ids import AccountId
 from exchange.values.listings.events import MarketListed
 from exchange.values.money.events import Posted
-from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.orders.events import OrderDone, OrderPlaced, OrderRested, Traded
 from exchange.values.record import Record
 
 _PRIVATE = (Channel.ORDER_UPDATE, Channel.BALANCE_UPDATE)
@@ -53,6 +53,8 @@ class Streams:
                 if event.resting:
                     self._feed(event.market).done(event)
                     self.account_seqs[event.account] = seq
+            elif type(event) is OrderPlaced:
+                self.account_seqs[event.account] = seq
             elif type(event) is Posted:
                 for leg in event.legs:
                     self.account_seqs[leg.account] = seq

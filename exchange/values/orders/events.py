@@ -5,10 +5,41 @@ from exchange.values.enums import (
     CancelReason,
     ExpiryReason,
     OrderStatus,
+    OrderType,
     SelfTradePrevention,
     Side,
+    TimeInForce,
 )
 from exchange.values.ids import AccountId, OrderId
+from exchange.values.orders.commands import PlaceOrder
+
+
+class OrderPlaced(Event, frozen=True):
+    """An order came in that no client's command holds: a trigger fired, say. What became of it stands behind this.
+
+    Its fields are those of `PlaceOrder`. A record brings at most one order, since deciding reads the state before the
+    record; the order's id is the record's (`ids.id_at`), and where it came from is the record's command.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    order_type: OrderType = OrderType.LIMIT
+    price_ticks: int = 0
+    lots: int = 0
+    quote_atoms: int = 0
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
+    client_id: int | None = None
+    slippage_ticks: int | None = None
+    slippage_ppm: int | None = None
+    cancel_at_close: bool = False
+
+
+#: The terms of an order that comes in, whoever brought it: what is checked, matched and shown.
+#: `record.placed_order` finds them in a record.
+IncomingOrder = PlaceOrder | OrderPlaced
 
 
 class OrderRested(Event, frozen=True):
@@ -91,4 +122,4 @@ class CancelOnDisconnectSet(Event, frozen=True):
     armed: bool
 
 
-Events = OrderRested | Traded | OrderDone | CancelAllAfterSet | CancelOnDisconnectSet
+Events = OrderPlaced | OrderRested | Traded | OrderDone | CancelAllAfterSet | CancelOnDisconnectSet

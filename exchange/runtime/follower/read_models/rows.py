@@ -16,8 +16,7 @@ from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at
 from exchange.values.money.events import Posted
-from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import OrderDone, OrderRested, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, OrderRested, Traded
 from exchange.values.record import Record, carried_out, placed_order
 
 Row = tuple[Any, ...]
@@ -100,7 +99,7 @@ class Rows:
                 candles[key].merge(second)
         return candles
 
-    def _place(self, seq: int, time_us: int, command: PlaceOrder) -> None:
+    def _place(self, seq: int, time_us: int, command: IncomingOrder) -> None:
         order_id = OrderId(id_at(seq))
         placed = (
             command.account,
@@ -135,7 +134,7 @@ class Rows:
         order.end(record, origin)
 
     def _traded(
-        self, state: State, record: Record, origin: Origin, index: int, event: Traded, placed: PlaceOrder | None
+        self, state: State, record: Record, origin: Origin, index: int, event: Traded, placed: IncomingOrder | None
     ) -> None:
         time_us = record.time_us
         taker = self._change(event.taker_order_id, event.taker_account)
@@ -168,7 +167,7 @@ class Rows:
             second = self._seconds[event.market, start_us] = Bucket(start_us, end_us)
         second.trade(event.price_ticks, event.lots, event.quote_atoms)
 
-    def _fills(self, state: State, record: Record, index: int, event: Traded, placed: PlaceOrder | None) -> None:
+    def _fills(self, state: State, record: Record, index: int, event: Traded, placed: IncomingOrder | None) -> None:
         spec = state.markets[event.market].spec
         if event.taker_side is Side.BID:
             maker_side, taker_gets, maker_gets = Side.ASK, spec.base, spec.quote
