@@ -14,7 +14,7 @@ from exchange.gateway.session.hub import Hub
 from exchange.gateway.session.limits import WsLimits
 from exchange.gateway.session.services import Services
 from exchange.journal.client import WriterClient
-from exchange.runtime.clock import SystemClock
+from exchange.runtime.clock import Clock, SystemClock
 from exchange.runtime.core.commit import Committer
 from exchange.runtime.core.ending import Ending
 from exchange.runtime.core.outbox import Outbox
@@ -75,10 +75,10 @@ class Trader:
 class LiveVenue:
     """A venue with SOL_USDC in mode FULL. `exchange` implements `port.Exchange`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.core = core.Venue().open()
         state = self.core.state
-        clock = SystemClock(state.time_us)
+        clock = clock or SystemClock(state.time_us)
         outbox, ending, metrics = Outbox(), Ending(), Metrics()
         outbox.begin(state.seq)
         self._outbox = outbox
