@@ -10,16 +10,12 @@ import asyncio
 import logging
 from typing import Any, Final
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
-
 from exchange.gateway.addresses import TrustedProxies, counted
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.rest.dispatch import OVER_LIMIT
 from exchange.gateway.transport.http_framing import HEAD_TOO_LARGE, Framing
 from exchange.gateway.transport.shares import Pool, Slots
+from exchange.gateway.transport.uvicorn_protocol import Config, HttpProtocol, ServerState
 from exchange.gateway.wire.errors import error_body, invalid
 from exchange.values.refusals import Code, Refusal
 
@@ -117,43 +113,11 @@ class _Pieces(asyncio.BufferedProtocol):
         self._inner.data_received(bytes(self._scratch[:nbytes]))
 
 
-class _Flow(FlowControl):
-    """uvicorn resumes reading after every answer; not while bytes are held back."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__(transport)
-        self.held = False
-
-    def resume_reading(self) -> None:
-        if not self.held:
-            super().resume_reading()
-
-    def hold(self, held: bool) -> None:
-        if held:
-            self.held = True
-            self.pause_reading()
-        elif self.held:
-            self.held = False
-            super().resume_reading()
-
-
-class _Nowhere(list[tuple[bytes, bytes]]):
-    """Where fields behind a body in chunks go: they are no headers of the request, and there may be many."""
-
-    def append(self, item: tuple[bytes, bytes]) -> None:
-        pass
-
-
-_NOWHERE: Final = _Nowhere()
-
-
-class _Protocol(HttpToolsProtocol):
+class _Protocol(HttpProtocol):
     """One connection: a request is parsed once the one before it is answered.
 
     While one is on its way in, a deadline is running.
     """
-
-    flow: _Flow
 
     def __init__(self, server: HttpServer, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -174,9 +138,8 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = _Flow(transport)
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
-        self._peer = self.client[0] if self.client else ""
+        self._peer = self.peer
         self._address = counted(self._peer)
         self._of_proxy = self._server.proxies.trusts(self._peer)
         self._here = True
@@ -193,10 +156,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
         self._disarm()
-        self.pipeline.clear()
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        self._let_go()
 
     def handle_websocket_upgrade(self) -> None:
         if not self._here:
@@ -204,15 +164,7 @@ class _Protocol(HttpToolsProtocol):
         behind = self._framing.held
         self._leave()  # from here on it counts as a WebSocket
         self.transport.set_write_buffer_limits()
-        super().handle_websocket_upgrade()
-        if behind:
-            self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]  # uvicorn expects it
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Of what holds us: the garbage collector looks too rarely to leave that to it."""
-        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
-        self.cycle = None  # type: ignore[assignment]  # as before the first request
+        self.hand_over(behind)
 
     def _leave(self) -> None:
         """Its place and whatever is held for it are free again."""
@@ -229,7 +181,7 @@ class _Protocol(HttpToolsProtocol):
 
     def give_way(self, refusal: Refusal) -> None:
         """End for the sake of others. An idle client is used to that; one in the middle of a request is told why."""
-        if self._is_answering() or self.transport.get_write_buffer_size():
+        if self.is_answering() or self.transport.get_write_buffer_size():
             self.cut()  # to close it would wait for a client that doesn't read, without a place and uncounted
         elif self._proven and not self._framing.partial:
             self._leave()
@@ -250,20 +202,15 @@ class _Protocol(HttpToolsProtocol):
         framing.held = framing.held + data if framing.held else data
         self._advance()
 
-    def _is_answering(self) -> bool:
-        """Whether a request is here whole and its answer isn't out."""
-        cycle = self.cycle
-        return cycle is not None and not cycle.more_body and not cycle.response_complete
-
     def _advance(self) -> None:
         """Parse what is held, up to the end of one request."""
         framing = self._framing
-        while framing.held and not self._is_answering() and self._pause is None:
+        while framing.held and not self.is_answering() and self._pause is None:
             piece = framing.next_piece()
             if isinstance(piece, tuple):
                 return self._close_with(*piece)
             if piece:
-                super().data_received(piece)
+                self.parse(piece)
             if not self._here or self.transport.is_closing():
                 return None
         self.flow.hold(bool(framing.held) or self._pause is not None)
@@ -288,11 +235,10 @@ class _Protocol(HttpToolsProtocol):
         chunked = self._framing.head_complete(self.headers)
         self.scope["client"] = (self._named(), 0)
         super().on_headers_complete()
-        if self.parser.should_upgrade():
-            if self.cycle is not None:
-                self.cycle.keep_alive = False  # what follows is in a protocol that isn't spoken here
+        if self.ends_in_upgrade():
+            self.close_after_answer()  # what follows is in a protocol that isn't spoken here
         elif chunked:
-            self.headers = _NOWHERE
+            self.drop_trailers()
         return None
 
     def _named(self) -> str:
@@ -312,7 +258,7 @@ class _Protocol(HttpToolsProtocol):
         if not self._here or self.transport.is_closing():
             return
         super().on_message_complete()
-        if self._is_answering():
+        if self.is_answering():
             self._server.slots.busy(self, self._address)
 
     def on_response_complete(self) -> None:
@@ -321,10 +267,10 @@ class _Protocol(HttpToolsProtocol):
             return
         if self.transport.is_closing():
             self._linger(self._server.limits.answer_timeout_s)
-        elif not self._is_answering():
+        elif not self.is_answering():
             self._proven = True
             self._server.slots.idle(self, self._address)
-            self._refused = self._refused + 1 if OVER_LIMIT in self.cycle.scope else 0
+            self._refused = self._refused + 1 if OVER_LIMIT in self.answered() else 0
             if self._refused >= REFUSED_IN_A_ROW:
                 self._pause = self.loop.call_later(REFUSED_PAUSE_S, self._go_on)
             if self._framing.held or self._pause is not None:
@@ -376,7 +322,7 @@ class _Protocol(HttpToolsProtocol):
             self._deadline = None
 
     def _too_slow(self) -> None:
-        if self.cycle is not None and self._framing.in_body and self.cycle.response_complete:
+        if self._framing.in_body and self.is_answered():
             self.cut()  # it has its answer already
         else:
             self._close_with(408, _SLOW)

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final, Protocol
 from weakref import ref
 
-from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest, WSUpgradeResponseWithListener
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its type stubs
+from picows import WSUpgradeRequest
 
 from exchange.gateway.session.limits import WsLimits
+from exchange.gateway.transport.picows_protocol import Accepted, PicowsProtocol
 from exchange.gateway.transport.reading import SESSION_PIECE, STRANGER_PIECE, Reading
 from exchange.values.ids import AccountId
 
@@ -40,7 +40,7 @@ class Owner(Protocol):
     def counted(self, address: str) -> str:
         """What a client, or a proxy, counts as."""
 
-    def accept(self, request: WSUpgradeRequest, socket: "Socket") -> WSListener | WSUpgradeResponseWithListener | None:
+    def accept(self, request: WSUpgradeRequest, socket: "Socket") -> Accepted:
         """A listener for an upgrade request, or the answer that refuses it; None is 404."""
 
     def socket_opened(self, socket: "Socket") -> None: ...
@@ -54,7 +54,7 @@ class Owner(Protocol):
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle: ...
 
 
-class Socket(WSProtocol):  # type: ignore[misc]
+class Socket(PicowsProtocol):
     """picows' protocol, which also knows the client's address and can be handed bytes already read.
 
     It has a place among the handshakes, then one among the connections.
@@ -63,22 +63,12 @@ class Socket(WSProtocol):  # type: ignore[misc]
     def __init__(self, server: Owner) -> None:
         limits = server.limits
         super().__init__(
-            None,  # host and port: for clients
-            None,  # path: for clients
-            False,  # is a client
             # Weakly, or they would hold each other: the garbage collector looks too rarely to leave that to it.
             partial(_accept, ref(self)),
             _log,
-            True,  # disconnect if the listener raises; ours doesn't
-            limits.handshake_timeout_s,
-            False,  # its own pings, a task per connection
-            0,
-            0,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # its own pongs, which don't look at reserved bits
-            limits.message_bytes,
-            None,  # headers: for clients
-            READ_BYTES,
+            handshake_timeout_s=limits.handshake_timeout_s,
+            frame_bytes=limits.message_bytes,
+            read_bytes=READ_BYTES,
         )
         self._server = server
         self._left: Callable[[Socket], None] | None = None
@@ -209,10 +199,10 @@ class Socket(WSProtocol):  # type: ignore[misc]
             self._reading.take(self)
         self._steer()
 
-    def accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+    def accept(self, request: WSUpgradeRequest) -> Accepted:
         return self._server.accept(request, self)
 
 
-def _accept(socket: "ref[Socket]", request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+def _accept(socket: "ref[Socket]", request: WSUpgradeRequest) -> Accepted:
     protocol = socket()
     return protocol.accept(request) if protocol is not None else None
