@@ -3,7 +3,6 @@
 from typing import Final
 
 from exchange.core.state import Account, Market, State
-from exchange.rules.limits import MAX_TEXT
 from exchange.rules.modes import permits
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Action, Mode, Role, Scope
@@ -12,7 +11,7 @@ from exchange.values.ids import AccountId, AdminId, KeyId
 from exchange.values.process.commands import AcceptLoss, Genesis
 from exchange.values.process.events import Refused
 from exchange.values.refusals import Code, Refusal
-from exchange.values.text import texts, unseen
+from exchange.values.text import MAX_TEXT, texts, unseen
 from exchange.values.times import utc_text
 
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")

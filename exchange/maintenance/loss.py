@@ -20,7 +20,6 @@ from exchange.journal.privacy import make_folder
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
-from exchange.rules.limits import MAX_TEXT
 from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Role
@@ -29,6 +28,7 @@ from exchange.values.modes.commands import DropToCancelOnly
 from exchange.values.process.commands import AcceptLoss
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
+from exchange.values.text import MAX_TEXT
 
 
 class LossRefused(Exception):

@@ -8,10 +8,6 @@ MAX_MATCHES_PER_ORDER: Final = 1_000
 MAX_CANCELS_PER_COMMAND: Final = 500
 #: Longest dead-man's switch: a day.
 MAX_CANCEL_ALL_AFTER_US: Final = 24 * 3600 * 1_000_000
-#: clientId is a u32 on the wire.
-MAX_CLIENT_ID: Final = 2**32 - 1
-#: Free text in commands: reasons, labels, references, names of sessions.
-MAX_TEXT: Final = 500
 #: Windows that have not ended, and how far ahead one may reach: a year.
 MAX_OPEN_WINDOWS: Final = 100
 MAX_WINDOW_AHEAD_US: Final = 366 * 24 * 3600 * 1_000_000
@@ -20,8 +16,6 @@ MAX_ADMINS: Final = 100
 MAX_PROPOSALS: Final = 100
 MAX_PROPOSALS_PER_ADMIN: Final = 10
 PROPOSAL_LIFE_US: Final = 24 * 3600 * 1_000_000
-#: subaccountId is a u16 on the wire.
-MAX_SUBACCOUNT: Final = 2**16 - 1
 #: API keys in force per sub-account.
 MAX_KEYS_PER_ACCOUNT: Final = 50
 #: Armed cancel-on-disconnect sessions per sub-account.

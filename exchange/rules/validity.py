@@ -7,8 +7,8 @@ last what matching finds (post-only).
 
 from typing import Final
 
-from exchange.rules.limits import MAX_CLIENT_ID
 from exchange.values.enums import OrderType, Side, TimeInForce
+from exchange.values.ids import MAX_CLIENT_ID
 from exchange.values.listings.specs import MarketFilters, MarketSpec
 from exchange.values.numbers import MAX_ATOMS, PPM, Rounding, divide
 from exchange.values.orders.events import IncomingOrder
@@ -32,7 +32,7 @@ _LIMIT_SLIPPAGE = _request("`slippageTolerance` is for market orders")
 _SLIPPAGE = _request("`slippageTolerance` must not be negative, and of one kind")
 _MARKET_PRICE = _request("`price` is for limit orders")
 _POST_ONLY = _request("`postOnly` needs a limit order with time in force GTC")
-_CLIENT_ID = _request("`clientId` must be a whole number from 0 to 4294967295")
+_CLIENT_ID = _request(f"`clientId` must be a whole number from 0 to {MAX_CLIENT_ID}")
 _BELOW_MINIMUM = _request("Quantity is below the minimum allowed value")
 _ABOVE_MAXIMUM = Refusal(Code.INVALID_QUANTITY, "Quantity is above the maximum allowed value")
 _TOO_LARGE = Refusal(Code.INVALID_QUANTITY, "Price times quantity is too large")

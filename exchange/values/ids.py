@@ -17,6 +17,9 @@ AdminId = NewType("AdminId", int)
 ProposalId = NewType("ProposalId", int)
 
 MAX_ID: Final = 2**53 - 1
+#: A client id is a u32 on the wire, the number of a sub-account a u16.
+MAX_CLIENT_ID: Final = 2**32 - 1
+MAX_SUBACCOUNT: Final = 2**16 - 1
 
 _SUBACCOUNTS: Final = 100_000
 _IDS_PER_RECORD: Final = 10

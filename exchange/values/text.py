@@ -11,6 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+#: Characters of a free text: a reason, label, reference, the name of a session.
+MAX_TEXT: Final = 500
+
 #: Controls; line and paragraph separators; what formats, joins, hides or turns text and has no shape of its own;
 #: halves of surrogate pairs and code points that are no characters; tags.
 _UNSEEN: Final = re.compile(

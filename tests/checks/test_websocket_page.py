@@ -6,31 +6,25 @@ import re
 import msgspec
 import pytest
 
-from exchange.gateway.session import frames, stream_names
+from exchange.gateway.session import methods, stream_names
 from exchange.gateway.session.limits import WsLimits
-from tests.checks.test_layers import ROOT
-
-PAGE = (ROOT / "docs" / "websocket.md").read_text()
+from tests.websocket_page import PAGE, frames, rows
 
 
-def examples(sender: str) -> list[str]:
-    blocks = re.findall(rf"```json {sender}\n(.*?)```", PAGE, re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def rows(heading: str) -> list[list[str]]:
-    lines = PAGE[PAGE.index(f"\n| {heading} |") + 1 :].split("\n\n")[0].splitlines()
-    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-@pytest.mark.parametrize("example", examples("client"))
+@pytest.mark.parametrize("example", frames("client"))
 def test_every_frame_shown_is_one_that_is_read(example: str) -> None:
-    frames.decode(example)
+    methods.decode(example)
 
 
 def test_every_method_is_shown() -> None:
-    shown = {json.loads(example)["method"] for example in examples("client")}
-    assert shown == frames.METHODS | {"SUBSCRIBE", "UNSUBSCRIBE"}
+    shown = {json.loads(example)["method"] for example in frames("client")}
+    assert shown == methods.NAMES | {"SUBSCRIBE", "UNSUBSCRIBE"}
+
+
+def test_what_has_a_reserve_is_named() -> None:
+    told = re.search(r"as many requests are in flight as may be, (.*?) have a reserve of their own", PAGE, re.DOTALL)
+    assert told is not None
+    assert set(re.findall(r"`(.*?)`", told[1])) == {method.name for method in methods.METHODS if method.cancels}
 
 
 def test_every_limit_is_shown() -> None:

@@ -9,13 +9,12 @@ import pytest
 from exchange.core import State, decide
 from exchange.core.refuse import text
 from exchange.core.snapshot import load
-from exchange.rules.limits import MAX_TEXT
 from exchange.values.commands import AdminCommand, AnyCommand
 from exchange.values.ids import AdminId
 from exchange.values.listings.specs import MAX_NAME, AssetSpec, FeeTier, SpecError
 from exchange.values.process.commands import AcceptLoss
 from exchange.values.process.events import Refused
-from exchange.values.text import texts
+from exchange.values.text import MAX_TEXT, texts
 from tests.powers import POWERS, ready
 from tests.venue import ADMIN, Venue, genesis
 

@@ -15,11 +15,12 @@ import pytest
 from exchange.core.invariants import violations
 from exchange.gateway.application import OPERATIONS
 from exchange.gateway.rest.operations import Authority, Operation
-from exchange.gateway.session import frames
+from exchange.gateway.session import methods
 from exchange.values.refusals import Code
+from tests import websocket_page
 from tests.gateway.http_venue import SYMBOL, HttpVenue, Reply
 from tests.gateway.live_venue import LiveVenue
-from tests.gateway.session_client import ORDER, Client
+from tests.gateway.session_client import Client
 
 NUMBERS: Final = (0, -1, 2**31, 2**53, 2**63, 10**30)
 #: What JSON can spell besides.
@@ -155,31 +156,19 @@ async def test_the_books_are_whole_after_all_that(venue: HttpVenue) -> None:
     assert (await venue.ask(venue.founder, "GET", "/admin/v1/status")).status == 200
 
 
-_FRAMES: Final[tuple[tuple[type[frames.Request], Any], ...]] = (
-    (frames.Place, ORDER),
-    (frames.Batch, [ORDER]),
-    (frames.Cancel, {"symbol": SYMBOL, "orderId": "1"}),
-    (frames.CancelAllOrders, {"symbol": SYMBOL}),
-    (frames.Query, {"symbol": SYMBOL, "orderId": "1"}),
-    (frames.CancelAllAfter, {"timeout": 1}),
-    (frames.CancelOnDisconnect, {"armed": True}),
-    (frames.Login, {"apiKey": "", "signature": "", "timestamp": 1, "window": 1}),
-)
-
-
-@pytest.mark.parametrize(("kind", "params"), _FRAMES, ids=lambda part: getattr(part, "__name__", ""))
-async def test_numbers_in_a_frame(kind: type[frames.Request], params: Any) -> None:
+@pytest.mark.parametrize("name", sorted(methods.NAMES))
+async def test_numbers_in_a_frame(name: str) -> None:
     venue = LiveVenue()
     client = Client(venue)
-    if kind is not frames.Login:
+    logs_in = name == "session.login"
+    if not logs_in:
         assert (await client.login(venue.trader()))["status"] == 200
-    frame = {"id": 1, "method": kind.__struct_config__.tag, "params": params}
+    frame = websocket_page.frame(name)
+    kind = type(methods.decode(json.dumps(frame)))
     for path in numeric(msgspec.inspect.type_info(kind)):
         for value in (*map(str, NUMBERS), *SPELLINGS, *(f'"{number}"' for number in NUMBERS)):
             [answer] = await client.frame(put(frame, path, value))
             error = answer.get("error", {"code": "", "message": "none"})
             assert answer.get("status", 400) < 500 or error["code"] == Code.NOT_IMPLEMENTED, (path, value, answer)
             assert error["message"]
-    assert (await client.call("order.cancelAll", {"symbol": SYMBOL}))["status"] == (
-        401 if kind is frames.Login else 200
-    )
+    assert (await client.call("order.cancelAll", {"symbol": SYMBOL}))["status"] == (401 if logs_in else 200)

@@ -10,14 +10,15 @@ from exchange.core.people.agreement import (
     reserved,
 )
 from exchange.core.state import State
-from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT, MAX_SUBACCOUNT, MAX_TEXT
+from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT
 from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier, UpdateAccount
 from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
 from exchange.values.enums import Pause, Role, Scope
 from exchange.values.events import AnyEvent
-from exchange.values.ids import KeyId, UserId, account_id, id_at, user_of
+from exchange.values.ids import MAX_SUBACCOUNT, KeyId, UserId, account_id, id_at, user_of
 from exchange.values.numbers import E9
 from exchange.values.refusals import Refusal
+from exchange.values.text import MAX_TEXT
 
 
 def ed25519_key(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from exchange.core import refuse
 from exchange.core.state import State
-from exchange.rules.limits import MAX_TEXT
 from exchange.rules.modes import permits
 from exchange.values.enums import Action, Role
 from exchange.values.events import AnyEvent
@@ -10,6 +9,7 @@ from exchange.values.ids import CUSTODY, user_of
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.money.events import Leg, Posted
 from exchange.values.numbers import MAX_ATOMS
+from exchange.values.text import MAX_TEXT
 
 
 def credit_deposit(state: State, time_us: int, command: CreditDeposit) -> list[AnyEvent]:

@@ -12,12 +12,7 @@ from exchange.core.orders.client_ids import holder
 from exchange.core.orders.matching import Match, crosses, match
 from exchange.core.state import Account, Market, State
 from exchange.rules import validity
-from exchange.rules.limits import (
-    MAX_ARMED_SESSIONS,
-    MAX_CANCEL_ALL_AFTER_US,
-    MAX_CANCELS_PER_COMMAND,
-    MAX_TEXT,
-)
+from exchange.rules.limits import MAX_ARMED_SESSIONS, MAX_CANCEL_ALL_AFTER_US, MAX_CANCELS_PER_COMMAND
 from exchange.rules.versions import BAND_BY_SIDE
 from exchange.values.enums import (
     Action,
@@ -47,6 +42,7 @@ from exchange.values.orders.events import (
     OrderRested,
 )
 from exchange.values.refusals import Code, Refusal
+from exchange.values.text import MAX_TEXT
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID

@@ -6,13 +6,14 @@ from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
 from exchange.core.people.agreement import approvers_in_force, asker, by_two, one_person, people
 from exchange.core.state import State
-from exchange.rules.limits import MAX_ADMINS, MAX_TEXT
+from exchange.rules.limits import MAX_ADMINS
 from exchange.values.enums import Role
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AdminId, id_at
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin
 from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked
+from exchange.values.text import MAX_TEXT
 
 ONE_PERSON: Final = "This takes two approvers, and there is one: add the second one first"
 

@@ -7,10 +7,7 @@ from exchange.core.people.agreement import asker, by_two_if_there_are
 from exchange.core.people.decide import good_admin
 from exchange.core.state import State
 from exchange.core.windows.evidence import Decision
-from exchange.rules.limits import (
-    MAX_MATCHES_PER_ORDER,
-    MAX_TEXT,
-)
+from exchange.rules.limits import MAX_MATCHES_PER_ORDER
 from exchange.rules.versions import RULES
 from exchange.values.enums import Mode, Role
 from exchange.values.events import AnyEvent
@@ -28,6 +25,7 @@ from exchange.values.process.events import (
     RuleActivated,
     VenueFounded,
 )
+from exchange.values.text import MAX_TEXT
 from exchange.values.windows.events import (
     WindowBegun,
     WindowStageChanged,

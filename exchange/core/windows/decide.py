@@ -6,11 +6,7 @@ from exchange.core.orders.book import Order
 from exchange.core.orders.decide import cancelled
 from exchange.core.state import State, Window
 from exchange.core.windows.scope import mode_of, opening_problem, scope, targets
-from exchange.rules.limits import (
-    MAX_CANCELS_PER_COMMAND,
-    MAX_OPEN_WINDOWS,
-    MAX_WINDOW_AHEAD_US,
-)
+from exchange.rules.limits import MAX_CANCELS_PER_COMMAND, MAX_OPEN_WINDOWS, MAX_WINDOW_AHEAD_US
 from exchange.rules.modes import transition
 from exchange.values.enums import CancelReason, Mode, Role
 from exchange.values.events import AnyEvent

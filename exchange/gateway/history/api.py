@@ -9,7 +9,7 @@ import msgspec
 
 from exchange.gateway.history import examples, wire
 from exchange.gateway.listings.api import MarketType
-from exchange.gateway.orders.wire import client_id_of, order_id_of
+from exchange.gateway.orders.requests import client_id_of, order_id_of
 from exchange.gateway.rest.operations import Also, Answer, Routes, paged
 from exchange.gateway.rest.parameters import MAX_PAGE, SpanQuery
 from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid

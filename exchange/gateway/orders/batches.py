@@ -6,7 +6,8 @@ from functools import partial
 
 import msgspec
 
-from exchange.gateway.orders.wire import AnyOrder, BatchError, OrderExecutePayload, order_to_wire, place_order
+from exchange.gateway.orders.requests import OrderExecutePayload, place_order
+from exchange.gateway.orders.wire import AnyOrder, BatchError, order_to_wire
 from exchange.gateway.wire.errors import INVALID_SYMBOL
 from exchange.runtime.port import Exchange
 from exchange.values.accounts.views import KeyView

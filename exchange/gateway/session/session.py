@@ -5,15 +5,14 @@ once, for one key and for as long as it lives (another key takes another session
 are signed for one by one and belong to the key that signed.
 """
 
-from collections.abc import Callable
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from exchange.gateway.admission import too_many
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, JUST_STARTED, SIGN_AGAIN, Credentials, Signed, proved
-from exchange.gateway.session import frames
+from exchange.gateway.session import frames, methods
 from exchange.gateway.session.hub import Feed, Reader
 from exchange.gateway.session.limits import CloseCode
 from exchange.gateway.session.services import Services
@@ -42,16 +41,6 @@ _UNKNOWN_METHOD: Final = invalid("Unknown method")
 
 _LOGIN: Final = Signed("sessionLogin")
 _SUBSCRIBE: Final = Signed("subscribe")
-
-_HANDLERS: Final[dict[type, Callable[[Trading, Any], None]]] = {
-    frames.Place: Trading.place,
-    frames.Cancel: Trading.cancel,
-    frames.CancelAllOrders: Trading.cancel_all,
-    frames.Batch: Trading.batch,
-    frames.Query: Trading.query,
-    frames.CancelAllAfter: Trading.cancel_all_after,
-    frames.CancelOnDisconnect: Trading.cancel_on_disconnect,
-}
 
 
 class Outlet(Reader, Protocol):
@@ -88,17 +77,17 @@ class Session:
         """Take one text message; whatever it holds, this doesn't raise. Whether it was refused for the number of those
         before it."""
         try:
-            frame = frames.decode(message)
+            frame = methods.decode(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._unreadable(message, error)
-        handler = _HANDLERS.get(type(frame))
-        if handler is not None:
+        method = methods.BY_FRAME.get(type(frame))
+        if method is not None:
             trading = self._trading
             if trading is None:
                 return self._refuse(frame.id, too_many(wait_s) if (wait_s := self._wait_s()) else _NOT_LOGGED_IN)
-            if (refusal := trading.refuse(frame)) is not None:
+            if (refusal := trading.refusal(method, frame.params)) is not None:
                 return self._refuse(frame.id, refusal)
-            handler(trading, frame)
+            method.handler(trading, frame.id, frame.params)
             return False
         if isinstance(frame, frames.Login):
             return self._login(frame)
@@ -144,7 +133,7 @@ class Session:
             return self._stream_failure(TOO_MANY_FRAMES if wait_s else PARSE_ERROR)
         if wait_s:
             return self._refuse(envelope.id, too_many(wait_s))
-        if envelope.method not in frames.METHODS:
+        if envelope.method not in methods.NAMES:
             return self._refuse(envelope.id, _UNKNOWN_METHOD)
         return self._refuse(envelope.id, unparsable(error) if isinstance(error, msgspec.MsgspecError) else UNREADABLE)
 

@@ -5,12 +5,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.gateway.admission import GatewayLimits
+from exchange.gateway.session import methods
 from exchange.gateway.session import session as session_module
+from exchange.gateway.session.frames import Login, Subscribe, Unsubscribe
 from exchange.gateway.session.limits import WsLimits
 from exchange.gateway.session.session import NAMES_PER_REQUEST
 from exchange.gateway.session.stream_names import StreamError, StreamName, parse_stream_name
@@ -519,23 +522,40 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=10,
 )
-METHODS = st.sampled_from(
-    ["order.place", "order.cancel", "order.cancelAll", "order.batch", "order.query", "order.cancelAllAfter",
-     "session.cancelOnDisconnect", "session.login", "SUBSCRIBE", "UNSUBSCRIBE", "order.none", "x"]
-)  # fmt: skip
-FIELDS = st.sampled_from(
-    ["symbol", "side", "orderType", "price", "quantity", "quoteQuantity", "timeInForce", "clientId", "orderId",
-     "postOnly", "selfTradePrevention", "slippageTolerance", "slippageToleranceType", "timeout", "armed", "apiKey",
-     "signature", "timestamp", "window", "triggerPrice", "reduceOnly"]
-)  # fmt: skip
 VALUES = st.sampled_from(
     ["SOL_USDC", "Bid", "Ask", "Limit", "Market", "IOC", "1", "1.5", "-1", "0", "1e5", "NaN", "9" * 30, 1, -1, 0, 1.5,
      2**63, 10**40, True, None, "RejectBoth", "Percent", "", "\x00", "é", "0.000000001"]
 )  # fmt: skip
-ORDERS = st.dictionaries(FIELDS, VALUES | JSON, max_size=12)
-FRAMES = st.fixed_dictionaries(
-    {"method": METHODS, "params": ORDERS | st.lists(ORDERS | st.text(max_size=20), max_size=4) | JSON},
-    optional={"id": JSON, "signature": st.lists(VALUES, min_size=3, max_size=5)},
+
+
+def like(shown: Any) -> st.SearchStrategy[Any]:
+    """What looks like a value of a type, field by field, and every so often isn't one."""
+    match shown:
+        case msgspec.inspect.StructType(fields=fields):
+            known = {field.encode_name: like(field.type) for field in fields}
+            return st.fixed_dictionaries({}, optional=known) | JSON
+        case msgspec.inspect.ListType(item_type=item):
+            return st.lists(like(item), max_size=4) | JSON
+        case msgspec.inspect.UnionType(types=types):
+            return st.one_of(*map(like, types))
+        case msgspec.inspect.EnumType(cls=cls):
+            return st.sampled_from(list(cls)).map(lambda member: member.value) | VALUES
+        case _:
+            return VALUES | JSON
+
+
+def frames_of(kind: Any) -> st.SearchStrategy[Any]:
+    described = msgspec.inspect.type_info(kind)
+    assert isinstance(described, msgspec.inspect.StructType)
+    fields = {field.encode_name: like(field.type) for field in described.fields}
+    params = fields.pop("params")
+    sent = {"method": st.just(kind.__struct_config__.tag), "params": params}
+    return st.fixed_dictionaries(sent, optional={**fields, "id": JSON})
+
+
+#: Of every method there is.
+FRAMES = st.one_of(*map(frames_of, (*methods.BY_FRAME, Login, Subscribe, Unsubscribe))) | st.fixed_dictionaries(
+    {"method": st.sampled_from(["order.none", "x"]), "params": JSON}
 )
 
 

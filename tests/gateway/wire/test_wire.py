@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from exchange.gateway.listings.wire import BOOK_STATES, market_to_wire, ticker_to_wire
 from exchange.gateway.money.wire import collateral_to_wire
-from exchange.gateway.orders.wire import OrderExecutePayload, order_to_wire, place_order
+from exchange.gateway.orders.requests import OrderExecutePayload, place_order
+from exchange.gateway.orders.wire import order_to_wire
 from exchange.gateway.wire.errors import error_body, http_status
 from exchange.gateway.wire.numbers import (
     amount_text,
