@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
+from exchange.core.money.posting import overdraft, overdrawn
 from exchange.core.orders.book import BookSide
 from exchange.core.state import State
 from exchange.values.enums import Side
-from exchange.values.ids import CUSTODY
 
 
 def zero_sum(state: State) -> Iterator[str]:
@@ -22,16 +22,11 @@ def zero_sum(state: State) -> Iterator[str]:
 
 
 def no_negative_balance(state: State) -> Iterator[str]:
-    """Nobody owes what they may not borrow; custody is the outside world, with the sign turned."""
+    """Nobody has less than nothing of what they may not (`values.money.holdings`)."""
     for account in state.accounts.values():
-        if account.account_id == CUSTODY:
-            continue
         for asset, held in account.balances.items():
-            if held.available_atoms < 0 or held.locked_atoms < 0:
-                yield (
-                    f"account {account.account_id} {asset}: available {held.available_atoms}, "
-                    f"locked {held.locked_atoms} atoms"
-                )
+            if overdrawn(state, account.account_id, asset, held):
+                yield overdraft(account.account_id, asset, held)
 
 
 def locked_is_reserved(state: State) -> Iterator[str]:

@@ -110,7 +110,11 @@ class Exchange(Protocol):
 
     # --- live state ---
 
-    def assets(self) -> tuple[AssetSpec, ...]: ...
+    def assets(self) -> tuple[AssetSpec, ...]:
+        """The coins that are listed: what clients know as assets."""
+
+    def all_assets(self) -> tuple[AssetSpec, ...]:
+        """Assets of every kind; only the ledger and administration name those that are no coins."""
 
     def market(self, symbol: str) -> MarketView | None: ...
 

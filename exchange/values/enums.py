@@ -65,6 +65,45 @@ class CancelReason(StrEnum):
 
 
 @unique
+class AssetKind(StrEnum):
+    """What a balance of an asset is. Only coins have a name on the wire; `listings.specs.symbol_of` names the others.
+
+    Debt, claim and committed belong to a pool, contract and cost to a market, the rest to a coin.
+    """
+
+    COIN = "coin"
+    #: Shares of what a pool's borrowers owe: below zero with who owes.
+    DEBT = "debt"
+    #: Shares of what belongs to a pool's lenders.
+    CLAIM = "claim"
+    #: Lots of a perpetual: above zero is long, below is short.
+    CONTRACT = "contract"
+    #: What open contracts have cost, its sign that of the lots.
+    COST = "cost"
+    #: What was won or lost and is not settled in coins yet.
+    UNSETTLED = "unsettled"
+    #: Coins on their way out.
+    WITHDRAWAL = "withdrawal"
+    #: Coins that came in and await a decision about whose they are.
+    SUSPENSE = "suspense"
+    #: What an accepted order may still borrow from a pool.
+    COMMITTED = "committed"
+
+
+@unique
+class Holder(StrEnum):
+    """Whose an account is, as far as the books treat accounts apart (`money.holdings`)."""
+
+    USER = "user"
+    #: The venue's own: fees, insurance and the like.
+    VENUE = "venue"
+    #: The outside world, with the sign turned.
+    CUSTODY = "custody"
+    #: In between: the other side of what users hold, and what is nobody's yet.
+    CLEARING = "clearing"
+
+
+@unique
 class MarketKind(StrEnum):
     SPOT = "SPOT"
 

@@ -4,7 +4,7 @@ from exchange.core import refuse
 from exchange.core.modes.clearance import untouched
 from exchange.core.people.agreement import asker, by_two_if_there_are
 from exchange.core.state import State
-from exchange.values.enums import Role
+from exchange.values.enums import AssetKind, Role
 from exchange.values.events import AnyEvent
 from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
 from exchange.values.listings.events import AssetListed, FeeTiersChanged, FiltersChanged, LimitsChanged, MarketListed
@@ -19,9 +19,18 @@ def check_listing(assets: dict[str, AssetSpec], listed: ListedMarket) -> None:
     base, quote = assets.get(spec.base), assets.get(spec.quote)
     if base is None or quote is None or base is quote:
         raise SpecError(f"{spec.symbol}: both assets must be listed, and differ")
+    if base.kind is not AssetKind.COIN or quote.kind is not AssetKind.COIN:
+        raise SpecError(f"{spec.symbol}: both assets must be coins")
     if spec != spot_market(base, quote, spec.tick_e9, spec.step_e9):
         raise SpecError(f"{spec.symbol}: the derived sizes are wrong")
     listed.filters.check()
+
+
+def check_coin(asset: AssetSpec) -> None:
+    """Raises SpecError. Assets of other kinds are never listed by themselves: they come with a pool or a market."""
+    if asset.kind is not AssetKind.COIN:
+        raise SpecError(f"{asset.symbol}: only coins are listed by themselves")
+    asset.check()
 
 
 def list_asset(state: State, time_us: int, command: ListAsset) -> list[AnyEvent]:
@@ -29,7 +38,7 @@ def list_asset(state: State, time_us: int, command: ListAsset) -> list[AnyEvent]
     if refusal is not None:
         return refuse.refused(refusal)
     try:
-        command.asset.check()
+        check_coin(command.asset)
     except SpecError as error:
         return refuse.invalid(str(error))
     if command.asset.symbol in state.assets:

@@ -3,7 +3,7 @@
 from exchange.core import refuse
 from exchange.core.state import State
 from exchange.rules.modes import permits
-from exchange.values.enums import Action, Role
+from exchange.values.enums import Action, AssetKind, Role
 from exchange.values.events import AnyEvent
 from exchange.values.ids import CUSTODY, user_of
 from exchange.values.money.commands import CreditDeposit
@@ -16,7 +16,8 @@ def credit_deposit(state: State, time_us: int, command: CreditDeposit) -> list[A
     refusal = refuse.admin(state, command.admin, Role.TREASURER)
     if refusal is not None:
         return refuse.refused(refusal)
-    if command.asset not in state.assets:
+    asset = state.assets.get(command.asset)
+    if asset is None or asset.kind is not AssetKind.COIN:
         return refuse.unknown_asset()
     if command.account not in state.accounts or not user_of(command.account):
         return refuse.invalid("Unknown account")

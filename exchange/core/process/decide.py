@@ -2,7 +2,7 @@
 
 from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
-from exchange.core.listings.decide import check_listing
+from exchange.core.listings.decide import check_coin, check_listing
 from exchange.core.people.agreement import asker, by_two_if_there_are
 from exchange.core.people.decide import good_admin
 from exchange.core.state import State
@@ -46,7 +46,7 @@ def genesis(state: State, time_us: int, command: Genesis) -> list[AnyEvent]:
     keys = {command.venue_public_key}
     try:
         for asset in command.assets:
-            asset.check()
+            check_coin(asset)
             if asset.symbol in assets:
                 raise SpecError(f"{asset.symbol} is listed twice")
             assets[asset.symbol] = asset

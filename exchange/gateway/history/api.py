@@ -165,10 +165,10 @@ async def deposits(exchange: Exchange, key: KeyView, params: SpanQuery) -> list[
 async def ledger(exchange: Exchange, key: KeyView, params: LedgerQuery) -> list[wire.LedgerEntry] | Answer | Refusal:
     """Every posting on the account's balances, with what the balance came to.
 
-    Per asset and bucket (available, locked), the sum of all quantities is the balance. `format=csv` streams all
-    rows as a file. This venue's own.
+    Per asset and bucket (available, locked), the sum of all quantities is the balance. What is no coin has the name of
+    what it belongs to and its kind, such as `USDC:debt`. `format=csv` streams all rows as a file. This venue's own.
     """
-    decimals = {asset.symbol: asset.decimals for asset in exchange.assets()}
+    decimals = {asset.symbol: asset.decimals for asset in exchange.all_assets()}
     page = params.page()
     if params.format == "csv":
         page = msgspec.structs.replace(page, limit=MAX_PAGE, whole_ms=False)

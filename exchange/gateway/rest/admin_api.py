@@ -252,7 +252,7 @@ async def status(exchange: Exchange, admin: AdminView) -> Venue:
     people, now_us = exchange.people(), exchange.now_us()
     waiting = tuple(proposal for proposal in people.proposals if now_us < proposal.expires_us)
     people = msgspec.structs.replace(people, proposals=waiting)
-    return Venue(people, exchange.status(), exchange.assets(), exchange.markets())
+    return Venue(people, exchange.status(), exchange.all_assets(), exchange.markets())
 
 
 class RunGates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

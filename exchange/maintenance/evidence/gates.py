@@ -268,10 +268,10 @@ class Proving:
 
     def _custody(self, state: State) -> None:
         broken = [
-            f"{total.asset}: users {total.users_atoms} and venue {total.venue_atoms} atoms against custody "
-            f"{-total.custody_atoms}"
+            f"{total.asset}: users {total.users_atoms}, venue {total.venue_atoms} and clearing {total.clearing_atoms}"
+            f" atoms against custody {-total.custody_atoms}"
             for total in totals(state)
-            if total.users_atoms + total.venue_atoms + total.custody_atoms
+            if total.over_atoms
         ]
         self._found(Gate.CUSTODY, broken, "the custody account equals what is owed (no outside custody is connected)")
 

@@ -16,7 +16,9 @@ from exchange.core import State
 from exchange.core.orders.book import Order
 from exchange.core.state import Account
 from exchange.maintenance.evidence.history import FILLS, ORDERS, POSTINGS, AccountHistory, Histories, Tally
-from exchange.values.ids import VENUE_ACCOUNTS, AccountId, subaccount_of, user_of
+from exchange.values.enums import Holder
+from exchange.values.ids import AccountId, subaccount_of, user_of
+from exchange.values.money.holdings import holder
 from exchange.values.windows.certificate import AssetTotal
 
 STATEMENT_VERSION: Final = 1
@@ -123,13 +125,19 @@ def unexplained_new_fields(
 
 
 def totals(state: State) -> tuple[AssetTotal, ...]:
-    """Per asset: owed to users, on the venue's own accounts, and custody. They sum to zero."""
-    users: dict[str, int] = dict.fromkeys(state.assets, 0)
-    venue: dict[str, int] = dict.fromkeys(state.assets, 0)
-    custody: dict[str, int] = dict.fromkeys(state.assets, 0)
+    """Per asset what each kind of holder has. They sum to zero."""
+    held_by: dict[Holder, dict[str, int]] = {each: dict.fromkeys(state.assets, 0) for each in Holder}
     for account in state.accounts.values():
-        name = VENUE_ACCOUNTS.get(account.account_id)
-        into = users if name is None else custody if name == "custody" else venue
+        atoms = held_by[holder(account.account_id)]
         for asset, held in account.balances.items():
-            into[asset] += held.available_atoms + held.locked_atoms
-    return tuple(AssetTotal(asset, users[asset], venue[asset], custody[asset]) for asset in sorted(users))
+            atoms[asset] += held.available_atoms + held.locked_atoms
+    return tuple(
+        AssetTotal(
+            asset,
+            users_atoms=held_by[Holder.USER][asset],
+            venue_atoms=held_by[Holder.VENUE][asset],
+            custody_atoms=held_by[Holder.CUSTODY][asset],
+            clearing_atoms=held_by[Holder.CLEARING][asset],
+        )
+        for asset in sorted(state.assets)
+    )

@@ -10,6 +10,7 @@ from typing import Final
 
 from exchange.core import State
 from exchange.core.ledger import postings
+from exchange.core.money.posting import overdrawn
 from exchange.journal.recovery import Progress
 from exchange.journal.show import Units
 from exchange.maintenance.evidence.reading import Span, read
@@ -17,10 +18,11 @@ from exchange.maintenance.evidence.statements import queue_places, totals
 from exchange.maintenance.stories.story import Story, Teller, UnknownSubject
 from exchange.values.actors import actor
 from exchange.values.commands import AnyCommand
-from exchange.values.enums import Side
+from exchange.values.enums import Holder, Side
 from exchange.values.events import AnyEvent
-from exchange.values.ids import CUSTODY, AccountId, OrderId, id_at, seq_of, user_of
+from exchange.values.ids import AccountId, OrderId, id_at, seq_of, user_of
 from exchange.values.money.events import Posted
+from exchange.values.money.holdings import holder
 from exchange.values.orders.commands import PlaceOrder
 from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
 from exchange.values.process.events import Faulted, Refused
@@ -183,6 +185,7 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
             return lines
         lines += [
             f"{units.amount(asset, held.available_atoms)} available, {units.amount(asset, held.locked_atoms)} locked."
+            + " THAT MAY NOT BE BELOW ZERO." * overdrawn(state, account, asset, held)
             for asset, held in sorted(found.balances.items())
         ]
         lines += [
@@ -241,17 +244,19 @@ def explain_asset(data_dir: Path, asset: str, span: Span, progress: Progress | N
         [total] = [each for each in totals(state) if each.asset == asset]
         lines.append(
             f"As of record {state.seq}: users {units.amount(asset, total.users_atoms)}, the venue's own accounts"
-            f" {units.amount(asset, total.venue_atoms)}, custody {units.amount(asset, -total.custody_atoms)}."
+            f" {units.amount(asset, total.venue_atoms)}, clearing {units.amount(asset, total.clearing_atoms)},"
+            f" custody {units.amount(asset, -total.custody_atoms)}."
         )
-        over = total.users_atoms + total.venue_atoms + total.custody_atoms
+        over = total.over_atoms
         lines.append("They balance." if not over else f"THEY DO NOT BALANCE: {units.amount(asset, over)} too much.")
         holders = sorted(
-            (-(held.available_atoms + held.locked_atoms), account_id)
-            for account_id, account in state.accounts.items()
-            if account_id != CUSTODY and (held := account.balances.get(asset)) is not None
-        )
+            ((account_id, held.available_atoms + held.locked_atoms)
+             for account_id, account in state.accounts.items()
+             if holder(account_id) is not Holder.CUSTODY and (held := account.balances.get(asset)) is not None),
+            key=lambda holding: (-abs(holding[1]), holding[0]),
+        )  # fmt: skip
         lines += [
-            f"Account {account_id} holds {units.amount(asset, -atoms)}." for atoms, account_id in holders[:MAX_HOLDERS]
+            f"Account {account_id} holds {units.amount(asset, atoms)}." for account_id, atoms in holders[:MAX_HOLDERS]
         ]
         return lines + [f"And {len(holders) - MAX_HOLDERS} more accounts."] * (len(holders) > MAX_HOLDERS)
 

@@ -9,6 +9,7 @@ from exchange.values.text import visible, visible_lines
 
 #: Rows of one table; the JSON beside it has them all.
 MAX_ROWS: Final = 200
+_HELD_BY: Final = ("users", "venue", "custody", "clearing")
 
 
 def text(report: Report) -> str:
@@ -72,14 +73,14 @@ def _lines(report: Report) -> Iterator[str]:
     yield "\n## Totals\n"
     before = {total.asset: total for total in report.totals_before}
     yield from _table(
-        ("asset", "users before", "users after", "venue before", "venue after", "custody before", "custody after"),
+        ("asset", *(f"{held_by} {when}" for held_by in _HELD_BY for when in ("before", "after"))),
         [
-            (after.asset, *(pair for name in ("users_atoms", "venue_atoms", "custody_atoms")
+            (after.asset, *(pair for name in (f"{held_by}_atoms" for held_by in _HELD_BY)
              for pair in (getattr(before.get(after.asset), name, 0), getattr(after, name))))
             for after in report.totals_after
         ],
     )  # fmt: skip
-    yield "\nIn atoms; users, venue and custody sum to zero."
+    yield f"\nIn atoms; {', '.join(_HELD_BY[:-1])} and {_HELD_BY[-1]} sum to zero."
     yield "\n## Cause\n\n[Why it happened; why it was not caught before.]"
     yield "\n## What changes\n\n[Who does what, by when.]"
 

@@ -191,6 +191,9 @@ class Venue:
     def assets(self) -> tuple[AssetSpec, ...]:
         return self._public.assets
 
+    def all_assets(self) -> tuple[AssetSpec, ...]:
+        return self._public.all_assets
+
     def market(self, symbol: str) -> MarketView | None:
         return self._public.markets.get(symbol)
 
@@ -224,7 +227,7 @@ class Venue:
         return view
 
     async def balances(self, account: AccountId) -> tuple[BalanceView, ...]:
-        views = balance_views(self._state.accounts[account])
+        views = balance_views(self._state, self._state.accounts[account])
         await self._durable()
         return views
 

@@ -13,7 +13,7 @@ from exchange.core.orders.view import order_view, placed_view
 from exchange.core.state import Balance, State
 from exchange.runtime.feeds.market_data import Stage, Watcher
 from exchange.runtime.port import Channel, Topic
-from exchange.values.enums import OrderStatus, Side
+from exchange.values.enums import AssetKind, OrderStatus, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.money.events import Posted
@@ -76,7 +76,7 @@ class PrivateData:
                 self._done(record, event, taker, resting)
             elif type(event) is Posted:
                 for leg in event.legs:
-                    if leg.account in self._balances:
+                    if leg.account in self._balances and self._state.assets[leg.asset].kind is AssetKind.COIN:
                         self._touched[leg.account, leg.asset] = None
 
     def flush(self, time_us: int) -> None:

@@ -15,6 +15,7 @@ from exchange.runtime.core.outbox import Outbox
 from exchange.runtime.feeds.market_data import Watcher
 from exchange.values.accounts.events import KeyRevoked
 from exchange.values.accounts.views import KeyView
+from exchange.values.enums import AssetKind
 from exchange.values.events import AnyEvent
 from exchange.values.ids import KeyId, seq_of
 from exchange.values.listings.events import AssetListed, FiltersChanged, MarketListed
@@ -70,6 +71,7 @@ class _Shown(msgspec.Struct, frozen=True):
     """Everything but the keys, at one seq."""
 
     assets: tuple[AssetSpec, ...]
+    all_assets: tuple[AssetSpec, ...]
     markets: dict[str, MarketView]
     admins: dict[str, AdminView]
     people: PeopleView
@@ -95,7 +97,12 @@ class PublicState:
 
     @property
     def assets(self) -> tuple[AssetSpec, ...]:
+        """The coins."""
         return self._shown.assets
+
+    @property
+    def all_assets(self) -> tuple[AssetSpec, ...]:
+        return self._shown.all_assets
 
     @property
     def markets(self) -> dict[str, MarketView]:
@@ -179,6 +186,7 @@ class PublicState:
         state = self._state
         people = people_view(state)
         return _Shown(
+            tuple(asset for asset in state.assets.values() if asset.kind is AssetKind.COIN),
             tuple(state.assets.values()),
             {market.symbol: market_view(state, market) for market in state.markets.values()},
             {admin.public_key: admin for admin in people.admins},

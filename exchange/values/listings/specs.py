@@ -5,15 +5,16 @@ from typing import Final
 
 import msgspec
 
-from exchange.values.enums import (
-    MarketKind,
-)
+from exchange.values.enums import AssetKind, MarketKind
 from exchange.values.numbers import E9, MAX_DECIMALS
 from exchange.values.text import unseen, visible
 
 #: An asset's symbol, such as USDC; the wire also has a leading k for thousands (kPEPE) and a country (AAPL.US).
 #: A market's is made of two: SOL_USDC.
-_SYMBOL: Final = re.compile(r"k?[A-Z0-9]{1,16}(?:\.[A-Z]{2})?")
+_COIN: Final = r"k?[A-Z0-9]{1,16}(?:\.[A-Z]{2})?"
+_SYMBOL: Final = re.compile(_COIN)
+#: Of a coin, or of a market such as SOL_USDC_PERP.
+_OF: Final = re.compile(rf"{_COIN}(?:_{_COIN}){{0,2}}")
 SYMBOL_TEXT: Final = "1 to 16 of A-Z and 0-9, after a k for thousands and before a country (.US) if there are any"
 #: Names of assets and fee tiers, in characters.
 MAX_NAME: Final = 64
@@ -23,21 +24,31 @@ class SpecError(ValueError):
     """A listing that would not keep exact books."""
 
 
-class AssetSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class AssetSpec(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """An asset; amounts are counted in atoms, 10**-decimals of one unit."""
 
     symbol: str
     decimals: int
     display_name: str = ""
+    kind: AssetKind = AssetKind.COIN
 
     def check(self) -> None:
         """Raises SpecError."""
-        if _SYMBOL.fullmatch(self.symbol) is None:
+        if self.kind is not AssetKind.COIN:
+            of, _, _ = self.symbol.partition(":")
+            if _OF.fullmatch(of) is None or self.symbol != symbol_of(self.kind, of):
+                raise SpecError(f"{visible(self.symbol[:20])!r} is no symbol of kind {self.kind}: it ends in that")
+        elif _SYMBOL.fullmatch(self.symbol) is None:
             raise SpecError(f"{visible(self.symbol[:20])!r} is no symbol of an asset: {SYMBOL_TEXT}")
         if not 0 <= self.decimals <= MAX_DECIMALS:
             raise SpecError(f"{self.symbol}: decimals must be 0 to {MAX_DECIMALS}")
         if len(self.display_name) > MAX_NAME or unseen(self.display_name):
             raise SpecError(f"{self.symbol}: its name is at most {MAX_NAME} characters that can be seen")
+
+
+def symbol_of(kind: AssetKind, of: str) -> str:
+    """What the ledger calls the asset of this kind (no coin) that belongs to `of`, a coin or a market: "USDC:debt"."""
+    return f"{of}:{kind}"
 
 
 class MarketSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

@@ -50,12 +50,18 @@ class CertificateKind(StrEnum):
 
 
 class AssetTotal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Atoms of one asset: owed to users, held by the venue's own accounts, and custody; they sum to zero."""
+    """Atoms of one asset: on users' accounts, the venue's own, custody and clearing (`values.enums.Holder`)."""
 
     asset: str
     users_atoms: int
     venue_atoms: int
     custody_atoms: int
+    clearing_atoms: int = 0
+
+    @property
+    def over_atoms(self) -> int:
+        """What they sum to: zero, or the books are broken."""
+        return self.users_atoms + self.venue_atoms + self.custody_atoms + self.clearing_atoms
 
 
 class Certificate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from exchange.core import State, fold, machine
+from exchange.core import State, fold
 from exchange.core.orders.decide import accept
 from exchange.core.snapshot import dump
 from exchange.journal.show import show
@@ -22,7 +22,6 @@ from exchange.maintenance.evidence.reading import Span, span
 from exchange.maintenance.stories import explain, incident
 from exchange.runtime.follower.read_models import FILE_NAME, ReadModels
 from exchange.runtime.port import Channel, Page, Topic
-from exchange.values import record as records
 from exchange.values.base import Command
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import OrderType, SelfTradePrevention, Side, TimeInForce
@@ -34,6 +33,7 @@ from exchange.values.record import Record
 from exchange.values.refusals import Refusal
 from tests.gateway.live_venue import LiveVenue
 from tests.maintenance.evidence.books import write_records
+from tests.patched import teach
 from tests.runtime.running import HandClock, Seen
 from tests.venue import SOL_USDC
 
@@ -46,13 +46,6 @@ class FireTrigger(Command, frozen=True):
     order: OrderPlaced
 
 
-class _Record(msgspec.Struct, frozen=True):
-    seq: int
-    time_us: int
-    command: AnyCommand | FireTrigger
-    events: list[AnyEvent]
-
-
 def fire_trigger(state: State, time_us: int, command: FireTrigger) -> list[AnyEvent]:
     found = accept(state, time_us, state.accounts[command.order.account], command.order)
     assert not isinstance(found, Refusal), found
@@ -61,9 +54,7 @@ def fire_trigger(state: State, time_us: int, command: FireTrigger) -> list[AnyEv
 
 @pytest.fixture(autouse=True)
 def with_triggers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that knows the command."""
-    monkeypatch.setitem(machine._DECIDE, FireTrigger, fire_trigger)
-    monkeypatch.setattr(records, "_decoder", msgspec.json.Decoder(_Record))
+    teach(monkeypatch, FireTrigger, fire_trigger)
 
 
 def by_client(key: KeyId, order: OrderPlaced) -> AnyCommand:

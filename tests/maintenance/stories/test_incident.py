@@ -139,7 +139,7 @@ def test_net_changes_and_totals_are_those_of_the_books(day: BadDay, report: Repo
         change = after.users_atoms - before[after.asset].users_atoms
         users = [of for account, of in moved.items() if account > AccountId(99)]
         assert change == sum(each.atoms for of in users for each in of if each.asset == after.asset)
-        assert not after.users_atoms + after.venue_atoms + after.custody_atoms
+        assert not after.over_atoms
     assert report.violations == ()
 
 
