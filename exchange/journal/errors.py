@@ -23,10 +23,11 @@ class NoJournal(JournalError):
 
 
 class UnknownFormat(JournalError):
-    """A file of a format this build does not know."""
+    """A file of a format this build does not know; `writer` is the build or release that wrote it, "" if unknown."""
 
-    def __init__(self, path: Path, found: object, known: int) -> None:
-        super().__init__(f"{path.name} has format {found!r}; this build reads format {known}")
+    def __init__(self, path: Path, found: object, known: int, writer: str = "") -> None:
+        by = f", written by {writer}" if writer else ""
+        super().__init__(f"{path.name} has format {found!r}{by}; this build reads format {known}")
 
 
 class JournalLocked(JournalError):

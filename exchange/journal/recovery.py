@@ -164,12 +164,12 @@ def _newest_state(data_dir: Path, reader: JournalReader, end_seq: int) -> tuple[
     """The newest good snapshot at or before `end_seq` that belongs to this journal, or the empty state."""
     skipped: list[str] = []
     # In this order: beside a running exchange a snapshot made between the two would seem to be ahead of its journal.
-    paths = snapshots.newest_first(data_dir)
+    there = snapshots.all_there(data_dir)
     last_seq, _ = reader.last()
-    for path in paths:
-        if int(path.stem) > last_seq:
+    for seq, path in there:
+        if seq > last_seq:
             raise JournalDamaged(last_seq + 1, f"snapshot {path.name} was made after it, but the record is missing")
-        if int(path.stem) > end_seq:
+        if seq > end_seq:
             continue
         try:
             header, state = snapshots.load(path)

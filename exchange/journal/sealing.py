@@ -1,25 +1,31 @@
 """Moving old records out of the database into sealed segments, and segments into an archive.
 
 Runs beside a live writer: `python -m exchange.journal.sealing` (the writer starts it itself, at the lowest
-priority, when `SEAL_AT_RECORDS` have gathered). A segment is checked record by record, written, synced and read
-back before the manifest names it; only then does the writer delete the rows. A crash at any point leaves
-every record in at least one place.
+priority, when many records have gathered). A segment is checked record by record, written, synced and read back, and
+the snapshot of the state at its end put beside it, before the manifest names them; only then does the writer delete the
+rows. A crash at any point leaves every record in at least one place.
+
+That snapshot is the fold of the segment from the one before, so the snapshots of all segments are a way from genesis to
+now in legs; each is kept as long as its segment.
 """
 
 import argparse
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from exchange.journal import blocks
+from exchange.core import State
+from exchange.journal import blocks, snapshots
+from exchange.journal.chain import CheckedBatch
 from exchange.journal.errors import SegmentError
 from exchange.journal.layout import copy_whole, hash_bytes, hash_file, segments_dir, whole_file
 from exchange.journal.privacy import UMASK, make_folder, open_private
+from exchange.journal.recovery import fold_batch, replay, without_collection
 from exchange.journal.segments import (
     RECORDS,
     Sealed,
@@ -47,19 +53,22 @@ def seal(
     None reaches over a declared loss: there the one before it is shorter.
 
     Raises:
-        JournalDamaged: nothing damaged is sealed. SegmentError: another process is sealing.
+        JournalDamaged: nothing damaged is sealed, nor what can't be folded. SegmentError: another process is sealing.
     """
-    with _alone(data_dir), JournalReader(data_dir) as reader:
+    with _alone(data_dir), without_collection(), JournalReader(data_dir) as reader:
         held = manifest(data_dir)
         first_new = len(held)
         last_seq, _ = reader.last()
+        state: State | None = None
         while True:
             first_seq = reader.next_seq(held[-1].last_seq) if held else 1
             end_seq = first_seq + segment_records - 1
             if end_seq > last_seq - tail_records:
                 break
             end_seq = min(end_seq, reader.last_before_loss(first_seq) or end_seq)
-            held = (*held, _write(data_dir, reader, first_seq, end_seq, held[-1] if held else None))
+            if state is None:
+                state = replay(data_dir, reader, held[-1].last_seq).state if held else State()
+            held = (*held, _write(data_dir, reader, first_seq, end_seq, held[-1] if held else None, state))
             write_manifest(data_dir, held)
     return held[first_new:]
 
@@ -67,7 +76,8 @@ def seal(
 def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]:
     """Move the segments that end at or before `up_to_seq` to another folder; returns those moved.
 
-    The manifest remembers the folder, so readers find them there as long as it can be reached.
+    The manifest remembers the folder, so readers find them there as long as it can be reached. The newest segment
+    stays: the snapshot of the next is made from its.
 
     Raises:
         SegmentError: one is not what was sealed; it and those after it stay where they are.
@@ -76,7 +86,7 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
     make_folder(folder)
     moved: list[Segment] = []
     with _alone(data_dir):
-        for segment in manifest(data_dir):
+        for segment in manifest(data_dir)[:-1]:
             source = segment.home(data_dir).absolute()
             if segment.last_seq > up_to_seq or source == folder:
                 continue
@@ -104,12 +114,44 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _write(data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int, previous: Segment | None) -> Segment:
-    """Write the files of one segment and read them back; the manifest doesn't name it yet."""
-    path = segments_dir(data_dir) / f"{first_seq}-{last_seq}.{RECORDS}"
+def attach(data_dir: Path, segment: Segment, kind: str, content: bytes) -> None:
+    """Put a side file beside a sealed segment; from then on it is archived, backed up and verified with it.
+
+    One of this kind that is there stays as it is: `content` has to be equal, and mends it if it is damaged.
+
+    Raises:
+        SegmentError: another process is sealing (try again), the manifest has no such segment, or this one has another
+            file of the kind. SegmentAway: its archive can't be reached.
+    """
+    with _alone(data_dir):
+        held = manifest(data_dir)
+        place = next((place for place, one in enumerate(held) if one.kept == segment.kept), None)
+        if place is None or kind == RECORDS:
+            raise SegmentError(f"there is no segment {segment.name} for a file {kind}")
+        found = held[place]
+        path, side = found.path(data_dir, kind), found.side(kind)
+        if side is not None and (side.file_bytes, side.hash) != (len(content), hash_bytes(content)):
+            raise SegmentError(f"segment {segment.name} has another {path.name} already")
+        if not path.parent.exists():
+            raise found.away(data_dir, kind)
+        written = _write_side(path, kind, content)
+        if side is None:
+            found = msgspec.structs.replace(found, sides=(*found.sides, written))
+            write_manifest(data_dir, (*held[:place], found, *held[place + 1 :]))
+
+
+def _write(
+    data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int, previous: Segment | None, state: State
+) -> Segment:
+    """Write the files of one segment and read them back; the manifest doesn't name it yet.
+
+    `state` is the one before it, and becomes the one at its end.
+    """
+    name = f"{first_seq}-{last_seq}."
+    path = segments_dir(data_dir) / (name + RECORDS)
     chain = bytes.fromhex(previous.sealed.chain) if previous else GENESIS_CHAIN
     with whole_file(path) as file:
-        table = blocks.write(file, first_seq, reader.lines(first_seq, last_seq, chain))
+        table = blocks.write(file, first_seq, _folding(reader.checked_batches(first_seq, last_seq, chain), state))
         file_bytes = file.tell()
         for index in range(len(table.blocks)):
             for line in blocks.unpack(file, path.name, table, index):
@@ -121,8 +163,18 @@ def _write(data_dir: Path, reader: JournalReader, first_seq: int, last_seq: int,
     sealed = Sealed(
         first_seq, last_seq, head(first).time_us, head(last).time_us, file_bytes, hash_file(path), chain.hex()
     )
-    side = _write_side(path.with_name(f"{first_seq}-{last_seq}.{blocks.KIND}"), blocks.KIND, blocks.encode(table))
-    return entry(sealed, previous.link if previous else "", (side,))
+    sides = (
+        _write_side(path.with_name(name + blocks.KIND), blocks.KIND, blocks.encode(table)),
+        _write_side(path.with_name(name + snapshots.KIND), snapshots.KIND, snapshots.packed(state, chain)),
+    )
+    return entry(sealed, previous.link if previous else "", sides)
+
+
+def _folding(batches: Iterable[CheckedBatch], state: State) -> Iterator[bytes]:
+    """The lines of records, each batch folded as it passes."""
+    for batch in batches:
+        fold_batch(state, batch)
+        yield from batch.lines
 
 
 def _write_side(path: Path, kind: str, content: bytes) -> Side:

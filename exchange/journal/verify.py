@@ -188,7 +188,9 @@ class _Verification:
         return checked
 
     def _fold(self, end_seq: int) -> None:
-        paths = {int(path.stem): path for path in snapshots.newest_first(self._data_dir)}
+        paths: dict[int, list[Path]] = {}
+        for seq, path in snapshots.all_there(self._data_dir):
+            paths.setdefault(seq, []).append(path)
         stops = {seq for seq in paths if self._state.seq <= seq <= end_seq}
         between = range(self._state.seq + CHECK_RECORDS, end_seq, CHECK_RECORDS)
         stops |= {seq for seq in between if self._reader.loss_at(seq) is None} | {end_seq}
@@ -200,8 +202,8 @@ class _Verification:
                 self._fold_to(stop, end_seq)
                 for broken in violations(self._state):
                     self._found(f"at seq {stop} an invariant is broken: {broken}", stop)
-                if stop in paths:
-                    self._compare(paths[stop])
+                for path in paths.get(stop, ()):
+                    self._compare(path)
             if self._leg is not None and digest(self._leg) != digest(self._state):
                 self._found(f"the newest snapshot leads to another state at seq {end_seq}", end_seq)
         except JournalDamaged as error:
@@ -236,5 +238,6 @@ class _Verification:
         elif self._leg is not None and digest(self._leg) != reached:
             self._found(f"the snapshot before {path.name} leads to another state there", seq)
         else:
-            self._agreed.append(seq)
+            if seq not in self._agreed:
+                self._agreed.append(seq)
             self._leg = loaded

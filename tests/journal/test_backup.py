@@ -73,18 +73,29 @@ def test_segments_archive_and_snapshots_come_back_together(tmp_path: Path, venue
     (tmp_path / "archive").rename(tmp_path / "gone")
     (tmp_path / "data").rename(tmp_path / "lost")
     restore(tmp_path / "backup", tmp_path / "data")
-    assert sorted(path.name for path in segments_dir(tmp_path / "data").glob("*.gz")) == [
+    assert sorted(path.name for path in segments_dir(tmp_path / "data").glob("*-*")) == [
+        "1-400.blocks",
         "1-400.jsonl.gz",
+        "1-400.snapshot.gz",
+        "401-800.blocks",
         "401-800.jsonl.gz",
+        "401-800.snapshot.gz",
     ]
     report = verify(tmp_path / "data")
     assert report.ok, report.text()
-    assert report.snapshot_seqs == (venue.state.seq - 100,)
+    assert report.snapshot_seqs == (400, 800, venue.state.seq - 100)
     assert (statement.seq, report.digest) == (venue.state.seq, digest(venue.state))
 
 
 @pytest.mark.parametrize(
-    "name", ["journal.sqlite", "segments/401-800.jsonl.gz", "segments/manifest.jsonl", "witness/witness"]
+    "name",
+    [
+        "journal.sqlite",
+        "segments/401-800.jsonl.gz",
+        "segments/1-400.snapshot.gz",
+        "segments/manifest.jsonl",
+        "witness/witness",
+    ],
 )
 @pytest.mark.parametrize("damage", ["flip", "missing"])
 def test_a_damaged_backup_is_not_restored(tmp_path: Path, venue: Timeline, name: str, damage: str) -> None:

@@ -82,7 +82,9 @@ def test_a_crash_while_sealing_leaves_every_record(data_dir: Path) -> None:
 def test_segments_move_to_an_archive_and_are_read_there(data_dir: Path, tmp_path: Path) -> None:
     away = tmp_path / "archive"
     assert [s.name for s in archive(data_dir, away, 1_200)] == ["1-500.jsonl.gz", "501-1000.jsonl.gz"]
-    assert sorted(path.name for path in segments_dir(data_dir).glob("*.gz")) == ["1001-1500.jsonl.gz"]
+    assert sorted(path.name for path in segments_dir(data_dir).glob("*-*")) == [
+        f"1001-1500.{kind}" for kind in ("blocks", "jsonl.gz", "snapshot.gz")
+    ]
     assert read(data_dir) == list(range(1, RECORDS + 1))
     away.rename(tmp_path / "unmounted")
     with pytest.raises(SegmentError, match="bring it back"):

@@ -46,7 +46,7 @@ def test_a_whole_journal_verifies(tmp_path: Path, venue: Timeline) -> None:
     assert report.ok, report.text()
     last_seq = venue.state.seq
     assert (report.from_seq, report.to_seq, report.witness_seq, report.segments) == (0, last_seq, last_seq, 1)
-    assert report.snapshot_seqs == (last_seq - 900, last_seq - 600, last_seq - 300)
+    assert report.snapshot_seqs == (last_seq - 900, last_seq - 600, 400, last_seq - 300)
     assert (report.digest, report.chain) == (digest(venue.state), venue.chain.hex())
     assert steps[-1] == (last_seq, last_seq)
     assert json.loads(report.to_json())["ok"] is True
