@@ -14,9 +14,9 @@ import typer
 
 from exchange.cli.exits import Exit, console, result, stop
 from exchange.cli.keys import KeyFile
+from exchange.core.machine import TAKES_TWO
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
 from exchange.gateway.rest.admin_api import GATES, PATHS, STATUS, AdminPath, Recorded, Venue
-from exchange.rules.people import TAKES_TWO
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Role
 from exchange.values.listings.specs import AssetSpec

@@ -1,259 +1,36 @@
 """One entry to each half: `decide` a command, `evolve` an event, `fold` a record."""
 
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from exchange.core import refuse
-from exchange.core.accounts.decide import add_key, open_account, revoke_key, set_user_tier, update_account
-from exchange.core.accounts.evolve import (
-    account_opened,
-    account_settings_changed,
-    key_added,
-    key_revoked,
-    user_tier_changed,
-)
-from exchange.core.listings.decide import list_asset, list_market, set_fee_tiers, set_filters, set_limits
-from exchange.core.listings.evolve import (
-    asset_listed,
-    fee_tiers_changed,
-    filters_changed,
-    limits_changed,
-    market_listed,
-)
-from exchange.core.modes.decide import drop_to_cancel_only, resume_modes, set_auto_resume, set_mode, set_pause
-from exchange.core.modes.evolve import auto_resume_changed, mode_changed, pause_changed
-from exchange.core.money.decide import credit_deposit
-from exchange.core.money.evolve import posted
-from exchange.core.orders import decide as decide_orders
-from exchange.core.orders import evolve as evolve_orders
-from exchange.core.people import agreement
-from exchange.core.people.decide import add_admin, change_admin, revoke_admin
-from exchange.core.people.evolve import admin_added, admin_changed, admin_revoked, command_proposed, proposal_ended
-from exchange.core.process.decide import accept_loss, activate_rule, genesis, report_fault, start_process, stop_process
-from exchange.core.process.evolve import (
-    epoch_started,
-    nothing,
-    process_started,
-    process_stopped,
-    rule_activated,
-    venue_founded,
-)
+from exchange.core.accounts import rows as accounts
+from exchange.core.authority import Decide, checked
+from exchange.core.listings import rows as listings
+from exchange.core.modes import rows as modes
+from exchange.core.money import rows as money
+from exchange.core.orders import rows as orders
+from exchange.core.people import rows as people
+from exchange.core.people.agreement import Roles
+from exchange.core.process import rows as process
+from exchange.core.rows import CommandRow, EventRow, TwoAdmins
 from exchange.core.state import State
-from exchange.core.windows.decide import (
-    begin_window,
-    cancel_at_close,
-    cancel_window,
-    change_window,
-    delay_window,
-    plan_window,
-    step_window,
-)
-from exchange.core.windows.evidence import (
-    approve_opening,
-    begin_verifying,
-    certify,
-    report_gates,
-    rotate_venue_key,
-    waive_gate,
-)
-from exchange.core.windows.evolve import (
-    canary_opened,
-    certificate_issued,
-    gate_waived,
-    gates_failed,
-    opening_approved,
-    timers_frozen,
-    timers_thawed,
-    venue_key_rotated,
-    window_begun,
-    window_closed,
-    window_planned,
-    window_stage_changed,
-)
-from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier, UpdateAccount
-from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
+from exchange.core.windows import rows as windows
 from exchange.values.actors import senders
-from exchange.values.commands import AdminCommand, AnyCommand
+from exchange.values.commands import AnyCommand
 from exchange.values.events import AnyEvent
-from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
-from exchange.values.listings.events import AssetListed, FeeTiersChanged, FiltersChanged, LimitsChanged, MarketListed
-from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetAutoResume, SetMode, SetPause
-from exchange.values.modes.events import AutoResumeChanged, ModeChanged, PauseChanged
-from exchange.values.money.commands import CreditDeposit
-from exchange.values.money.events import Posted
-from exchange.values.orders.commands import (
-    CancelAll,
-    CancelForAccount,
-    CancelOrder,
-    PlaceOrder,
-    SetCancelAllAfter,
-    SetCancelOnDisconnect,
-)
-from exchange.values.orders.events import (
-    CancelAllAfterSet,
-    CancelOnDisconnectSet,
-    OrderDone,
-    OrderPlaced,
-    OrderRested,
-    Traded,
-)
-from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
-from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, CommandProposed, ProposalEnded
-from exchange.values.process.commands import AcceptLoss, ActivateRule, Genesis, ReportFault, StartProcess, StopProcess
-from exchange.values.process.events import (
-    EpochStarted,
-    Faulted,
-    ProcessStarted,
-    ProcessStopped,
-    Refused,
-    RuleActivated,
-    VenueFounded,
-)
+from exchange.values.process.commands import AcceptLoss
 from exchange.values.record import Record
-from exchange.values.windows.commands import (
-    ApproveOpening,
-    BeginVerifying,
-    BeginWindow,
-    CancelAtClose,
-    CancelWindow,
-    Certify,
-    ChangeWindow,
-    DelayWindow,
-    PlanWindow,
-    ReportGates,
-    RotateVenueKey,
-    StepWindow,
-    WaiveGate,
-)
-from exchange.values.windows.events import (
-    CanaryOpened,
-    CertificateIssued,
-    GatesFailed,
-    GateWaived,
-    OpeningApproved,
-    TimersFrozen,
-    TimersThawed,
-    VenueKeyRotated,
-    WindowBegun,
-    WindowClosed,
-    WindowPlanned,
-    WindowStageChanged,
-)
 
-_Decide = Callable[[State, int, Any], list[AnyEvent]]
+#: Every subject's rows.
+SUBJECTS: Final = (orders, accounts, people, money, listings, modes, windows, process)
 
-_UNREAD: Final[dict[type, _Decide]] = {
-    PlaceOrder: decide_orders.place_order,
-    CancelOrder: decide_orders.cancel_order,
-    CancelAll: decide_orders.cancel_all,
-    CancelForAccount: decide_orders.cancel_for_account,
-    SetCancelAllAfter: decide_orders.set_cancel_all_after,
-    SetCancelOnDisconnect: decide_orders.set_cancel_on_disconnect,
-    UpdateAccount: update_account,
-    Genesis: genesis,
-    StartProcess: start_process,
-    StopProcess: stop_process,
-    ResumeModes: resume_modes,
-    ReportFault: report_fault,
-    DropToCancelOnly: drop_to_cancel_only,
-    SetMode: set_mode,
-    SetPause: set_pause,
-    ListAsset: list_asset,
-    ListMarket: list_market,
-    SetFilters: set_filters,
-    SetFeeTiers: set_fee_tiers,
-    SetUserTier: set_user_tier,
-    SetLimits: set_limits,
-    SetAutoResume: set_auto_resume,
-    ActivateRule: activate_rule,
-    OpenAccount: open_account,
-    AddKey: add_key,
-    RevokeKey: revoke_key,
-    AddAdmin: add_admin,
-    ChangeAdmin: change_admin,
-    RevokeAdmin: revoke_admin,
-    WithdrawProposal: agreement.withdraw_proposal,
-    CreditDeposit: credit_deposit,
-    PlanWindow: plan_window,
-    ChangeWindow: change_window,
-    CancelWindow: cancel_window,
-    BeginWindow: begin_window,
-    CancelAtClose: cancel_at_close,
-    BeginVerifying: begin_verifying,
-    Certify: certify,
-    ReportGates: report_gates,
-    ApproveOpening: approve_opening,
-    WaiveGate: waive_gate,
-    StepWindow: step_window,
-    DelayWindow: delay_window,
-    RotateVenueKey: rotate_venue_key,
-    AcceptLoss: accept_loss,
-}
+COMMANDS: Final[dict[type, CommandRow]] = {row.kind: row for subject in SUBJECTS for row in subject.COMMANDS}
+EVENTS: Final[dict[type, EventRow]] = {row.kind: row for subject in SUBJECTS for row in subject.EVENTS}
+#: Commands that take two admins, unless they are harmless.
+TAKES_TWO: Final[Roles] = {row.kind: row.who.role for row in COMMANDS.values() if isinstance(row.who, TwoAdmins)}
 
-#: Commands with text that people write.
-WRITTEN: Final[tuple[type, ...]] = (*get_args(AdminCommand), Genesis, AcceptLoss)
-
-
-def _read_first(decide_it: _Decide) -> _Decide:
-    """`decide_it`, but of what holds a text that can't be seen whole: nobody can judge it, so nobody may ask for it."""
-
-    def decided(state: State, time_us: int, command: Any) -> list[AnyEvent]:
-        refusal = refuse.text(command)
-        return decide_it(state, time_us, command) if refusal is None else refuse.refused(refusal)
-
-    return decided
-
-
-_DECIDE: Final[dict[type, _Decide]] = {
-    command: _read_first(decide_it) if command in WRITTEN else decide_it for command, decide_it in _UNREAD.items()
-}
-
-_EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {
-    OrderPlaced: nothing,
-    OrderRested: evolve_orders.order_rested,
-    Traded: evolve_orders.traded,
-    OrderDone: evolve_orders.order_done,
-    CancelAllAfterSet: evolve_orders.cancel_all_after_set,
-    CancelOnDisconnectSet: evolve_orders.cancel_on_disconnect_set,
-    Posted: posted,
-    AccountOpened: account_opened,
-    AccountSettingsChanged: account_settings_changed,
-    KeyAdded: key_added,
-    KeyRevoked: key_revoked,
-    AdminAdded: admin_added,
-    AdminChanged: admin_changed,
-    AdminRevoked: admin_revoked,
-    CommandProposed: command_proposed,
-    ProposalEnded: proposal_ended,
-    UserTierChanged: user_tier_changed,
-    VenueFounded: venue_founded,
-    AssetListed: asset_listed,
-    MarketListed: market_listed,
-    FiltersChanged: filters_changed,
-    FeeTiersChanged: fee_tiers_changed,
-    LimitsChanged: limits_changed,
-    AutoResumeChanged: auto_resume_changed,
-    RuleActivated: rule_activated,
-    ModeChanged: mode_changed,
-    PauseChanged: pause_changed,
-    ProcessStarted: process_started,
-    ProcessStopped: process_stopped,
-    WindowPlanned: window_planned,
-    WindowBegun: window_begun,
-    WindowClosed: window_closed,
-    WindowStageChanged: window_stage_changed,
-    CanaryOpened: canary_opened,
-    TimersFrozen: timers_frozen,
-    TimersThawed: timers_thawed,
-    CertificateIssued: certificate_issued,
-    GatesFailed: gates_failed,
-    OpeningApproved: opening_approved,
-    GateWaived: gate_waived,
-    VenueKeyRotated: venue_key_rotated,
-    EpochStarted: epoch_started,
-    Refused: nothing,
-    Faulted: nothing,
-}
+_DECIDE: Final[dict[type, Decide]] = {kind: checked(row, TAKES_TWO) for kind, row in COMMANDS.items()}
+_EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {kind: row.evolve for kind, row in EVENTS.items()}
 
 
 class OutOfOrder(AssertionError):

@@ -2,28 +2,24 @@
 
 from typing import Final
 
-from exchange.core.state import Account, Market, State
+from exchange.core.state import Market, State
 from exchange.rules.modes import permits
-from exchange.values.commands import AdminCommand
-from exchange.values.enums import Action, Mode, Role, Scope
+from exchange.values.base import Command
+from exchange.values.enums import Action, Mode, Role
 from exchange.values.events import AnyEvent
-from exchange.values.ids import AccountId, AdminId, KeyId
-from exchange.values.process.commands import AcceptLoss, Genesis
+from exchange.values.ids import AdminId
 from exchange.values.process.events import Refused
 from exchange.values.refusals import Code, Refusal
 from exchange.values.text import MAX_TEXT, texts, unseen
 from exchange.values.times import utc_text
 
 UNKNOWN_MARKET: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid market symbol")
-UNKNOWN_ADMIN: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked admin")
+_UNKNOWN_ADMIN: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked admin")
 NOT_FOUND: Final = Refusal(Code.RESOURCE_NOT_FOUND, "Not Found")
 WOULD_TAKE: Final = Refusal(Code.INVALID_ORDER, "Order would immediately match and take")
 NOT_TWO_PEOPLE: Final = Refusal(Code.FORBIDDEN, "Two different admins must sign")
 INSUFFICIENT_FUNDS: Final = Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds")
 
-_UNKNOWN_ACCOUNT: Final = Refusal(Code.UNAUTHORIZED, "Unknown account")
-_UNKNOWN_KEY: Final = Refusal(Code.UNAUTHORIZED, "Unknown or revoked API key")
-_NO_SCOPE: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 _USED_KEY: Final = Refusal(Code.PRECONDITION_FAILED, "The public key is in use, or was: make a new one")
 _NO_REASON: Final = Refusal(Code.INVALID_CLIENT_REQUEST, f"A reason of 1 to {MAX_TEXT} characters is needed")
 
@@ -45,23 +41,12 @@ def unknown_asset() -> list[AnyEvent]:
     return refused(Refusal(Code.INVALID_ASSET, "Unknown asset"))
 
 
-def trader(state: State, account: AccountId, key_id: KeyId, scope: Scope) -> Account | Refusal:
-    """The account, if the key is in force, belongs to it and has the scope."""
-    key = state.keys.get(key_id)
-    if key is None:
-        return _UNKNOWN_KEY
-    if key.account.account_id != account:
-        return _UNKNOWN_ACCOUNT
-    if scope not in key.scopes:
-        return _NO_SCOPE
-    return key.account
-
-
-def admin(state: State, admin_id: AdminId, role: Role) -> Refusal | None:
+def admin(state: State, admin_id: AdminId, role: Role | None) -> Refusal | None:
+    """Whether this is an admin in force with the role, or with any (None)."""
     spec = state.admins.get(admin_id)
     if spec is None:
-        return UNKNOWN_ADMIN
-    if role not in spec.roles:
+        return _UNKNOWN_ADMIN
+    if role is not None and role not in spec.roles:
         return Refusal(Code.FORBIDDEN, f"This takes the role {role}")
     return None
 
@@ -82,7 +67,7 @@ def reason(text: str) -> Refusal | None:
     return None if text.strip() and len(text) <= MAX_TEXT else _NO_REASON
 
 
-def text(command: AdminCommand | Genesis | AcceptLoss) -> Refusal | None:
+def text(command: Command) -> Refusal | None:
     """Whether every text that people gave can be seen whole by whoever reads the record."""
     for name, given in texts(command):
         if (found := unseen(given)) or len(given) > MAX_TEXT:

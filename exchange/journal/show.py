@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from exchange.values.numbers import E9, format_decimal
 from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.record import Record
 from exchange.values.text import visible
+from exchange.values.times import stamp
 
 #: Fields counted in ticks or lots, and what they are called in units.
 _TICKS = {"price_ticks": "price"}
@@ -59,11 +59,6 @@ def show(
                 units.learn(record)
                 if all(pattern.search(line) for pattern in wanted):
                     yield visible(line.decode()) if as_json else units.text(record)
-
-
-def stamp(time_us: int) -> str:
-    """A record's time for a person."""
-    return f"{datetime.fromtimestamp(time_us // 10**6, UTC):%Y-%m-%d %H:%M:%S}.{time_us % 10**6:06d} UTC"
 
 
 def head(seq: int, time_us: int) -> str:

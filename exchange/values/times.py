@@ -22,3 +22,9 @@ def utc_text(time_us: int) -> str:
     year += 400 * era + (month <= 2)
     hours, seconds = divmod(seconds, 3_600)
     return f"{year:04}-{month:02}-{day:02}T{hours:02}:{seconds // 60:02}:{seconds % 60:02}Z"
+
+
+def stamp(time_us: int) -> str:
+    """`2025-07-03 12:00:00.000000 UTC`: a record's time for a person; `time_us` is since 1970."""
+    text = utc_text(time_us)
+    return f"{text[:10]} {text[11:19]}.{time_us % _SECOND_US:06} UTC"

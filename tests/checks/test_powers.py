@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from exchange.rules.people import TAKES_TWO
+from exchange.core.machine import TAKES_TWO
 from exchange.values.commands import AdminCommand, TwoPeopleCommand
 from exchange.values.enums import Role
 from exchange.values.ids import AdminId

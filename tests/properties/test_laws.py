@@ -14,6 +14,7 @@ from exchange.core.digest import PARTITIONS, digest, partition_digest
 from exchange.core.invariants import violations
 from exchange.core.ledger import postings
 from exchange.core.snapshot import dump, load
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Bucket, OrderStatus
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, user_of
@@ -207,7 +208,7 @@ class Fuse(Exception):
     pass
 
 
-def _decide_with_fuse(venue: Venue, wanted: object, fuse: int) -> bool:
+def _decide_with_fuse(venue: Venue, wanted: AnyCommand, fuse: int) -> bool:
     left = fuse
 
     def trace(frame: object, event: str, arg: object) -> object:
@@ -221,7 +222,7 @@ def _decide_with_fuse(venue: Venue, wanted: object, fuse: int) -> bool:
     previous = sys.gettrace()
     sys.settrace(trace)  # type: ignore[arg-type]
     try:
-        dispatch._DECIDE[type(wanted)](venue.state, venue.time_us + 1_000, wanted)
+        dispatch.decide(venue.state, venue.time_us + 1_000, wanted)
     except Fuse:
         return True
     finally:

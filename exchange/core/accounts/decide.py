@@ -4,20 +4,15 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
 from exchange.core import refuse
-from exchange.core.people.agreement import (
-    asker,
-    by_two_if_there_are,
-    reserved,
-)
-from exchange.core.state import State
+from exchange.core.people.agreement import reserved
+from exchange.core.state import Account, State
 from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT
 from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier, UpdateAccount
 from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
-from exchange.values.enums import Pause, Role, Scope
+from exchange.values.enums import Pause
 from exchange.values.events import AnyEvent
 from exchange.values.ids import MAX_SUBACCOUNT, KeyId, UserId, account_id, id_at, user_of
 from exchange.values.numbers import E9
-from exchange.values.refusals import Refusal
 from exchange.values.text import MAX_TEXT
 
 
@@ -31,9 +26,6 @@ def ed25519_key(text: str) -> bool:
 
 
 def open_account(state: State, time_us: int, command: OpenAccount) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.SUPPORT)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if (Pause.NEW_ACCOUNTS, "") in state.pauses:
         return refuse.precondition("New accounts are paused")
     user = UserId(state.seq + 1) if command.user is None else command.user
@@ -47,23 +39,21 @@ def open_account(state: State, time_us: int, command: OpenAccount) -> list[AnyEv
     return [AccountOpened(account, command.label)]
 
 
-def update_account(state: State, time_us: int, command: UpdateAccount) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, Scope.TRADE)
-    if isinstance(account, Refusal):
-        return refuse.refused(account)
+def update_account(state: State, time_us: int, command: UpdateAccount, account: Account) -> list[AnyEvent]:
     settings = command.change.applied_to(account.settings)
     if not E9 <= settings.leverage_limit_e9 <= 100 * E9:
         return refuse.invalid("`leverageLimit` must be 1 to 100")
     return [AccountSettingsChanged(command.account, settings)]
 
 
-def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
-    """A new user's first key is one person's to add; with any other, a stranger could be let into an account."""
+def first_key(state: State, command: AddKey) -> bool:
+    """A new user's, of an empty account: with any other a stranger could be let into an account that is somebody's."""
     account = state.accounts.get(command.account)
-    harmless = account is not None and not account.user.keyed and not account.changed_seq
-    refusal = refuse.admin(state, command.admin, Role.SUPPORT) if harmless else asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
+    return account is not None and not account.user.keyed and not account.changed_seq
+
+
+def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
+    account = state.accounts.get(command.account)
     if account is None or not user_of(command.account):
         return refuse.invalid("Unknown account")
     if not ed25519_key(command.public_key):
@@ -76,23 +66,16 @@ def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
     if len(account.keys) >= MAX_KEYS_PER_ACCOUNT:
         return refuse.precondition(f"An account has at most {MAX_KEYS_PER_ACCOUNT} keys")
     key_id = KeyId(id_at(state.seq + 1))
-    added: list[AnyEvent] = [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
-    return added if harmless else by_two_if_there_are(state, time_us, command, added)
+    return [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
 
 
 def revoke_key(state: State, time_us: int, command: RevokeKey) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.SUPPORT) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.key_id not in state.keys:
         return refuse.refused(refuse.NOT_FOUND)
     return [KeyRevoked(command.key_id)]
 
 
 def set_user_tier(state: State, time_us: int, command: SetUserTier) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.user not in state.users or not command.user:
         return refuse.invalid("Unknown user")
     if not 0 <= command.tier < len(state.fee_tiers):

@@ -2,15 +2,12 @@
 
 from exchange.core import refuse
 from exchange.core.modes.clearance import untouched
-from exchange.core.people.agreement import asker, by_two_if_there_are
 from exchange.core.state import State
-from exchange.values.enums import AssetKind, Role
+from exchange.values.enums import AssetKind
 from exchange.values.events import AnyEvent
 from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
 from exchange.values.listings.events import AssetListed, FeeTiersChanged, FiltersChanged, LimitsChanged, MarketListed
 from exchange.values.listings.specs import AssetSpec, ListedMarket, SpecError, spot_market
-from exchange.values.modes.commands import SetAutoResume
-from exchange.values.refusals import Refusal
 
 
 def check_listing(assets: dict[str, AssetSpec], listed: ListedMarket) -> None:
@@ -34,58 +31,46 @@ def check_coin(asset: AssetSpec) -> None:
 
 
 def list_asset(state: State, time_us: int, command: ListAsset) -> list[AnyEvent]:
-    refusal = asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     try:
         check_coin(command.asset)
     except SpecError as error:
         return refuse.invalid(str(error))
     if command.asset.symbol in state.assets:
         return refuse.precondition("The asset is listed already")
-    return by_two_if_there_are(state, time_us, command, [AssetListed(command.asset)])
+    return [AssetListed(command.asset)]
 
 
 def list_market(state: State, time_us: int, command: ListMarket) -> list[AnyEvent]:
-    refusal = asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     try:
         check_listing(state.assets, command.market)
     except SpecError as error:
         return refuse.invalid(str(error))
     if command.market.spec.symbol in state.markets:
         return refuse.precondition("The market is listed already")
-    listed: list[AnyEvent] = [MarketListed(command.market.spec, command.market.filters)]
-    return by_two_if_there_are(state, time_us, command, listed)
+    return [MarketListed(command.market.spec, command.market.filters)]
+
+
+def unused_market(state: State, command: SetFilters) -> bool:
+    """Filters say at which prices everybody's orders may fill; here there is nobody yet."""
+    return command.market in state.markets and untouched(state, command.market)
 
 
 def set_filters(state: State, time_us: int, command: SetFilters) -> list[AnyEvent]:
-    """They say at which prices everybody's orders may fill, so they take two once a market has been used."""
-    harmless = command.market in state.markets and untouched(state, command.market)
-    refusal = by_operator(state, command) if harmless else asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.market not in state.markets:
         return refuse.refused(refuse.UNKNOWN_MARKET)
     try:
         command.filters.check()
     except SpecError as error:
         return refuse.invalid(str(error))
-    changed: list[AnyEvent] = [FiltersChanged(command.market, command.filters)]
-    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
+    return [FiltersChanged(command.market, command.filters)]
 
 
-def by_operator(state: State, command: SetFilters | SetFeeTiers | SetAutoResume) -> Refusal | None:
-    return refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
+def unused_venue(state: State, command: SetFeeTiers) -> bool:
+    """Fee tiers take from everybody; nobody has anything here yet."""
+    return untouched(state, None)
 
 
 def set_fee_tiers(state: State, time_us: int, command: SetFeeTiers) -> list[AnyEvent]:
-    """They take from everybody, so they take two once anybody has something here."""
-    harmless = untouched(state, None)
-    refusal = by_operator(state, command) if harmless else asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     try:
         for tier in command.fee_tiers:
             tier.check()
@@ -94,14 +79,10 @@ def set_fee_tiers(state: State, time_us: int, command: SetFeeTiers) -> list[AnyE
     highest = max((user.tier for user in state.users.values()), default=0)
     if len(command.fee_tiers) <= highest:
         return refuse.invalid(f"There are users in tier {highest}")
-    changed: list[AnyEvent] = [FeeTiersChanged(command.fee_tiers)]
-    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
+    return [FeeTiersChanged(command.fee_tiers)]
 
 
 def set_limits(state: State, time_us: int, command: SetLimits) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
     try:
         command.limits.check()
     except SpecError as error:

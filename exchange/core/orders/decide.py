@@ -20,7 +20,6 @@ from exchange.values.enums import (
     ExpiryReason,
     OrderStatus,
     OrderType,
-    Scope,
     Side,
     TimeInForce,
 )
@@ -50,7 +49,6 @@ _ASK: Final = Side.ASK
 _LIMIT: Final = OrderType.LIMIT
 _MARKET: Final = OrderType.MARKET
 _GTC: Final = TimeInForce.GTC
-_TRADE: Final = Scope.TRADE
 _FOK: Final = TimeInForce.FOK
 _REST: Final = Action.REST
 _TAKE_LIMIT: Final = Action.TAKE_LIMIT
@@ -66,10 +64,7 @@ _TIMEOUT = Refusal(Code.INVALID_CLIENT_REQUEST, "`timeout` must be 0 to one day"
 _SESSION = Refusal(Code.INVALID_CLIENT_REQUEST, "Too many armed sessions, or a bad session name")
 
 
-def place_order(state: State, time_us: int, command: PlaceOrder) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, _TRADE)
-    if isinstance(account, Refusal):
-        return refuse.refused(account)
+def place_order(state: State, time_us: int, command: PlaceOrder, account: Account) -> list[AnyEvent]:
     found = accept(state, time_us, account, command)
     return refuse.refused(found) if isinstance(found, Refusal) else found
 
@@ -245,21 +240,17 @@ def _unfilled(order: IncomingOrder, order_id: OrderId) -> OrderDone:
 # --- cancelling ----------------------------------------------------------------------------------
 
 
-def _may_cancel(state: State, command: CancelOrder | CancelAll) -> tuple[Account, Market] | Refusal:
-    account = refuse.trader(state, command.account, command.key_id, _TRADE)
-    if isinstance(account, Refusal):
-        return account
+def _market_to_cancel_on(state: State, command: CancelOrder | CancelAll) -> Market | Refusal:
     market = state.markets.get(command.market)
     if market is None:
         return refuse.UNKNOWN_MARKET
-    return refuse.mode(state, market, _CANCEL) or (account, market)
+    return refuse.mode(state, market, _CANCEL) or market
 
 
-def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEvent]:
-    found = _may_cancel(state, command)
-    if isinstance(found, Refusal):
-        return refuse.refused(found)
-    account, market = found
+def cancel_order(state: State, time_us: int, command: CancelOrder, account: Account) -> list[AnyEvent]:
+    market = _market_to_cancel_on(state, command)
+    if isinstance(market, Refusal):
+        return refuse.refused(market)
     if (command.order_id is None) == (command.client_id is None):
         return refuse.refused(_ONE_ID)
     if command.order_id is not None:
@@ -272,12 +263,11 @@ def cancel_order(state: State, time_us: int, command: CancelOrder) -> list[AnyEv
     return [cancelled(order, _BY_USER)]
 
 
-def cancel_all(state: State, time_us: int, command: CancelAll) -> list[AnyEvent]:
+def cancel_all(state: State, time_us: int, command: CancelAll, account: Account) -> list[AnyEvent]:
     """Bounded by the limit on open orders; no order to cancel is no refusal, and no event."""
-    found = _may_cancel(state, command)
-    if isinstance(found, Refusal):
-        return refuse.refused(found)
-    account, market = found
+    market = _market_to_cancel_on(state, command)
+    if isinstance(market, Refusal):
+        return refuse.refused(market)
     return [cancelled(order, _BY_USER) for order in account.orders.values() if order.market is market]
 
 
@@ -324,20 +314,16 @@ def cancelled(order: Order, reason: CancelReason, declared: bool = False) -> Ord
 # --- switches ---------------------------------------------------------------------------------------
 
 
-def set_cancel_all_after(state: State, time_us: int, command: SetCancelAllAfter) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, _TRADE)
-    if isinstance(account, Refusal):
-        return refuse.refused(account)
+def set_cancel_all_after(state: State, time_us: int, command: SetCancelAllAfter, account: Account) -> list[AnyEvent]:
     if not 0 <= command.timeout_us <= MAX_CANCEL_ALL_AFTER_US:
         return refuse.refused(_TIMEOUT)
     deadline_us = state.timer_us(time_us) + command.timeout_us if command.timeout_us else 0
     return [CancelAllAfterSet(command.account, deadline_us)]
 
 
-def set_cancel_on_disconnect(state: State, time_us: int, command: SetCancelOnDisconnect) -> list[AnyEvent]:
-    account = refuse.trader(state, command.account, command.key_id, _TRADE)
-    if isinstance(account, Refusal):
-        return refuse.refused(account)
+def set_cancel_on_disconnect(
+    state: State, time_us: int, command: SetCancelOnDisconnect, account: Account
+) -> list[AnyEvent]:
     new = command.armed and command.session not in account.armed_sessions
     if not 0 < len(command.session) <= MAX_TEXT or (new and len(account.armed_sessions) >= MAX_ARMED_SESSIONS):
         return refuse.refused(_SESSION)

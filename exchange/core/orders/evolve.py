@@ -7,10 +7,21 @@ from exchange.core.orders.book import Order
 from exchange.core.state import State
 from exchange.values.enums import Side
 from exchange.values.ids import FEES
-from exchange.values.orders.events import CancelAllAfterSet, CancelOnDisconnectSet, OrderDone, OrderRested, Traded
+from exchange.values.orders.events import (
+    CancelAllAfterSet,
+    CancelOnDisconnectSet,
+    OrderDone,
+    OrderPlaced,
+    OrderRested,
+    Traded,
+)
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID
+
+
+def order_placed(state: State, event: OrderPlaced) -> None:
+    """Terms alone change nothing: what became of the order stands behind them."""
 
 
 def order_rested(state: State, event: OrderRested) -> None:

@@ -4,15 +4,16 @@ from typing import Final
 
 from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
-from exchange.core.people.agreement import approvers_in_force, asker, by_two, one_person, people
+from exchange.core.people.agreement import approvers_in_force, holds, one_person, people
 from exchange.core.state import State
 from exchange.rules.limits import MAX_ADMINS
-from exchange.values.enums import Role
+from exchange.values.enums import ProposalEnd, Role
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AdminId, id_at
 from exchange.values.people.admins import AdminSpec
-from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin
-from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, ProposalEnded
+from exchange.values.refusals import Code, Refusal
 from exchange.values.text import MAX_TEXT
 
 ONE_PERSON: Final = "This takes two approvers, and there is one: add the second one first"
@@ -24,9 +25,6 @@ def good_admin(spec: AdminSpec) -> bool:
 
 
 def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
-    refusal = asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if not good_admin(command.added):
         return refuse.invalid("A name, a public key and a role are needed")
     refusal = refuse.used_key(state, command.added.public_key)
@@ -36,8 +34,7 @@ def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
         return refuse.precondition(f"There are at most {MAX_ADMINS} admins")
     admin = AdminId(id_at(state.seq + 1))
     if not one_person(state):
-        agreed: list[AnyEvent] = [AdminAdded(admin, command.added, people(state, time_us, command))]
-        return by_two(state, time_us, command, agreed)
+        return [AdminAdded(admin, command.added, people(state, time_us, command))]
     # The only way out of being one person; nothing comes into the venue by it that this one couldn't do before.
     own = state.admins[command.admin].roles
     if Role.APPROVER not in command.added.roles or any(role not in own for role in command.added.roles):
@@ -48,35 +45,39 @@ def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
 
 
 def change_admin(state: State, time_us: int, command: ChangeAdmin) -> list[AnyEvent]:
-    refusal = asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
     if command.changed not in state.admins:
         return refuse.refused(refuse.NOT_FOUND)
     if not command.roles:
         return refuse.invalid("A role is needed; all of them are taken away by revoking the admin")
     if one_person(state):
         return refuse.precondition(ONE_PERSON)
-    return by_two(state, time_us, command, [AdminChanged(command.changed, command.roles)])
+    return [AdminChanged(command.changed, command.roles)]
 
 
-def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEvent]:
-    """One approver may: it must be quick. But not where one approver would be left, who could then act alone.
+def leaves_two(state: State, command: RevokeAdmin) -> bool:
+    """One approver may revoke: it must be quick. But not where one would be left, who could then act alone.
 
     Unless the other is somebody they added alone and who has not been heard of since: a key that was mistyped, say.
     That leaves who was alone before.
     """
-    refusal = asker(state, command)
-    if refusal is not None:
-        return refuse.refused(refusal)
-    if command.revoked not in state.admins:
-        return refuse.refused(refuse.NOT_FOUND)
-    revoked: list[AnyEvent] = [AdminRevoked(command.revoked)]
     approvers = approvers_in_force(state)
     if command.revoked not in approvers or len(approvers) > 2:
-        return revoked
-    if command.revoked in state.unheard and state.added_by[command.revoked] == (command.admin,):
-        return revoked
-    if len(approvers) == 1:
+        return True
+    return command.revoked in state.unheard and state.added_by[command.revoked] == (command.admin,)
+
+
+def revoke_admin(state: State, time_us: int, command: RevokeAdmin) -> list[AnyEvent]:
+    if command.revoked not in state.admins:
+        return refuse.refused(refuse.NOT_FOUND)
+    if approvers_in_force(state) == [command.revoked]:
         return refuse.precondition("The last approver can't be revoked")
-    return by_two(state, time_us, command, revoked)
+    return [AdminRevoked(command.revoked)]
+
+
+def withdraw_proposal(state: State, time_us: int, command: WithdrawProposal) -> list[AnyEvent]:
+    proposal = state.proposals.get(command.proposal)
+    if proposal is None:
+        return refuse.refused(refuse.NOT_FOUND)
+    if command.admin != proposal.command.admin and not holds(state, command.admin, Role.APPROVER):
+        return refuse.refused(Refusal(Code.FORBIDDEN, "Whoever made a proposal withdraws it, or an approver does"))
+    return [ProposalEnded(command.proposal, ProposalEnd.WITHDRAWN)]

@@ -1,5 +1,6 @@
 """Admins and proposals, as they are shown."""
 
+from exchange.core.machine import TAKES_TWO
 from exchange.core.people.agreement import approvers_in_force, counts, one_person
 from exchange.core.state import State
 from exchange.values.ids import AdminId
@@ -22,6 +23,6 @@ def people_view(state: State) -> PeopleView:
         tuple(
             ProposalView(each.proposal, each.command, each.expires_us)
             for each in state.proposals.values()
-            if counts(state, state.time_us, each)
+            if counts(state, state.time_us, each, TAKES_TWO[type(each.command)])
         ),
     )

@@ -1,7 +1,6 @@
 """Applying what becomes of the venue's own life."""
 
 from exchange.core.state import State
-from exchange.values.orders.events import OrderPlaced
 from exchange.values.process.events import (
     EpochStarted,
     Faulted,
@@ -42,8 +41,8 @@ def process_stopped(state: State, event: ProcessStopped) -> None:
     state.stopped = True
 
 
-def nothing(state: State, event: Refused | Faulted | OrderPlaced) -> None:
-    """A refusal, a fault and the terms of an order are facts, and change nothing."""
+def nothing(state: State, event: Refused | Faulted) -> None:
+    """A refusal and a fault are facts, and change nothing."""
 
 
 def epoch_started(state: State, event: EpochStarted) -> None:

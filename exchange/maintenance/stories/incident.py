@@ -31,7 +31,7 @@ from exchange.maintenance.stories.incident_report import (
     RefusedCode,
     Report,
 )
-from exchange.maintenance.stories.words import ROUTINE, say
+from exchange.maintenance.stories.words import routine, say
 from exchange.values.actors import account_of, actor
 from exchange.values.enums import CancelReason
 from exchange.values.events import AnyEvent
@@ -119,7 +119,7 @@ class _Investigation:
         self._records += 1
         self._note_modes(state)
         for event in record.events:
-            if not isinstance(event, ROUTINE):
+            if not routine(event):
                 self._note(state, record, event)
             self._count(state, record, event)
         placed = placed_order(record.command, record.events)

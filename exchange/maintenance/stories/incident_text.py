@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from exchange.journal.show import stamp
 from exchange.maintenance.stories.incident_report import Affected, GateRun, Report
 from exchange.values.text import visible, visible_lines
+from exchange.values.times import stamp
 
 #: Rows of one table; the JSON beside it has them all.
 MAX_ROWS: Final = 200

@@ -14,7 +14,9 @@ import structlog
 
 from exchange.core import State, decide, fold
 from exchange.core.due import next_due
+from exchange.core.machine import COMMANDS
 from exchange.core.orders.view import order_view, placed_view
+from exchange.core.rows import LaneOf
 from exchange.journal.client import WriterClient
 from exchange.runtime.clock import Clock
 from exchange.runtime.core.ending import Ending, Reason
@@ -25,19 +27,17 @@ from exchange.runtime.feeds.streams import Streams
 from exchange.runtime.metrics import Metrics
 from exchange.values.commands import AnyCommand
 from exchange.values.modes.commands import DropToCancelOnly
-from exchange.values.orders.commands import CancelAll, CancelForAccount, CancelOrder, PlaceOrder
+from exchange.values.orders.commands import CancelForAccount
 from exchange.values.orders.events import OrderDone
 from exchange.values.orders.views import OrderView, Outcome
 from exchange.values.process.commands import ReportFault
 from exchange.values.process.events import Faulted, Refused
 from exchange.values.record import Record, encode, placed_order
 from exchange.values.refusals import Code, Refusal
-from exchange.values.windows.commands import CancelAtClose
 
-_CANCELS: Final = frozenset({CancelOrder, CancelAll, CancelForAccount})
-#: What `next_due` hands out.
-_DUE: Final = frozenset({CancelForAccount, CancelAtClose})
-_OF_A_MARKET: Final = frozenset({PlaceOrder, CancelOrder, CancelAll})
+_CANCELS: Final = frozenset(kind for kind, row in COMMANDS.items() if row.room.cancels)
+_DUE: Final = frozenset(kind for kind, row in COMMANDS.items() if row.due)
+_OF_A_MARKET: Final = frozenset(kind for kind, row in COMMANDS.items() if row.lane is LaneOf.MARKET)
 _TOO_MANY_REFUSALS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many refused requests")
 
 _log = structlog.get_logger(__name__)

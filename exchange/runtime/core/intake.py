@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from exchange.values.accounts.commands import UpdateAccount
-from exchange.values.orders.commands import PlaceOrder, SetCancelAllAfter, SetCancelOnDisconnect
+from exchange.core.machine import COMMANDS
+from exchange.core.rows import Room, Trader
 from exchange.values.refusals import Refusal
 
 #: What an intake that is stopped refuses; cancels and the venue's and its operators' commands it does not.
-STOPPED: Final = frozenset({PlaceOrder, UpdateAccount, SetCancelAllAfter, SetCancelOnDisconnect})
+STOPPED: Final = frozenset(
+    kind for kind, row in COMMANDS.items() if isinstance(row.who, Trader) and row.room is not Room.OVERTAKES
+)
 #: While it is slowed an inbox takes this many commands: what waits longer had better be told.
 MAX_SLOWED_COMMANDS: Final = 4_000
 #: What was not used of the pace is kept for this long.

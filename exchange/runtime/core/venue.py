@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from exchange.core import State
 from exchange.core.accounts.view import account_view
 from exchange.core.listings.view import depth_view
+from exchange.core.machine import COMMANDS
 from exchange.core.money.view import balance_views
 from exchange.core.orders.book import Order
 from exchange.core.orders.view import max_order_lots, order_view
+from exchange.core.rows import LaneOf
 from exchange.runtime.clock import Clock
 from exchange.runtime.core.commit import Committer
 from exchange.runtime.core.ending import Ending
@@ -32,10 +34,8 @@ from exchange.values.listings.specs import AssetSpec
 from exchange.values.listings.views import CandleView, DepthView, MarketView, TickerView, TradeView
 from exchange.values.modes.views import StatusView
 from exchange.values.money.views import BalanceView, LedgerLine
-from exchange.values.orders.commands import CancelAll, CancelForAccount, CancelOrder, PlaceOrder
 from exchange.values.orders.views import FillView, OrderView, Outcome
 from exchange.values.people.views import AdminView, PeopleView
-from exchange.values.process.commands import AcceptLoss
 from exchange.values.refusals import Code, Refusal
 from exchange.values.updates import Update
 from exchange.values.windows.plan import WindowId
@@ -46,7 +46,7 @@ CLIENT_ID_US: Final = DAY_US
 
 Answer = TypeVar("Answer")
 
-_OF_A_MARKET: Final = (PlaceOrder, CancelOrder, CancelAll)
+_LANE: Final = {kind: row.lane for kind, row in COMMANDS.items()}
 _FULL: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting")
 _SLOWED: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests are waiting: history is far behind")
 _NO_PAST: Final = Refusal(Code.MAINTENANCE, "The exchange has just started: tickers come once history has been read")
@@ -121,17 +121,19 @@ class Venue:
         if not self._taking or self._ending.come:
             self._refuse(commands, reply, _STOPPING)
             return
-        first = commands[0]
+        first: Any = commands[0]
         if self.intake.stopped is not None and type(first) in STOPPED:
             self._refuse(commands, reply, self.intake.stopped)
-        elif isinstance(first, _OF_A_MARKET):
+            return
+        lane = _LANE[type(first)]
+        if lane is LaneOf.MARKET:
             self._put(first.market, commands, reply)
-        elif isinstance(first, CancelForAccount):
-            self._put_behind_account(first.account, commands, reply)
-        elif isinstance(first, AcceptLoss):
-            self._refuse(commands, reply, _NOT_LIVE)
-        else:
+        elif lane is LaneOf.VENUE:
             self._put(_VENUE, commands, reply)
+        elif lane is LaneOf.ACCOUNT:
+            self._put_behind_account(first.account, commands, reply)
+        else:
+            self._refuse(commands, reply, _NOT_LIVE)
 
     def _put(self, name: str, commands: Sequence[AnyCommand], reply: Reply) -> None:
         lane = self._lanes.get(name) or self._new_lane(name)

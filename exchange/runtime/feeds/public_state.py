@@ -4,10 +4,13 @@ The gateway asks for these on every request, so they are ready-made views; a cha
 with the record that makes it and put in place when that record is durable.
 """
 
+from typing import Final
+
 import msgspec
 
 from exchange.core.accounts.view import key_view
 from exchange.core.listings.view import market_view
+from exchange.core.machine import EVENTS
 from exchange.core.modes.view import status_view
 from exchange.core.people.view import people_view
 from exchange.core.state import State
@@ -18,53 +21,13 @@ from exchange.values.accounts.views import KeyView
 from exchange.values.enums import AssetKind
 from exchange.values.events import AnyEvent
 from exchange.values.ids import KeyId, seq_of
-from exchange.values.listings.events import AssetListed, FiltersChanged, MarketListed
 from exchange.values.listings.specs import AssetSpec
 from exchange.values.listings.views import MarketView
-from exchange.values.modes.events import ModeChanged, PauseChanged
 from exchange.values.modes.views import ConditionView, StatusView
-from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, CommandProposed, ProposalEnded
 from exchange.values.people.views import AdminView, PeopleView
-from exchange.values.process.events import EpochStarted, ProcessStarted, VenueFounded
-from exchange.values.windows.events import (
-    CanaryOpened,
-    CertificateIssued,
-    GatesFailed,
-    GateWaived,
-    OpeningApproved,
-    WindowBegun,
-    WindowClosed,
-    WindowPlanned,
-    WindowStageChanged,
-)
 from exchange.values.windows.views import VerificationView
 
-_SHOWN = frozenset(
-    {
-        AdminAdded,
-        AdminChanged,
-        AdminRevoked,
-        AssetListed,
-        CanaryOpened,
-        CertificateIssued,
-        CommandProposed,
-        EpochStarted,
-        FiltersChanged,
-        GatesFailed,
-        GateWaived,
-        MarketListed,
-        ModeChanged,
-        OpeningApproved,
-        PauseChanged,
-        ProcessStarted,
-        ProposalEnded,
-        VenueFounded,
-        WindowBegun,
-        WindowClosed,
-        WindowPlanned,
-        WindowStageChanged,
-    }
-)
+_SHOWN: Final = frozenset(kind for kind, row in EVENTS.items() if row.shown)
 
 
 class _Shown(msgspec.Struct, frozen=True):

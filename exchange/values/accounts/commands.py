@@ -57,5 +57,5 @@ class RevokeKey(Command, frozen=True):
 
 TraderCommand = UpdateAccount
 AdminCommand = SetUserTier | OpenAccount | AddKey | RevokeKey
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = AddKey

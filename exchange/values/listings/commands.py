@@ -41,5 +41,5 @@ class SetLimits(Command, frozen=True):
 
 
 AdminCommand = ListAsset | ListMarket | SetFilters | SetFeeTiers | SetLimits
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = ListAsset | ListMarket | SetFilters | SetFeeTiers

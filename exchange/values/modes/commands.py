@@ -46,5 +46,5 @@ class SetAutoResume(Command, frozen=True):
 
 AdminCommand = SetMode | SetPause | SetAutoResume
 SystemCommand = ResumeModes | DropToCancelOnly
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = SetAutoResume

@@ -38,5 +38,5 @@ class WithdrawProposal(Command, frozen=True):
 
 
 AdminCommand = AddAdmin | ChangeAdmin | RevokeAdmin | WithdrawProposal
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = AddAdmin | ChangeAdmin | RevokeAdmin

@@ -66,5 +66,5 @@ class AcceptLoss(Command, frozen=True):
 
 AdminCommand = ActivateRule
 SystemCommand = StartProcess | StopProcess | ReportFault | AcceptLoss
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = ActivateRule

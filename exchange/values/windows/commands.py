@@ -105,5 +105,5 @@ class RotateVenueKey(Command, frozen=True):
 
 AdminCommand = PlanWindow | ChangeWindow | CancelWindow | ApproveOpening | WaiveGate | RotateVenueKey
 SystemCommand = BeginWindow | CancelAtClose | BeginVerifying | Certify | ReportGates | StepWindow | DelayWindow
-#: Those that can wait for a second person (`rules.people` says when).
+#: Those that can wait for a second person (their rows say when).
 TwoPeopleCommand = RotateVenueKey

@@ -1,0 +1,50 @@
+"""The rows of orders."""
+
+from typing import Final
+
+from exchange.core.orders import decide, evolve, legs
+from exchange.core.rows import CommandRow, EventRow, Itself, LaneOf, Room, Trader, Words, its_account
+from exchange.core.state import State
+from exchange.values.enums import Scope
+from exchange.values.ids import FEES, AccountId
+from exchange.values.orders.commands import (
+    CancelAll,
+    CancelForAccount,
+    CancelOrder,
+    PlaceOrder,
+    SetCancelAllAfter,
+    SetCancelOnDisconnect,
+)
+from exchange.values.orders.events import (
+    CancelAllAfterSet,
+    CancelOnDisconnectSet,
+    OrderDone,
+    OrderPlaced,
+    OrderRested,
+    Traded,
+)
+
+_TRADES: Final = Trader(Scope.TRADE)
+
+COMMANDS: Final = (
+    CommandRow(PlaceOrder, decide.place_order, _TRADES, LaneOf.MARKET),
+    CommandRow(CancelOrder, decide.cancel_order, _TRADES, LaneOf.MARKET, Room.OVERTAKES),
+    CommandRow(CancelAll, decide.cancel_all, _TRADES, LaneOf.MARKET, Room.OVERTAKES),
+    CommandRow(SetCancelAllAfter, decide.set_cancel_all_after, _TRADES, room=Room.RESERVED),
+    CommandRow(SetCancelOnDisconnect, decide.set_cancel_on_disconnect, _TRADES, room=Room.RESERVED),
+    CommandRow(CancelForAccount, decide.cancel_for_account, Itself(), LaneOf.ACCOUNT, Room.ALWAYS, due=True),
+)
+
+
+def _traders(state: State, event: Traded) -> tuple[AccountId, ...]:
+    return (event.taker_account, event.maker_account, FEES)
+
+
+EVENTS: Final = (
+    EventRow(OrderPlaced, evolve.order_placed, Words.ROUTINE, accounts=its_account),
+    EventRow(OrderRested, evolve.order_rested, Words.ROUTINE, legs.order_rested, its_account),
+    EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, _traders),
+    EventRow(OrderDone, evolve.order_done, Words.ROUTINE, legs.order_done, its_account),
+    EventRow(CancelAllAfterSet, evolve.cancel_all_after_set, Words.ROUTINE, accounts=its_account),
+    EventRow(CancelOnDisconnectSet, evolve.cancel_on_disconnect_set, Words.ROUTINE, accounts=its_account),
+)
