@@ -221,7 +221,7 @@ def bots_markets(data: Path) -> list[str]:
 async def _start_bots(settings: Settings) -> asyncio.subprocess.Process | None:
     """They are installed apart (`clients/bots`), and there is none where they are not."""
     if find_spec(_BOTS) is None:
-        console.print(f"No bots: {_BOTS} is not installed here", markup=False)
+        console.print("No bots: clients/bots is not installed here", markup=False)
         return None
     options = ["--http", settings.http_url, "--ws", settings.ws_url, "--accounts", str(accounts_path(settings.data))]
     options += [f"--market={market}" for market in bots_markets(settings.data)]

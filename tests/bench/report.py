@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,7 +59,18 @@ def machine() -> dict[str, str | int]:
         "load_average": f"{os.getloadavg()[0]:.2f}",
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "interpreter": interpreter(),
     }
+
+
+def interpreter() -> str:
+    """How it was built, where that costs speed; empty where it doesn't, or isn't known."""
+    if sysconfig.get_config_var("Py_DEBUG"):
+        return "built for debugging: figures say little"
+    configured = sysconfig.get_config_var("CONFIG_ARGS")
+    if configured is not None and "--enable-optimizations" not in configured:
+        return "built without --enable-optimizations: a Python of a distribution or a container is faster"
+    return ""
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -90,6 +102,8 @@ def show(rows: Sequence[Row], elapsed_s: float, console: Console) -> None:
             f"{row.aim:.2f}" if row.aim is not None else "",
         )
     console.print(table)
+    if described["interpreter"]:
+        console.print(f"[yellow]This Python was {described['interpreter']}.", highlight=False)
     for name, note in dict.fromkeys((row.name, row.note) for row in rows if row.note):
         console.print(f"[dim]{name}: {note}", highlight=False)
     missed = [row for row in rows if row.reached is False]
