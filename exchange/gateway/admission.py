@@ -93,7 +93,7 @@ class Rate:
             self._through_us.clear()
 
 
-class Shares(Generic[K]):
+class Quota(Generic[K]):
     """Units of something bounded: so many for each, so many in all, and for nobody more than are left for the rest."""
 
     def __init__(self, each: int, total: int) -> None:
@@ -184,6 +184,10 @@ class Admission:
 
 def _pair(address: str, api_key: str) -> str:
     return f"{address} {api_key[:_KEY_CHARACTERS]}"
+
+
+def batch_size(most: int) -> Refusal:
+    return Refusal(Code.INVALID_CLIENT_REQUEST, f"A batch is 1 to {most} orders")
 
 
 def too_many(wait_s: int) -> Refusal:

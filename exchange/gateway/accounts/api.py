@@ -43,7 +43,7 @@ async def account(exchange: Exchange, key: KeyView) -> wire.AccountSummary:
     return wire.account_to_wire(await exchange.account(key.account))
 
 
-@routes.signed("PATCH", "/api/v1/account", "accountUpdate", request={"autoLend": False}, example=None, changes=True)
+@routes.signed("PATCH", "/api/v1/account", "accountUpdate", request={"autoLend": False}, example=None)
 async def update_account(exchange: Exchange, key: KeyView, params: wire.UpdateAccountSettings) -> Answer | Refusal:
     """Change settings; what is left out stays. Those that steer margin, a spot account only keeps."""
     change = wire.settings_change(params)

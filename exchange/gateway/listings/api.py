@@ -16,9 +16,6 @@ routes = Routes("Market data")
 _DAYS: Final = {"1d": 1, "1w": 7}
 
 MarketType = Literal["SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ"]
-Interval = Literal[
-    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1month"
-]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 
@@ -48,7 +45,7 @@ class KlinesQuery(Payload, frozen=True):
     """Times in seconds."""
 
     symbol: str
-    interval: Interval
+    interval: wire.Interval
     start_time: Seconds
     end_time: Seconds | None = None
     price_type: Literal["Last", "Index", "Mark"] = "Last"

@@ -1,7 +1,7 @@
 """Assets, listings and market data as clients read them over REST."""
 
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, Literal
 
 from exchange.gateway.wire.base import Wire
 from exchange.gateway.wire.numbers import amount_text, level_texts, price_text, quantity_text
@@ -11,6 +11,10 @@ from exchange.values.listings.specs import AssetSpec, MarketFilters, MarketSpec
 from exchange.values.listings.views import CandleView, DepthView, MarketView, TickerView, TradeView
 from exchange.values.numbers import PPM
 
+#: A kline's, over REST and on streams.
+Interval = Literal[
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1month"
+]
 _PPM_DECIMALS: Final = len(str(PPM)) - 1
 
 

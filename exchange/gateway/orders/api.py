@@ -54,7 +54,6 @@ class OrdersQuery(Payload, frozen=True):
     "orderExecute",
     request=examples.PLACE_ORDER,
     example=examples.LIMIT_ORDER,
-    changes=True,
     hot=True,
 )
 async def place(exchange: Exchange, key: KeyView, params: requests.OrderExecutePayload) -> wire.AnyOrder | Refusal:
@@ -91,7 +90,6 @@ async def order(exchange: Exchange, key: KeyView, params: requests.OrderQuery) -
     "orderCancel",
     request={"symbol": "SOL_USDC", "orderId": "54068"},
     example=_CANCELLED,
-    changes=True,
     cancels=True,
     repeatable=True,
     hot=True,
@@ -110,7 +108,6 @@ async def cancel(exchange: Exchange, key: KeyView, params: requests.OrderCancelP
         replace(examples.LIMIT_ORDER, operation="Ok"),
         wire.BatchError(Code.INVALID_CLIENT_REQUEST, "Price decimal too long"),
     ],
-    changes=True,
     hot=True,
 )
 async def place_many(exchange: Exchange, key: KeyView, params: list[requests.OrderExecutePayload]) -> list[BatchItem]:
@@ -149,7 +146,6 @@ async def orders(exchange: Exchange, key: KeyView, params: OrdersQuery) -> list[
     "orderCancelAll",
     request={"symbol": "SOL_USDC"},
     example=[_CANCELLED],
-    changes=True,
     cancels=True,
     repeatable=True,
     hot=True,
@@ -176,7 +172,6 @@ async def cancel_many(
     "cancelAllAfter",
     request={"timeout": 30_000},
     example={"timeout": 30_000},
-    changes=True,
     cancels=True,
 )
 async def cancel_all_after(exchange: Exchange, key: KeyView, params: requests.Timeout) -> requests.Timeout | Refusal:

@@ -55,7 +55,7 @@ def _on_market(
     trading.carry_out(request_id, command, shown, market.spec)
 
 
-def batch(trading: Trading, request_id: RequestId, params: requests.Batch) -> None:
+def batch(trading: Trading, request_id: RequestId, params: list[requests.OrderExecutePayload]) -> None:
     trading.waits()
     place_batch(trading.exchange, trading.key, params, partial(_placed, trading, request_id))
 

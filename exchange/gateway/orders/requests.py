@@ -29,9 +29,6 @@ from exchange.values.numbers import MAX_ATOMS, NotADecimal, TooLarge, TooManyDec
 from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder, SetCancelAllAfter
 from exchange.values.refusals import Code, Refusal
 
-#: Orders in one batch.
-MAX_BATCH: Final = 50
-
 # On the path of every order: reading a member off its enum class costs several times a global.
 _GTC: Final = TimeInForce.GTC
 _REJECT_TAKER: Final = SelfTradePrevention.REJECT_TAKER
@@ -108,9 +105,6 @@ class OrderQuery(Payload, frozen=True):
     symbol: str
     order_id: str | int | None = None
     client_id: int | str | None = None
-
-
-Batch = Annotated[list[OrderExecutePayload], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class Timeout(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from exchange.gateway.admission import Admission, too_many
+from exchange.gateway.admission import Admission, batch_size, too_many
 from exchange.gateway.auth import (
     DEFAULT_WINDOW_MS,
     SIGN_AGAIN_S,
@@ -144,7 +144,7 @@ class Dispatcher(Collector):
         if isinstance(signed, Refusal):
             return self._malformed(scope, signed)
         if not 1 <= len(signed.usual) <= self._admission.limits.batch_orders:
-            return self._malformed(scope, invalid(f"A batch is 1 to {self._admission.limits.batch_orders} orders"))
+            return self._malformed(scope, batch_size(self._admission.limits.batch_orders))
         prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
         changes = operation.changes and not operation.repeatable
         caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=changes)

@@ -11,8 +11,8 @@ from exchange.gateway.rest.operations import Authority, Operation
 from exchange.gateway.wire.errors import http_status
 from exchange.values.refusals import Code, Refusal
 
-Document = dict[str, Any]
-Schemas = dict[Any, Document]
+Json = dict[str, Any]
+Schemas = dict[Any, Json]
 
 _REF: Final = "#/components/schemas/{name}"
 _KEY_SCHEME: Final = "apiKey"
@@ -72,13 +72,13 @@ _CHANGE_ERRORS: Final = (
 )
 
 
-def build(operations: Sequence[Operation]) -> Document:
+def build(operations: Sequence[Operation]) -> Json:
     """The whole document."""
     shown = {part for operation in operations for part in (operation.params, operation.returns) if part is not None}
     types = list(dict.fromkeys(found for part in shown for found in _types(part)))
     schemas, components = msgspec.json.schema_components([*types, Refusal], ref_template=_REF)
     by_type = dict(zip(types, schemas, strict=False))
-    paths: Document = {}
+    paths: Json = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components)
     return {
@@ -107,7 +107,7 @@ def _types(shown: Any) -> list[Any]:
     return [shown]
 
 
-def _schema(shown: Any, schemas: Schemas) -> Document:
+def _schema(shown: Any, schemas: Schemas) -> Json:
     """A schema that puts alternatives side by side; unlike a decoder, a reader need not tell them apart."""
     if get_origin(shown) is list:
         return {"type": "array", "items": _schema(get_args(shown)[0], schemas)}
@@ -116,8 +116,8 @@ def _schema(shown: Any, schemas: Schemas) -> Document:
     return schemas[shown]
 
 
-def _operation(operation: Operation, schemas: Schemas, components: Document) -> Document:
-    described: Document = {
+def _operation(operation: Operation, schemas: Schemas, components: Json) -> Json:
+    described: Json = {
         "tags": [operation.tag],
         "summary": operation.summary,
         "operationId": f"{operation.method.lower()}{operation.path.replace('/', '_')}",
@@ -133,14 +133,14 @@ def _operation(operation: Operation, schemas: Schemas, components: Document) -> 
     if operation.params is not None and operation.method == "GET":
         described.setdefault("parameters", []).extend(_query(_schema(operation.params, schemas), components))
     elif operation.params is not None:
-        content: Document = {"schema": _schema(operation.params, schemas)}
+        content: Json = {"schema": _schema(operation.params, schemas)}
         if operation.request_example is not None:
             content["example"] = operation.request_example
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
     return described
 
 
-def _headers() -> list[Document]:
+def _headers() -> list[Json]:
     return [
         {
             "name": name,
@@ -164,7 +164,7 @@ def _headers() -> list[Document]:
     ]
 
 
-def _query(reference: Document, components: Document) -> list[Document]:
+def _query(reference: Json, components: Json) -> list[Json]:
     schema = components[reference["$ref"].rpartition("/")[2]]
     required = schema.get("required", ())
     return [
@@ -173,7 +173,7 @@ def _query(reference: Document, components: Document) -> list[Document]:
     ]
 
 
-def _responses(operation: Operation, schemas: Schemas) -> Document:
+def _responses(operation: Operation, schemas: Schemas) -> Json:
     errors = [*_COMMON_ERRORS]
     if operation.params is not None or operation.authority is not Authority.PUBLIC:
         errors.append(_BAD_REQUEST)
@@ -185,7 +185,7 @@ def _responses(operation: Operation, schemas: Schemas) -> Document:
         errors.append((http_status(Code.PRECONDITION_FAILED), "Not as things stand"))
     if operation.method != "GET" or operation.tag == "Not on this venue":
         errors.append((http_status(Code.NOT_IMPLEMENTED), "Not available on this venue"))
-    responses: Document = {"200": _success(operation, schemas)}
+    responses: Json = {"200": _success(operation, schemas)}
     for also in operation.also:
         described = responses.setdefault(str(also.status), {"description": also.text})
         if also.media_type:
@@ -198,12 +198,12 @@ def _responses(operation: Operation, schemas: Schemas) -> Document:
     return responses
 
 
-def _success(operation: Operation, schemas: Schemas) -> Document:
+def _success(operation: Operation, schemas: Schemas) -> Json:
     if operation.returns is None and operation.example is None:
         return {"description": "Done; no body"}
     if operation.returns is None:
         return {"description": "Text", "content": {"text/plain": {"example": operation.example}}}
-    content: Document = {"schema": _schema(operation.returns, schemas)}
+    content: Json = {"schema": _schema(operation.returns, schemas)}
     if operation.example is not None:
         content["example"] = operation.example
     return {"description": "Done", "content": {"application/json": content}}

@@ -60,9 +60,9 @@ Shown = Any
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path. `instruction` is what its caller signs ("" for a public one).
 
-    `changes`: it is more than reading. `repeatable`: doing that twice is harmless, so equal ones are no replays.
-    `cancels`: it takes orders back, and may draw on the reserve for that. `hot`: answered ahead of the framework.
-    `by_address`: its handler is told who is connected. `history`: counts as a request for history.
+    `changes`: it is more than reading, as all but GETs are. `repeatable`: doing that twice is harmless, so equal ones
+    are no replays. `cancels`: it takes orders back, and may draw on the reserve for that. `hot`: answered ahead of the
+    framework. `by_address`: its handler is told who is connected. `history`: counts as a request for history.
     `example` is an answer, as it is written in JSON. `also`: other ways it may end well.
     """
 
@@ -115,7 +115,6 @@ class Routes:
         *,
         example: Any,
         request: Any = None,
-        changes: bool = False,
         cancels: bool = False,
         repeatable: bool = False,
         hot: bool = False,
@@ -129,7 +128,6 @@ class Routes:
             instruction,
             example,
             request=request,
-            changes=changes,
             cancels=cancels,
             repeatable=repeatable,
             hot=hot,
@@ -139,9 +137,8 @@ class Routes:
     def admin(
         self, method: Method, path: str, instruction: str, *, example: Any, request: Any = None
     ) -> Callable[[Handler], Handler]:
-        """An operation for an admin's key; all but GETs change something."""
-        changes = method != "GET"
-        return self._enter(Authority.ADMIN, method, path, instruction, example, request=request, changes=changes)
+        """An operation for an admin's key."""
+        return self._enter(Authority.ADMIN, method, path, instruction, example, request=request)
 
     def _enter(
         self,
@@ -151,7 +148,6 @@ class Routes:
         instruction: str,
         example: Any,
         request: Any = None,
-        changes: bool = False,
         cancels: bool = False,
         repeatable: bool = False,
         hot: bool = False,
@@ -176,7 +172,7 @@ class Routes:
                     by_address="address" in signature(handler).parameters,
                     params=hints.get("params") if "params" in signature(handler).parameters else None,
                     returns=_shown(hints["return"]),
-                    changes=changes,
+                    changes=method != "GET",
                     cancels=cancels,
                     repeatable=repeatable,
                     hot=hot,

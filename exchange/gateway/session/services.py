@@ -3,7 +3,7 @@
 from weakref import WeakValueDictionary
 
 from exchange.gateway.addresses import TrustedProxies
-from exchange.gateway.admission import Admission, Shares
+from exchange.gateway.admission import Admission, Quota
 from exchange.gateway.auth import Authenticator
 from exchange.gateway.session.hub import Hub
 from exchange.gateway.session.limits import WsLimits
@@ -42,7 +42,7 @@ class Services:
         self.waiting = Waiting()
         self._waiting_of: WeakValueDictionary[AccountId, Waiting] = WeakValueDictionary()
         #: Streams that are read, by address.
-        self.subscriptions: Shares[str] = Shares(limits.subscriptions_per_address, limits.subscriptions_total)
+        self.subscriptions: Quota[str] = Quota(limits.subscriptions_per_address, limits.subscriptions_total)
 
     def waiting_of(self, account: AccountId) -> Waiting:
         """The one count of the account; it is kept as long as a session has it."""

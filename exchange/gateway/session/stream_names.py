@@ -1,17 +1,16 @@
 """Stream names: what a client may subscribe to, and which topic of the exchange stands behind it."""
 
 import re
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
+from exchange.gateway.listings.wire import Interval
 from exchange.runtime.port import Channel
 
 MAX_NAME_LENGTH: Final = 100
 
-KLINE_INTERVALS: Final = frozenset(
-    ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1month"],
-)
+KLINE_INTERVALS: Final = frozenset(get_args(Interval))
 #: Paces of aggregated depth in ms; every change as it happens is pace 0.
 DEPTH_PACES_MS: Final = frozenset({"200", "600", "1000"})
 REALTIME: Final = "0"

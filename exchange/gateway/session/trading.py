@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import structlog
 
-from exchange.gateway.admission import too_many
+from exchange.gateway.admission import batch_size, too_many
 from exchange.gateway.session import frames
 from exchange.gateway.session.frames import RequestId
 from exchange.gateway.session.services import Services
@@ -74,10 +74,14 @@ class Trading:
             or self._of_all.count >= limits.in_flight_total + reserve
         ):
             return _IN_FLIGHT
-        cost = len(params) if method.batch else 1
-        wait_s = self._admission.account_wait_s(self.key.account, self.exchange.now_us(), cost, cancels=method.cancels)
+        cost, most = (len(params), self._admission.limits.batch_orders) if method.batch else (1, 1)
+        fits = 1 <= cost <= most
+        now_us = self.exchange.now_us()
+        wait_s = self._admission.account_wait_s(self.key.account, now_us, cost if fits else 1, cancels=method.cancels)
         if wait_s:
             return too_many(wait_s)
+        if not fits:
+            return batch_size(most)
         # Commands are the core's to judge; a query has nobody else to ask.
         may = not method.reads or (Scope.READ in self.key.scopes and self.exchange.key(self.key.public_key) == self.key)
         return None if may else _NO_READ

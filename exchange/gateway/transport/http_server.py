@@ -14,7 +14,7 @@ from exchange.gateway.addresses import TrustedProxies, counted
 from exchange.gateway.admission import GatewayLimits
 from exchange.gateway.rest.dispatch import OVER_LIMIT
 from exchange.gateway.transport.http_framing import HEAD_TOO_LARGE, Framing
-from exchange.gateway.transport.shares import Pool, Slots
+from exchange.gateway.transport.places import Pool, Slots
 from exchange.gateway.transport.uvicorn_protocol import Config, HttpProtocol, ServerState
 from exchange.gateway.wire.errors import error_body, invalid
 from exchange.values.refusals import Code, Refusal

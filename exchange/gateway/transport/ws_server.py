@@ -18,8 +18,8 @@ from exchange.gateway.addresses import counted
 from exchange.gateway.session.limits import CloseCode
 from exchange.gateway.session.services import Services
 from exchange.gateway.session.session import Session
+from exchange.gateway.transport.places import Pool, Slots
 from exchange.gateway.transport.reading import SESSIONS_TURN_S, STRANGERS_TURN_S, Reading
-from exchange.gateway.transport.shares import Pool, Slots
 from exchange.gateway.transport.ws_connection import Connection
 from exchange.gateway.transport.ws_protocol import Socket
 from exchange.gateway.wire.errors import error_body, http_status, invalid

@@ -167,6 +167,14 @@ async def test_a_batch_answers_each_order_in_its_place(client: Client) -> None:
     assert code(await client.call("order.batch", [ORDER] * 51)) == (400, "INVALID_CLIENT_REQUEST")
 
 
+async def test_a_batch_is_as_long_as_the_setting_says(venue: LiveVenue) -> None:
+    client = Client(venue, requests=GatewayLimits(batch_orders=3))
+    await client.login(venue.trader())
+    assert (await client.call("order.batch", [ORDER] * 3))["status"] == 200
+    refused = await client.call("order.batch", [ORDER] * 4)
+    assert (refused["status"], refused["error"]["message"]) == (400, "A batch is 1 to 3 orders")
+
+
 async def test_the_dead_mans_switch(client: Client, venue: LiveVenue) -> None:
     assert (await client.call("order.cancelAllAfter", {"timeout": 60_000}))["result"] == {"timeout": 60_000}
     [account] = [one for one in venue.core.state.accounts.values() if one.cancel_all_after_us]
