@@ -1,23 +1,15 @@
-"""Balances, settings, limits and history over REST, and what each key may see."""
+"""An account's history over REST: orders, fills, ledger, deposits."""
 
-import asyncio
 import csv
 import io
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, get_origin
+from typing import Any
 
-import msgspec
 import pytest
-import pytest_asyncio
 
-from exchange.gateway.application import OPERATIONS
-from exchange.gateway.rest import absent
-from exchange.gateway.rest.operations import Operation
 from tests.gateway.http_venue import SYMBOL, HttpVenue
-from tests.runtime.running import writer_held
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,115 +17,6 @@ ORDERS = "/wapi/v1/history/orders"
 FILLS = "/wapi/v1/history/fills"
 LEDGER = "/wapi/v1/history/ledger"
 DEPOSITS = "/wapi/v1/capital/deposits"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def traded(venue: HttpVenue) -> AsyncIterator[HttpVenue]:
-    """Ann has bought from Bob three times, once by each of three orders, and has one order resting."""
-    for number in range(3):
-        for signer, side in ((venue.bob, "Ask"), (venue.ann, "Bid")):
-            body = {"symbol": SYMBOL, "side": side, "orderType": "Limit", "price": "100", "quantity": "1"}
-            placed = await venue.ask(signer, "POST", "/api/v1/order", {**body, "clientId": number})
-            assert placed.status == 200
-    rest = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "2", "postOnly": True}
-    assert (await venue.ask(venue.ann, "POST", "/api/v1/order", rest)).status == 200
-    yield venue
-
-
-async def test_balances_and_what_orders_hold(traded: HttpVenue) -> None:
-    capital = (await traded.ask(traded.ann, "GET", "/api/v1/capital")).json
-    # 1,000,000 of each; bought 3 SOL at 100, less 10 bps in SOL; 180 USDC held for the resting order.
-    assert capital == {
-        "SOL": {"available": "1000002.997", "locked": "0", "staked": "0"},
-        "USDC": {"available": "999520", "locked": "180", "staked": "0"},
-    }
-
-
-async def test_the_account_and_its_settings(traded: HttpVenue) -> None:
-    shown = (await traded.ask(traded.reader, "GET", "/api/v1/account")).json
-    assert (shown["spotMakerFee"], shown["spotTakerFee"]) == ("8", "10")
-    assert (shown["leverageLimit"], shown["autoLend"], shown["limitOrders"]) == ("10", False, 1)
-    body = {"autoLend": True, "leverageLimit": "3.5"}
-    changed = await traded.ask(traded.ann, "PATCH", "/api/v1/account", body)
-    assert (changed.status, changed.text) == (200, "")
-    shown = (await traded.ask(traded.ann, "GET", "/api/v1/account")).json
-    assert (shown["leverageLimit"], shown["autoLend"], shown["autoRepayBorrows"]) == ("3.5", True, False)
-    for wrong in ({"leverageLimit": "x"}, {"leverageLimit": "-1"}, {"autoLend": "perhaps"}):
-        assert (await traded.ask(traded.ann, "PATCH", "/api/v1/account", wrong)).status == 400
-    assert (await traded.ask(traded.reader, "PATCH", "/api/v1/account", body)).refusal[:2] == (403, "FORBIDDEN")
-
-
-async def test_two_clients_that_change_different_settings_at_once_lose_neither(traded: HttpVenue) -> None:
-    ann = traded.ann
-    await traded.ask(ann, "PATCH", "/api/v1/account", {"autoRepayBorrows": False, "cancelAtClose": True})
-    changes = ({"autoRepayBorrows": True}, {"leverageLimit": "7"}, {"cancelAtClose": False})
-    with writer_held(traded.life):  # all three are asked before any has its answer
-        asked = [asyncio.create_task(traded.ask(ann, "PATCH", "/api/v1/account", change)) for change in changes]
-        await asyncio.sleep(0.1)
-    assert [(await answer).status for answer in asked] == [200, 200, 200]
-    shown = (await traded.ask(ann, "GET", "/api/v1/account")).json
-    assert (shown["autoRepayBorrows"], shown["leverageLimit"], shown["cancelAtClose"]) == (True, "7", False)
-
-
-async def test_the_limit_on_orders_is_the_limit(traded: HttpVenue) -> None:
-    query = {"symbol": SYMBOL, "side": "Bid", "price": "100"}
-    limit = (await traded.ask(traded.ann, "GET", "/api/v1/account/limits/order", query=query)).json
-    assert (limit["symbol"], limit["side"], limit["price"]) == (SYMBOL, "Bid", "100")
-    order = {"symbol": SYMBOL, "side": "Bid", "orderType": "Limit", "price": "100"}
-    more = str(Decimal(limit["maxOrderQuantity"]) + Decimal("0.01"))
-    refused = await traded.ask(traded.ann, "POST", "/api/v1/order", {**order, "quantity": more})
-    assert refused.refusal[:2] == (400, "INSUFFICIENT_FUNDS")
-    whole = {**order, "quantity": limit["maxOrderQuantity"]}
-    placed = await traded.ask(traded.ann, "POST", "/api/v1/order", whole)
-    assert placed.status == 200
-    where = {"symbol": SYMBOL, "orderId": placed.json["id"]}
-    assert (await traded.ask(traded.ann, "DELETE", "/api/v1/order", where)).status == 200
-
-
-async def test_other_limits(traded: HttpVenue) -> None:
-    async def limit(kind: str, **query: Any) -> Any:
-        return (await traded.ask(traded.ann, "GET", f"/api/v1/account/limits/{kind}", query=query)).json
-
-    assert await limit("borrow", symbol="USDC") == {"symbol": "USDC", "maxBorrowQuantity": "0"}
-    assert (await limit("withdrawal", symbol="USDC"))["maxWithdrawalQuantity"] == "0"
-    assert (await limit("withdrawal", symbol="DOGE"))["code"] == "INVALID_ASSET"
-    assert (await limit("order", symbol=SYMBOL, side="Bid", price="1.001"))["message"] == "Price decimal too long"
-    assert (await limit("order", symbol=SYMBOL, side="Up"))["code"] == "INVALID_CLIENT_REQUEST"
-
-
-async def test_what_balances_are_worth(traded: HttpVenue) -> None:
-    summary = (await traded.ask(traded.ann, "GET", "/api/v1/capital/collateral")).json
-    by_asset = {row["symbol"]: row for row in summary["collateral"]}
-    # 1,000,002.997 SOL at the last price of 100, and 999,700 USDC of which 180 are held.
-    assert by_asset["SOL"]["balanceNotional"] == "100000299.7"
-    assert summary["netEquity"] == summary["assetsValue"] == "100999999.7"
-    assert (summary["netEquityAvailable"], summary["netEquityLocked"]) == ("100999819.7", "180")
-    assert (summary["borrowLiability"], summary["marginFraction"]) == ("0", None)
-
-
-def answers_a_list(operation: Operation) -> bool:
-    origin: Any = get_origin(operation.returns)
-    return origin is list
-
-
-LISTS = [operation for operation in OPERATIONS if operation.method == "GET" and answers_a_list(operation)]
-
-
-@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.path)
-async def test_only_lists_of_what_is_not_here_are_empty(traded: HttpVenue, operation: Operation) -> None:
-    """Ann has traded, has an order at rest and was credited: whatever there is, its list shows it."""
-    usual = {"symbol": SYMBOL, "interval": "1m", "startTime": 0}
-    fields = () if operation.params is None else msgspec.structs.fields(operation.params)
-    query = {field.encode_name: usual[field.encode_name] for field in fields if field.required}
-    if operation.instruction:
-        answer = await traded.ask(traded.ann, "GET", operation.path, query=query)
-    else:
-        answer = await traded.get(operation.path, **query)
-    assert answer.status == 200
-    assert (answer.json == []) == (operation in absent.routes.operations)
-
-
-# --- history ------------------------------------------------------------------------------------------
 
 
 async def test_orders_newest_first_with_page_headers(traded: HttpVenue) -> None:
@@ -374,25 +257,6 @@ async def test_deposits_that_were_recorded_are_listed(venue: HttpVenue) -> None:
     assert await ids(to=newest - 1) == every[1:]
     assert await ids(**{"from": 1}) == every[::-1]
     assert not set(every) & {row["id"] for row in (await venue.ask(venue.bob, "GET", DEPOSITS)).json}
-
-
-# --- what this venue doesn't have -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("operation", absent.routes.operations, ids=lambda operation: operation.path)
-async def test_absent_products_answer_truthfully(venue: HttpVenue, operation: Any) -> None:
-    query = {"symbol": SYMBOL} if operation.path.endswith("fundingRates") else {}
-    if operation.authority.value == "public":
-        answer = await venue.get(operation.path, **query)
-    else:
-        unsigned = await venue.http.request(operation.method, operation.path)
-        assert unsigned.status_code == 401
-        body: dict[str, Any] | None = {} if operation.method != "GET" else None
-        answer = await venue.ask(venue.ann, operation.method, operation.path, body)
-    if answer.status == 501:
-        assert answer.json == {"code": "NOT_IMPLEMENTED", "message": "Not available on this venue"}
-    else:
-        assert (answer.status, answer.json) == (200, [])
 
 
 async def test_an_offset_goes_so_far_and_times_go_further(traded: HttpVenue) -> None:
