@@ -2,8 +2,10 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
+from nacl.signing import SigningKey
 
 from exchange.core import State, decide, fold, next_seq
 from exchange.core.invariants import violations
@@ -34,9 +36,15 @@ ADMIN = AdminId(id_at(1, 1))
 ALL_ROLES = (Role.OPERATOR, Role.APPROVER, Role.TREASURER, Role.SUPPORT, Role.AUDITOR)
 
 
+def signing_key(number: int) -> SigningKey:
+    """What signs for `public_key` of that number."""
+    return SigningKey(number.to_bytes(32, "little"))
+
+
+@lru_cache(None)
 def public_key(number: int) -> str:
-    """A well-formed public key that belongs to nobody."""
-    return b64encode(number.to_bytes(32, "big")).decode()
+    """The public key (base64) of whoever is called by that number."""
+    return b64encode(bytes(signing_key(number).verify_key)).decode()
 
 
 def genesis(

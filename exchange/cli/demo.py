@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
+from nacl.signing import SigningKey
 
 from exchange.cli import logs
 from exchange.cli.exits import Exit, console, stop
@@ -25,6 +26,7 @@ from exchange.cli.guide import what_to_try
 from exchange.cli.keys import KeyFile, read_key, write_private
 from exchange.cli.serve import run
 from exchange.cli.settings import ConfigOption, DataOption, Settings, load
+from exchange.journal.signatures import sign
 from exchange.journal.store import JournalReader
 from exchange.rules.modes import is_step_up
 from exchange.runtime.core.venue import Venue
@@ -32,13 +34,12 @@ from exchange.values.accounts.commands import AddKey, OpenAccount
 from exchange.values.accounts.events import AccountOpened
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Mode, Role, Scope
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, AdminId
 from exchange.values.modes.commands import SetMode
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.views import Outcome
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
-from exchange.values.people.views import AdminView
 from exchange.values.process.commands import Genesis
 from exchange.values.text import visible
 from exchange.values.windows.commands import ApproveOpening
@@ -104,10 +105,10 @@ async def prepare(settings: Settings, venue: Venue) -> None:
         write_private(second, KeyFile.generate(second.stem))
     if venue.admin(read_key(second).api_key) is None:
         spec = AdminSpec(second.stem, read_key(second).api_key, (Role.OPERATOR, Role.APPROVER))
-        await _do(venue, AddAdmin(admin.admin, spec, "the demo's second approver"))
+        await admin.do(AddAdmin(admin.admin, spec, "the demo's second approver"))
 
 
-async def fund(settings: Settings, venue: Venue, admin: AdminView) -> None:
+async def fund(settings: Settings, venue: Venue, admin: "Admin") -> None:
     """Open the demo's markets for trading, and its accounts with funds, once.
 
     `demo-accounts.json` is written last, so that a first start cut short is done again.
@@ -116,52 +117,65 @@ async def fund(settings: Settings, venue: Venue, admin: AdminView) -> None:
     if path.exists():
         return
     # Open first: a venue where nothing has happened yet has nothing to prove.
-    await _open_market(venue, admin, None)
+    await _open_market(admin, None)
     for view in venue.markets():
-        await _open_market(venue, admin, view.spec.symbol)
+        await _open_market(admin, view.spec.symbol)
     decimals = {asset.symbol: asset.decimals for asset in venue.assets()}
     keys = []
     for name, amounts in ACCOUNTS.items():
         key = KeyFile.generate(name)
-        account = await _open_account(venue, admin, key)
+        account = await _open_account(admin, key)
         for asset in sorted(amounts.keys() & decimals.keys()):
             atoms = amounts[asset] * 10 ** decimals[asset]
-            await _do(venue, CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
+            await admin.do(CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
         keys.append(key)
     write_private(path, keys)
 
 
-def _admin(path: Path, venue: Venue) -> AdminView:
+class Admin:
+    """One of the demo's admins: signs for what they ask, as any other has to."""
+
+    def __init__(self, venue: Venue, admin: AdminId, key: SigningKey) -> None:
+        self.venue = venue
+        self.admin = admin
+        self._key = key
+
+    async def ask(self, command: AdminCommand) -> Outcome:
+        return await self.venue.execute(command, (sign(command, self._key, self.venue.now_us()),))
+
+    async def do(self, command: AdminCommand) -> Outcome:
+        """`ask` for what can't be refused; ends the program if it is."""
+        outcome = await self.ask(command)
+        if outcome.refusal is not None:
+            stop(Exit.REFUSED, f"{type(command).__name__}: {outcome.refusal.message}")
+        return outcome
+
+
+def _admin(path: Path, venue: Venue) -> Admin:
     try:
-        admin = venue.admin(read_key(path).api_key)
+        key = read_key(path)
+        admin = venue.admin(key.api_key)
     except (OSError, msgspec.MsgspecError) as error:
         stop(Exit.USAGE, f"can't read an admin's key: {error}")
     if admin is None:
         stop(Exit.USAGE, f"the admin of {path} isn't one of this exchange")
-    return admin
+    return Admin(venue, admin.admin, key.signing_key())
 
 
-async def _open_market(venue: Venue, admin: AdminView, market: str | None) -> None:
+async def _open_market(admin: Admin, market: str | None) -> None:
     """Step one market, or the venue (None), up to FULL from where it is."""
-    status = venue.status()
+    status = admin.venue.status()
     now = status.mode if market is None else status.markets[market][0]
     for mode in (Mode.POST_ONLY, Mode.FULL):
         if is_step_up(now, mode):
-            await _do(venue, SetMode(admin.admin, mode, "the demo opens", market))
+            await admin.do(SetMode(admin.admin, mode, "the demo opens", market))
 
 
-async def _open_account(venue: Venue, admin: AdminView, key: KeyFile) -> AccountId:
-    opened = await _do(venue, OpenAccount(admin.admin, label=key.name))
+async def _open_account(admin: Admin, key: KeyFile) -> AccountId:
+    opened = await admin.do(OpenAccount(admin.admin, label=key.name))
     (account,) = (event.account for event in opened.events if isinstance(event, AccountOpened))
-    await _do(venue, AddKey(admin.admin, account, key.api_key, (Scope.READ, Scope.TRADE, Scope.WITHDRAW), key.name))
+    await admin.do(AddKey(admin.admin, account, key.api_key, (Scope.READ, Scope.TRADE, Scope.WITHDRAW), key.name))
     return account
-
-
-async def _do(venue: Venue, command: AdminCommand) -> Outcome:
-    outcome = await venue.execute(command)
-    if outcome.refusal is not None:
-        stop(Exit.REFUSED, f"{type(command).__name__}: {outcome.refusal.message}")
-    return outcome
 
 
 @asynccontextmanager
@@ -186,17 +200,17 @@ async def reopen(settings: Settings, venue: Venue) -> None:
     """Where a start left the venue shut, as another build's does: both admins approve what the gates find."""
     if not admin_key_path(settings.data).exists():
         return
-    admins = [_admin(path(settings.data), venue).admin for path in (admin_key_path, second_admin_key_path)]
+    admins = [_admin(path(settings.data), venue) for path in (admin_key_path, second_admin_key_path)]
     while venue.status().mode is Mode.OFFLINE and (opening := venue.maintenance().opening) is not None:
         if opening.failed and not opening.certificate:
             console.print(f"The venue stays shut: {visible(opening.reason)}", markup=False)
             return
         if opening.awaits is Awaited.APPROVALS:
             for admin in admins:
-                await venue.execute(ApproveOpening(admin, opening.certificate, "the demo opens"))
+                await admin.ask(ApproveOpening(admin.admin, opening.certificate, "the demo opens"))
         elif opening.certificate:
             for mode in (Mode.POST_ONLY, Mode.FULL):
-                outcome = await venue.execute(SetMode(admins[0], mode, "the demo opens"))
+                outcome = await admins[0].ask(SetMode(admins[0].admin, mode, "the demo opens"))
                 if outcome.refusal is not None:
                     console.print(f"The venue stays as it is: {visible(outcome.refusal.message)}", markup=False)
                     return

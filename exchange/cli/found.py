@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from nacl.signing import SigningKey
 
 from exchange.cli import logs
 from exchange.cli.exits import Exit, console, result, stop
@@ -17,6 +18,7 @@ from exchange.core import State, decide
 from exchange.journal.client import WriterClient
 from exchange.journal.errors import JournalError, NoJournal
 from exchange.journal.recovery import require_journal
+from exchange.journal.signatures import sign
 from exchange.runtime.clock import SystemClock
 from exchange.values.enums import Role
 from exchange.values.listings.specs import SpecError
@@ -50,7 +52,7 @@ def found(settings: Settings, table: GenesisTable) -> None:
     venue, admin = _kept_key(venue_key_path(settings.data)), _kept_key(admin_key_path(settings.data))
     first_admin = AdminSpec(admin.name, admin.api_key, tuple(Role))
     try:
-        asyncio.run(_write_first_record(settings, table.command(venue.api_key, (first_admin,))))
+        asyncio.run(_write_first_record(settings, table.command(venue.api_key, (first_admin,)), admin.signing_key()))
     except SpecError as error:
         stop(Exit.USAGE, f"[genesis]: {error}")
     except JournalError as error:
@@ -75,7 +77,8 @@ def _kept_key(path: Path) -> KeyFile:
     return read_key(path)
 
 
-async def _write_first_record(settings: Settings, genesis: Genesis) -> None:
+async def _write_first_record(settings: Settings, genesis: Genesis, founder: SigningKey) -> None:
+    """Signed by the founder, and so from the first record on every command of an admin is proved."""
     time_us = SystemClock().now_us()
     events = decide(State(), time_us, genesis)
     match events:
@@ -85,7 +88,7 @@ async def _write_first_record(settings: Settings, genesis: Genesis) -> None:
     writer = await WriterClient.start(
         settings.data, on_durable=lambda _seq: None, on_failed=failed.append, witness_dir=settings.witness
     )
-    writer.append(1, [encode(Record(1, time_us, genesis, events))])
+    writer.append(1, [encode(Record(1, time_us, genesis, events, (sign(genesis, founder, time_us),)))])
     await writer.close()
     if failed:
         raise JournalError(failed[0])

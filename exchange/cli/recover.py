@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from nacl.signing import SigningKey
 
 from exchange.cli import logs
 from exchange.cli.exits import Exit, result, stop
@@ -61,7 +62,7 @@ def recover(
         )
     keys = _two_keys(key or [])
     try:
-        lost = loss.accept_loss(settings.data, (keys[0].api_key, keys[1].api_key), reason, settings.witness)
+        lost = loss.accept_loss(settings.data, keys, reason, settings.witness)
     except loss.LossRefused as error:
         stop(Exit.REFUSED, str(error))
     except JournalError as error:
@@ -72,7 +73,7 @@ def recover(
 def _new_witness(data: Path, witness: Path | None, key: list[Path], reason: str) -> None:
     keys = _two_keys(key)
     try:
-        seq = loss.accept_missing_witness(data, (keys[0].api_key, keys[1].api_key), reason, witness)
+        seq = loss.accept_missing_witness(data, keys, reason, witness)
     except loss.LossRefused as error:
         stop(Exit.REFUSED, str(error))
     except JournalError as error:
@@ -80,15 +81,19 @@ def _new_witness(data: Path, witness: Path | None, key: list[Path], reason: str)
     result(f"A new witness begins at record {seq}, which says who accepted that and why.")
 
 
-def _two_keys(paths: list[Path]) -> tuple[KeyFile, KeyFile]:
+def _two_keys(paths: list[Path]) -> tuple[SigningKey, SigningKey]:
     if len(paths) != 2:
         stop(Exit.USAGE, "two approvers sign: give --key twice")
     try:
-        one, other = (read_key(path) for path in paths)
-        for each in (one, other):
-            # Who signs must hold the private key, not only know the public one.
-            if b64encode(bytes(each.signing_key().verify_key)).decode() != each.api_key:
-                raise ValueError(f"the two halves of {each.name}'s key don't belong together")
+        one, other = (_signing_key(read_key(path)) for path in paths)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         stop(Exit.USAGE, f"can't read a key file: {error}")
     return one, other
+
+
+def _signing_key(file: KeyFile) -> SigningKey:
+    """Raises ValueError."""
+    key = file.signing_key()
+    if b64encode(bytes(key.verify_key)).decode() != file.api_key:
+        raise ValueError(f"the two halves of {file.name}'s key don't belong together")
+    return key

@@ -22,6 +22,7 @@ from nacl.exceptions import BadSignatureError
 
 from exchange.gateway.wire.errors import UNREADABLE, invalid
 from exchange.runtime.port import Exchange
+from exchange.values import record
 from exchange.values.accounts.views import KeyView
 from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
@@ -263,19 +264,27 @@ class Authenticator:
         if credentials is None:
             return _NO_CREDENTIALS
         key = self._exchange.key(credentials.api_key)
-        return self._refuse(credentials, signed, key is not None, changes, connection) or key or _INVALID_SIGNATURE
+        text = self._verify(credentials, signed, key is not None, changes, connection)
+        return text if isinstance(text, Refusal) else key or _INVALID_SIGNATURE
 
-    def admin(self, credentials: Credentials | None, signed: Signed, *, changes: bool) -> AdminView | Refusal:
-        """The admin behind a request, on the same terms."""
+    def admin(
+        self, credentials: Credentials | None, signed: Signed, *, changes: bool
+    ) -> tuple[AdminView, record.Signed] | Refusal:
+        """The admin behind a request, on the same terms, and what they signed, to be recorded."""
         if credentials is None:
             return _NO_CREDENTIALS
         admin = self._exchange.admin(credentials.api_key)
-        return self._refuse(credentials, signed, admin is not None, changes) or admin or _INVALID_SIGNATURE
+        text = self._verify(credentials, signed, admin is not None, changes)
+        if isinstance(text, Refusal):
+            return text
+        if admin is None:
+            return _INVALID_SIGNATURE
+        return admin, record.Signed(admin.public_key, text.decode(), credentials.signature)
 
-    def _refuse(
+    def _verify(
         self, credentials: Credentials, signed: Signed, known: bool, changes: bool, connection: str = ""
-    ) -> Refusal | None:
-        """A key that isn't `known` goes the same way, and is told the same."""
+    ) -> bytes | Refusal:
+        """The text that was signed. A key that isn't `known` goes the same way, and is told the same."""
         now_us = self._exchange.now_us()
         refusal = check_form(credentials, now_us)
         if refusal is not None:
@@ -285,12 +294,12 @@ class Authenticator:
         if text is None:
             return _INVALID_SIGNATURE
         if not changes:
-            return None
+            return text
         timestamp_ms = int(credentials.timestamp)
         if timestamp_ms <= self._last_of_another_ms():
             return JUST_STARTED
         ends_ms = timestamp_ms + int(credentials.window)
-        return self._replays.refuse(public_key, text, ends_ms, now_us // 1_000, connection)
+        return self._replays.refuse(public_key, text, ends_ms, now_us // 1_000, connection) or text
 
     def _last_of_another_ms(self) -> int:
         """The last timestamp that a process before this one could take: its signer's clock may have been ahead."""

@@ -28,6 +28,7 @@ from exchange.journal.errors import (
 )
 from exchange.journal.layout import witness_path
 from exchange.journal.recovery import Progress, fold_batch, without_collection
+from exchange.journal.signatures import Signers
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
 
@@ -46,6 +47,7 @@ class Report(msgspec.Struct, frozen=True):
     """What a verification found. Everything up to `to_seq` was folded; `from_seq` 0 is genesis.
 
     `chain` and `digest` (hex) are those after `to_seq`. `snapshot_seqs` are those that agreed.
+    `signed`: commands of admins, each with the good signatures of those who gave it.
     `checkpoint_seq`: a signed checkpoint was left there. `read_models_seq`: what users are shown agrees up to there;
     who knows of read models says so.
     """
@@ -62,6 +64,7 @@ class Report(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     checkpoint_seq: int | None
     seconds: float
+    signed: int = 0
     read_models_seq: int | None = None
 
     def to_json(self) -> bytes:
@@ -79,6 +82,8 @@ class Report(msgspec.Struct, frozen=True):
             f"Segments   {self.segments} sealed",
             f"Witness    {'has seen seq ' + str(self.witness_seq) if self.witness_seq is not None else 'none'}",
         ]
+        if self.signed:
+            lines.append(f"Admins     {self.signed} commands, each signed with the keys in force of those who gave it")
         if self.read_models_seq is not None:
             lines.append(f"History    shown is what the records say, to seq {self.read_models_seq}")
         if self.checkpoint_seq is not None:
@@ -109,6 +114,14 @@ def verify(
         return _Verification(data_dir, reader, progress).run(witness_path(data_dir, witness_dir), from_genesis, key)
 
 
+def _founded_signed(reader: JournalReader) -> bool:
+    """Whether the venue promises that every command of an admin is signed; if that can't be read, it does."""
+    try:
+        return any(record.signed for record in reader.records(1, 1))
+    except JournalError:
+        return True
+
+
 class _Verification:
     def __init__(self, data_dir: Path, reader: JournalReader, progress: Progress | None) -> None:
         self._data_dir = data_dir
@@ -119,6 +132,7 @@ class _Verification:
         self._state = State()
         self._leg: State | None = None
         self._chain = GENESIS_CHAIN
+        self._signers = Signers(_founded_signed(reader))
 
     def run(self, witness_file: Path, from_genesis: bool, key: SigningKey | None) -> Report:
         started = time.monotonic()
@@ -129,6 +143,8 @@ class _Verification:
         from_seq = self._state.seq
         sealed = self._check_segments(from_seq)
         self._fold(end_seq)
+        for seq, problem in self._signers.found:
+            self._found(problem, seq)
         ok = not self._problems
         signed = None
         if ok and key is not None and self._state.seq:
@@ -146,6 +162,7 @@ class _Verification:
             problems=tuple(self._problems),
             checkpoint_seq=signed,
             seconds=time.monotonic() - started,
+            signed=self._signers.proved,
         )
 
     def _found(self, what: object, seq: int | None = None) -> None:
@@ -215,7 +232,7 @@ class _Verification:
         if stop == self._state.seq:
             return
         for batch in self._reader.checked_batches(self._state.seq + 1, stop, self._chain):
-            fold_batch(self._state, batch)
+            fold_batch(self._state, batch, self._signers.see)
             if self._leg is not None:
                 fold_batch(self._leg, batch)
             self._chain = batch.chain

@@ -8,15 +8,18 @@ aside in `<data>/lost/`, after it has said which accounts it knows to be touched
 import secrets
 import sqlite3
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import msgspec
+from nacl.signing import SigningKey
 
 from exchange.core import State, decide, fold, next_seq
 from exchange.journal import witness
 from exchange.journal.errors import BehindWitness
 from exchange.journal.layout import checkpoints_dir, snapshots_dir, whole_file, witness_path
 from exchange.journal.privacy import make_folder
+from exchange.journal.signatures import sign
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
@@ -29,6 +32,9 @@ from exchange.values.process.commands import AcceptLoss
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 from exchange.values.text import MAX_TEXT
+
+#: Of the two approvers who sign.
+TwoKeys = tuple[SigningKey, SigningKey]
 
 
 class LossRefused(Exception):
@@ -91,8 +97,8 @@ def missing(data_dir: Path, witness_dir: Path | None = None) -> tuple[int, int, 
     return None
 
 
-def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witness_dir: Path | None = None) -> Lost:
-    """Start a new epoch behind the lost range. `admin_keys` are the public keys (base64) of the two who sign.
+def accept_loss(data_dir: Path, keys: TwoKeys, reason: str, witness_dir: Path | None = None) -> Lost:
+    """Start a new epoch behind the lost range. `keys` are those of the two who sign.
 
     Raises:
         LossRefused: nothing has changed.
@@ -103,7 +109,7 @@ def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witnes
         if found is None:
             raise LossRefused("nothing is lost: the journal reaches as far as the witness has seen")
         from_seq, to_seq, chain = found
-        state, record = _decided(data_dir, admin_keys, reason, to_seq, chain)
+        state, record = _decided(data_dir, keys, reason, to_seq, chain)
         touched = touched_since(data_dir, from_seq)
         _set_aside(data_dir, data_dir / "lost" / f"{from_seq}-{to_seq}-{secrets.token_hex(4)}", from_seq)
         _write(data_dir, record, witness_dir)
@@ -117,9 +123,7 @@ def accept_loss(data_dir: Path, admin_keys: tuple[str, str], reason: str, witnes
     return lost
 
 
-def accept_missing_witness(
-    data_dir: Path, admin_keys: tuple[str, str], reason: str, witness_dir: Path | None = None
-) -> int:
+def accept_missing_witness(data_dir: Path, keys: TwoKeys, reason: str, witness_dir: Path | None = None) -> int:
     """Go on with a new witness where there is none any more; returns the seq of the record that says so.
 
     Whether the journal lost records meanwhile nobody can tell, so the venue goes to CANCEL_ONLY at most, on
@@ -133,18 +137,18 @@ def accept_missing_witness(
         if witness.read(witness_path(data_dir, witness_dir)) is not None:
             raise LossRefused("the witness is there")
         state = _all_that_is_left(data_dir)
-        one, other = _approvers(state, admin_keys)
+        one, other = _approvers(state, keys)
         said = f"the witness was lost; admins {one} and {other} go on without it: {reason}"
-        record = _recorded(state, DropToCancelOnly(said[:MAX_TEXT]))
+        record = _recorded(state, DropToCancelOnly(said[:MAX_TEXT]), keys)
         if not reason.strip():
             raise LossRefused("a reason is needed")
         _write(data_dir, record, witness_dir)
     return record.seq
 
 
-def _approvers(state: State, admin_keys: tuple[str, str]) -> tuple[AdminId, AdminId]:
+def _approvers(state: State, keys: TwoKeys) -> tuple[AdminId, AdminId]:
     """Two different people who may approve. Raises LossRefused."""
-    one, other = (state.admin_ids.get(key) for key in admin_keys)
+    one, other = (state.admin_ids.get(b64encode(bytes(key.verify_key)).decode()) for key in keys)
     if one is None or other is None or one == other:
         raise LossRefused("two different admins must sign")
     if any(Role.APPROVER not in state.admins[admin].roles for admin in (one, other)):
@@ -161,26 +165,27 @@ def _all_that_is_left(data_dir: Path) -> State:
     return state
 
 
-def _recorded(state: State, command: AnyCommand) -> Record:
-    """The record a command becomes, folded. Raises LossRefused: the core refuses it."""
+def _recorded(state: State, command: AnyCommand, keys: TwoKeys) -> Record:
+    """The record a command becomes, signed with both keys, and folded. Raises LossRefused: the core refuses it."""
     time_us = max(time.time_ns() // 1000, state.time_us)
     events = decide(state, time_us, command)
     if events and isinstance(events[0], Refused):
         raise LossRefused(events[0].message)
-    record = Record(next_seq(state, command), time_us, command, events)
+    signed = tuple(sign(command, key, time_us) for key in keys)
+    record = Record(next_seq(state, command), time_us, command, events, signed)
     fold(state, record)
     return record
 
 
-def _decided(data_dir: Path, admin_keys: tuple[str, str], reason: str, to_seq: int, chain: str) -> tuple[State, Record]:
+def _decided(data_dir: Path, keys: TwoKeys, reason: str, to_seq: int, chain: str) -> tuple[State, Record]:
     """The record that accepts the loss, and the state after it: the fold of all that is left, from genesis.
 
     Raises:
         LossRefused, JournalError
     """
     state = _all_that_is_left(data_dir)
-    one, other = _approvers(state, admin_keys)
-    return state, _recorded(state, AcceptLoss(one, other, to_seq, chain, reason))
+    one, other = _approvers(state, keys)
+    return state, _recorded(state, AcceptLoss(one, other, to_seq, chain, reason), keys)
 
 
 def _write(data_dir: Path, record: Record, witness_dir: Path | None) -> None:

@@ -21,6 +21,7 @@ from exchange.values.modes.views import StatusView
 from exchange.values.money.views import BalanceView, LedgerLine
 from exchange.values.orders.views import FillView, OrderView, Outcome
 from exchange.values.people.views import AdminView, PeopleView
+from exchange.values.record import Signed
 from exchange.values.refusals import Refusal
 from exchange.values.updates import Update
 from exchange.values.windows.plan import WindowId
@@ -95,17 +96,19 @@ class Exchange(Protocol):
 
     # --- commands ---
 
-    def submit(self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None]) -> None:
+    def submit(
+        self, commands: Sequence[AnyCommand], reply: Callable[[list[Outcome]], None], signed: tuple[Signed, ...] = ()
+    ) -> None:
         """Queue one command, or a batch that runs without a pause (each item stands or falls alone).
 
         `reply` is called exactly once, on the event loop, with one outcome per command, when all of
         their records are durable; or at once with refusals (TOO_MANY_REQUESTS: the inbox is full;
         MAINTENANCE: the process is stopping). All commands of a batch are for one market or for none.
         A `CancelForAccount` always finds room, runs after all that waits of its account for any market, and
-        goes on until no order is left.
+        goes on until no order is left. `signed` is what an admin signed for their one command; it goes on record.
         """
 
-    async def execute(self, command: AnyCommand) -> Outcome:
+    async def execute(self, command: AnyCommand, signed: tuple[Signed, ...] = ()) -> Outcome:
         """`submit` for one command, awaited."""
 
     # --- live state ---

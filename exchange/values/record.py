@@ -32,7 +32,10 @@ class RecordError(ValueError):
 
 
 class Signed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a person signed to give a command: `text` as the key signed it; `public_key` and `signature` are base64."""
+    """What a person signed to give a command: `text` as the key signed it; `public_key` and `signature` are base64.
+
+    `signing` says what stands in the text.
+    """
 
     public_key: str
     text: str
@@ -42,14 +45,14 @@ class Signed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`seq` is dense from 1 over all markets and accounts; `time_us` (µs since 1970, UTC) never falls.
 
-    `signed` is there for commands of admins that came in signed, and left out of the bytes of all others.
+    `signed` is of whoever gave a command of admins, one each, and left out of the bytes of all others.
     """
 
     seq: int
     time_us: int
     command: AnyCommand
     events: list[AnyEvent]
-    signed: Signed | None = None
+    signed: tuple[Signed, ...] = ()
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

@@ -27,6 +27,7 @@ PURE_MODULES = {
     "sortedcontainers",
     "types",
     "typing",
+    "urllib.parse",
 }
 BANNED_CALLS = {"__import__", "eval", "exec", "float", "globals", "hash", "id", "input", "locals", "open", "print"}
 SET_MAKERS = {"set", "frozenset"}

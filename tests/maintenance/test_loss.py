@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
 from exchange.core import decide
 from exchange.core.digest import digest
@@ -22,7 +23,7 @@ from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.process.commands import StopProcess
 from exchange.values.record import Record, encode
 from tests.maintenance.evidence.books import Books
-from tests.venue import public_key
+from tests.venue import public_key, signing_key
 
 LOST = 40
 
@@ -41,9 +42,9 @@ def books(tmp_path: Path) -> Books:
     return books
 
 
-def keys(books: Books) -> tuple[str, str]:
-    admins = books.venue.state.admins
-    return public_key(2), admins[books.second].public_key
+def keys(books: Books) -> tuple[SigningKey, SigningKey]:
+    known = {public_key(number): signing_key(number) for number in range(700, 800)}
+    return signing_key(2), known[books.venue.state.admins[books.second].public_key]
 
 
 def accept(books: Books) -> Lost:
@@ -156,7 +157,7 @@ def test_reading_may_begin_and_end_anywhere_in_and_around_the_range(tmp_path: Pa
 def test_two_different_approvers_sign_or_nothing_changes(books: Books) -> None:
     one, other = keys(books)
     before = sorted(path.name for path in books.data_dir.rglob("*"))
-    for pair in ((one, one), (one, public_key(12345))):
+    for pair in ((one, one), (one, signing_key(12345))):
         with pytest.raises(LossRefused):
             accept_loss(books.data_dir, pair, "the disk is gone")
     with pytest.raises(LossRefused):
@@ -190,7 +191,7 @@ def test_a_lost_witness_is_accepted_by_two_people_on_record_and_brakes_the_venue
     witness_path(books.data_dir).unlink()
     with pytest.raises(WitnessMissing):
         recover(books.data_dir)
-    for pair, reason in (((one, one), "x"), ((one, public_key(12345)), "x"), ((one, other), " ")):
+    for pair, reason in (((one, one), "x"), ((one, signing_key(12345)), "x"), ((one, other), " ")):
         with pytest.raises(LossRefused):
             accept_missing_witness(books.data_dir, pair, reason)
     seq = accept_missing_witness(books.data_dir, (one, other), "the disk of the witness is gone")

@@ -30,10 +30,10 @@ def test_the_bytes_are_these() -> None:
 
 def test_an_admins_signature_stands_behind_the_events_and_under_the_chain() -> None:
     signed = Signed("S0VZ", 'instruction=setMode&{"note": "\u00fc\n"}&timestamp=1&window=5000', "U0lH")
-    body = encode(Record(RECORD.seq, RECORD.time_us, RECORD.command, RECORD.events, signed))
-    assert body.startswith(GOLDEN[:-1] + b',"signed":{"public_key":"S0VZ","text":"instruction=setMode&')
+    body = encode(Record(RECORD.seq, RECORD.time_us, RECORD.command, RECORD.events, (signed,)))
+    assert body.startswith(GOLDEN[:-1] + b',"signed":[{"public_key":"S0VZ","text":"instruction=setMode&')
     line = seal(body, link(GENESIS_CHAIN, body))
-    assert decode(line).signed == signed
+    assert decode(line).signed == (signed,)
     assert follow(GENESIS_CHAIN, line.replace(b"S0VZ", b"S0VY")) is None
 
 

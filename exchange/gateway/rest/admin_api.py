@@ -6,7 +6,7 @@ with dots for slashes. The core checks roles. What takes two people is answered 
 another admin has asked for the same.
 """
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -25,7 +25,9 @@ from exchange.values.money.commands import CreditDeposit
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
 from exchange.values.people.views import AdminView, PeopleView
 from exchange.values.process.commands import ActivateRule
+from exchange.values.record import Signed
 from exchange.values.refusals import Code, Refusal
+from exchange.values.signing import NAMES, instruction, says
 from exchange.values.windows.commands import (
     ApproveOpening,
     CancelWindow,
@@ -75,38 +77,13 @@ class AdminPath(msgspec.Struct, frozen=True):
 
 
 def _at(name: str) -> AdminPath:
-    return AdminPath(_PREFIX + name, "admin:" + name.replace("/", "."))
+    return AdminPath(_PREFIX + name, instruction(name))
 
 
 STATUS: Final = _at("status")
 #: For every admin command. A client posts the command's fields without its type and without `admin`, which the
 #: key says.
-PATHS: Final[dict[type[AdminCommand], AdminPath]] = {
-    SetMode: _at("mode"),
-    SetPause: _at("pause"),
-    OpenAccount: _at("accounts"),
-    AddKey: _at("keys"),
-    RevokeKey: _at("keys/revoke"),
-    CreditDeposit: _at("deposits"),
-    SetUserTier: _at("user-tier"),
-    SetFeeTiers: _at("fee-tiers"),
-    ListAsset: _at("assets"),
-    ListMarket: _at("markets"),
-    SetFilters: _at("filters"),
-    SetLimits: _at("limits"),
-    SetAutoResume: _at("auto-resume"),
-    ActivateRule: _at("rules"),
-    AddAdmin: _at("admins"),
-    ChangeAdmin: _at("admins/change"),
-    RevokeAdmin: _at("admins/revoke"),
-    WithdrawProposal: _at("proposals/withdraw"),
-    PlanWindow: _at("windows"),
-    ChangeWindow: _at("windows/change"),
-    CancelWindow: _at("windows/cancel"),
-    ApproveOpening: _at("approvals"),
-    WaiveGate: _at("waivers"),
-    RotateVenueKey: _at("venue-key"),
-}
+PATHS: Final = {kind: _at(name) for kind, name in NAMES.items() if kind in get_args(AdminCommand)}
 
 _REQUESTS: Final[dict[type[AdminCommand], tuple[str, Example]]] = {
     SetMode: (
@@ -276,6 +253,10 @@ async def run_gates(exchange: Exchange, admin: AdminView, params: RunGates) -> A
     return exchange.run_gates(params.window, admin, params.reason) or DONE
 
 
+#: It would stand in the record as the proof that this was asked for, and prove something else.
+_NOT_THE_COMMAND: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Sign the fields of the body, and nothing besides")
+
+
 def _fields_of(command: type[AdminCommand]) -> type[msgspec.Struct]:
     """A command's fields but for `admin`, as the body of its request."""
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
@@ -287,8 +268,13 @@ def _fields_of(command: type[AdminCommand]) -> type[msgspec.Struct]:
 
 
 def _enter(command: type[AdminCommand], summary: str, request: Example) -> None:
-    async def execute(exchange: Exchange, admin: AdminView, params: msgspec.Struct) -> Recorded | Refusal:
-        outcome = await exchange.execute(command(admin=admin.admin, **msgspec.structs.asdict(params)))
+    async def execute(
+        exchange: Exchange, admin: AdminView, params: msgspec.Struct, signed: Signed
+    ) -> Recorded | Refusal:
+        asked = command(admin=admin.admin, **msgspec.structs.asdict(params))
+        if not says(signed.text, asked):
+            return _NOT_THE_COMMAND
+        outcome = await exchange.execute(asked, (signed,))
         return outcome.refusal or Recorded(outcome.seq, outcome.events)
 
     execute.__doc__ = summary

@@ -32,6 +32,7 @@ from exchange.gateway.rest.operations import Answer, Authority, Operation
 from exchange.gateway.windows.wire import opens_in_s
 from exchange.gateway.wire.errors import UNREADABLE, error_body, http_status, invalid, unfit_parameter, unparsable
 from exchange.runtime.port import Exchange, NotNow
+from exchange.values import record
 from exchange.values.accounts.views import KeyView
 from exchange.values.enums import Scope
 from exchange.values.people.views import AdminView
@@ -147,7 +148,7 @@ class Dispatcher(Collector):
             return self._malformed(scope, batch_size(self._admission.limits.batch_orders))
         prove = self._authenticator.admin if operation.authority is Authority.ADMIN else self._authenticator.trader
         changes = operation.changes and not operation.repeatable
-        caller: KeyView | AdminView | Refusal = prove(credentials, signed, changes=changes)
+        caller: KeyView | tuple[AdminView, record.Signed] | Refusal = prove(credentials, signed, changes=changes)
         if isinstance(caller, Refusal):
             if not proved(caller):
                 self._admission.failed(address, api_key, now_us)
@@ -155,8 +156,8 @@ class Dispatcher(Collector):
             wait_s = self._admission.addresses.wait_s(address, now_us)
             return self.wait(wait_s) if wait_s else self.wait(SIGN_AGAIN_S, caller)
         self._admission.proved(address, api_key)
-        if isinstance(caller, AdminView):
-            return await self._handle(operation, query, body, caller)
+        if isinstance(caller, tuple):
+            return await self._handle(operation, query, body, caller[0], signed=caller[1])
         return await self._for_account(operation, query, body, caller, len(signed.usual))
 
     async def _for_account(
@@ -184,6 +185,7 @@ class Dispatcher(Collector):
         body: bytes,
         caller: KeyView | AdminView | None = None,
         address: str = "",
+        signed: record.Signed | None = None,
     ) -> object:
         arguments: list[object] = [self._exchange] if caller is None else [self._exchange, caller]
         if operation.params is not None:
@@ -193,6 +195,8 @@ class Dispatcher(Collector):
             arguments.append(params)
         if operation.by_address:
             arguments.append(address)
+        if operation.by_signature:
+            arguments.append(signed)
         return await operation.handler(*arguments)
 
     def _params(self, operation: Operation, query: list[Field], body: bytes) -> object:

@@ -62,8 +62,9 @@ class Operation(msgspec.Struct, frozen=True):
 
     `changes`: it is more than reading, as all but GETs are. `repeatable`: doing that twice is harmless, so equal ones
     are no replays. `cancels`: it takes orders back, and may draw on the reserve for that. `hot`: answered ahead of the
-    framework. `by_address`: its handler is told who is connected. `history`: counts as a request for history.
-    `example` is an answer, as it is written in JSON. `also`: other ways it may end well.
+    framework. `by_address`: its handler is told who is connected. `by_signature`: it is given what was signed.
+    `history`: counts as a request for history. `example` is an answer, as it is written in JSON. `also`: other ways it
+    may end well.
     """
 
     method: Method
@@ -78,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True):
     request_example: Any
     params: Shown
     by_address: bool
+    by_signature: bool
     returns: Shown
     changes: bool
     cancels: bool
@@ -170,6 +172,7 @@ class Routes:
                     example=msgspec.to_builtins(example),
                     request_example=request,
                     by_address="address" in signature(handler).parameters,
+                    by_signature="signed" in signature(handler).parameters,
                     params=hints.get("params") if "params" in signature(handler).parameters else None,
                     returns=_shown(hints["return"]),
                     changes=method != "GET",

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Final, NoReturn
 
 import structlog
+from msgspec.structs import replace
 
 from exchange.core import State, decide, fold
 from exchange.core.due import next_due
@@ -32,7 +33,7 @@ from exchange.values.orders.events import OrderDone
 from exchange.values.orders.views import OrderView, Outcome
 from exchange.values.process.commands import ReportFault
 from exchange.values.process.events import Faulted, Refused
-from exchange.values.record import Record, encode, placed_order
+from exchange.values.record import Record, Signed, encode, placed_order
 from exchange.values.refusals import Code, Refusal
 
 _CANCELS: Final = frozenset(kind for kind, row in COMMANDS.items() if row.room.cancels)
@@ -83,11 +84,11 @@ class Committer:
         if self._ending.come:
             return
         now_us, stage, state = self._clock.now_us, self._outbox.stage, self._state
-        for commands, reply in entries:
+        for commands, reply, signed in entries:
             time_us = now_us()
             if next_due(state, time_us) is not None:
                 self._run_due(time_us)
-            outcomes = [self._commit(command, time_us) for command in commands]
+            outcomes = [self._commit(command, time_us, signed) for command in commands]
             if commands and type(commands[0]) is CancelForAccount:
                 self._cancel_rest(commands[0], outcomes[0], time_us)
             stage(state.seq, reply, outcomes)
@@ -132,15 +133,15 @@ class Committer:
 
     # --- one record ---
 
-    def _commit(self, command: AnyCommand, time_us: int) -> Outcome:
+    def _commit(self, command: AnyCommand, time_us: int, signed: tuple[Signed, ...] = ()) -> Outcome:
         state, streams = self._state, self._streams
         seq = state.seq + 1
         try:
             events = decide(state, time_us, command)
-            record = Record(seq, time_us, command, events)
+            record = Record(seq, time_us, command, events, signed)
             body = encode(record)
         except Exception:
-            return self._fault(seq, time_us, command)
+            return self._fault(seq, time_us, command, signed)
         if events and type(events[0]) is Refused:
             return self._refuse(record, body, events[0])
         kind = type(command)
@@ -194,7 +195,7 @@ class Committer:
 
     # --- bugs of ours ---
 
-    def _fault(self, seq: int, time_us: int, command: AnyCommand) -> Outcome:
+    def _fault(self, seq: int, time_us: int, command: AnyCommand, signed: tuple[Signed, ...]) -> Outcome:
         """Deciding raised: the exception is the one being handled, and nothing has happened."""
         error_id = secrets.token_hex(8)
         market = _market_of(command)
@@ -205,7 +206,7 @@ class Committer:
         # What is due comes from nobody, and would come again at once for ever if it weren't suspended below.
         if account is not None and type(command) not in _DUE and not self._refusals.allow(account, time_us):
             return Outcome(0, time_us, command, (), refusal)
-        record = Record(seq, time_us, command, [Faulted(error_id, market)])
+        record = Record(seq, time_us, command, [Faulted(error_id, market)], signed)
         try:
             body = encode(record)
         except Exception:
@@ -226,7 +227,7 @@ class Committer:
         """Folding raised: keep the command from ever being decided again, and end."""
         error_id = secrets.token_hex(8)
         _log.critical("fold_failed", error_id=error_id, seq=record.seq, exc_info=error)
-        faulted = Record(record.seq, record.time_us, record.command, [Faulted(error_id, _market_of(record.command))])
+        faulted = replace(record, events=[Faulted(error_id, _market_of(record.command))])
         self._bodies.append(encode(faulted))
         self._stop(f"fault {error_id}: applying record {record.seq} failed")
 

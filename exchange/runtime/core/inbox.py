@@ -15,6 +15,7 @@ from exchange.core.rows import Room
 from exchange.values.commands import AnyCommand
 from exchange.values.ids import AccountId
 from exchange.values.orders.views import Outcome
+from exchange.values.record import Signed
 
 #: An inbox refuses (TOO_MANY_REQUESTS) beyond this many commands.
 MAX_INBOX_COMMANDS: Final = 10_000
@@ -28,8 +29,8 @@ _OVERTAKES: Final = Room.OVERTAKES
 _NOBODY: Final = AccountId(0)
 
 Reply = Callable[[list[Outcome]], None]
-#: Commands to run without a pause, and who is told what became of them.
-Entry = tuple[Sequence[AnyCommand], Reply]
+#: Commands to run without a pause, who is told what became of them, and what an admin signed for the one there is.
+Entry = tuple[Sequence[AnyCommand], Reply, tuple[Signed, ...]]
 
 
 class Inbox:
@@ -59,11 +60,11 @@ class Inbox:
     def put_behind(self, reply: Reply) -> None:
         """`reply` is called, with nothing, once all that waits now is committed and durable."""
         self._commands += 1
-        self._others.append(((), reply))
+        self._others.append(((), reply, ()))
         self._filled.set()
         self._empty.clear()
 
-    def put(self, commands: Sequence[AnyCommand], reply: Reply) -> bool:
+    def put(self, commands: Sequence[AnyCommand], reply: Reply, signed: tuple[Signed, ...] = ()) -> bool:
         """Queue an entry; False: the inbox is full and nothing was queued.
 
         There is always room for the end of a session: it comes once per session, and would leave orders behind.
@@ -77,13 +78,13 @@ class Inbox:
             and _ROOM[type(first)] is _OVERTAKES
             and (not self._waiting or getattr(first, "account", _NOBODY) not in self._waiting)
         ):
-            self._cancels.append((commands, reply))
+            self._cancels.append((commands, reply, signed))
         else:
             waiting = self._waiting
             for command in commands:
                 account = getattr(command, "account", _NOBODY)
                 waiting[account] = waiting.get(account, 0) + 1
-            self._others.append((commands, reply))
+            self._others.append((commands, reply, signed))
         self._filled.set()
         self._empty.clear()
         return True

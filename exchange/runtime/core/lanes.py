@@ -70,6 +70,6 @@ class Lane:
         else:
             overtaking = self.inbox.overtaking
             entries = self.inbox.take(MAX_BATCH_COMMANDS, intake.room(MAX_BATCH_COMMANDS))
-            intake.took(sum(len(commands) for commands, _ in entries[overtaking:]))
+            intake.took(sum(len(commands) for commands, *_ in entries[overtaking:]))
         self._committer.run(entries)
         return bool(entries)

@@ -36,6 +36,7 @@ from exchange.values.modes.views import StatusView
 from exchange.values.money.views import BalanceView, LedgerLine
 from exchange.values.orders.views import FillView, OrderView, Outcome
 from exchange.values.people.views import AdminView, PeopleView
+from exchange.values.record import Signed
 from exchange.values.refusals import Code, Refusal
 from exchange.values.updates import Update
 from exchange.values.windows.plan import WindowId
@@ -117,7 +118,7 @@ class Venue:
 
     # --- commands ---
 
-    def submit(self, commands: Sequence[AnyCommand], reply: Reply) -> None:
+    def submit(self, commands: Sequence[AnyCommand], reply: Reply, signed: tuple[Signed, ...] = ()) -> None:
         if not self._taking or self._ending.come:
             self._refuse(commands, reply, _STOPPING)
             return
@@ -129,17 +130,17 @@ class Venue:
         if lane is LaneOf.MARKET:
             self._put(first.market, commands, reply)
         elif lane is LaneOf.VENUE:
-            self._put(_VENUE, commands, reply)
+            self._put(_VENUE, commands, reply, signed)
         elif lane is LaneOf.ACCOUNT:
             self._put_behind_account(first.account, commands, reply)
         else:
             self._refuse(commands, reply, _NOT_LIVE)
 
-    def _put(self, name: str, commands: Sequence[AnyCommand], reply: Reply) -> None:
+    def _put(self, name: str, commands: Sequence[AnyCommand], reply: Reply, signed: tuple[Signed, ...] = ()) -> None:
         lane = self._lanes.get(name) or self._new_lane(name)
         if self.intake.slowed and len(lane.inbox) >= MAX_SLOWED_COMMANDS and type(commands[0]) in STOPPED:
             self._refuse(commands, reply, _SLOWED)
-        elif not lane.inbox.put(commands, reply):
+        elif not lane.inbox.put(commands, reply, signed):
             self._refuse(commands, reply, _FULL)
 
     def _put_behind_account(self, account: AccountId, commands: Sequence[AnyCommand], reply: Reply) -> None:
@@ -178,14 +179,14 @@ class Venue:
         counts[refusal.code] = counts.get(refusal.code, 0) + len(outcomes)
         reply(outcomes)
 
-    async def execute(self, command: AnyCommand) -> Outcome:
+    async def execute(self, command: AnyCommand, signed: tuple[Signed, ...] = ()) -> Outcome:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def settle(outcomes: list[Outcome]) -> None:
             if not answer.done():  # else whoever asked has gone away
                 answer.set_result(outcomes[0])
 
-        self.submit((command,), settle)
+        self.submit((command,), settle, signed)
         return await answer
 
     # --- live state ---

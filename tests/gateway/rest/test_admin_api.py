@@ -1,9 +1,11 @@
 """The admin API: each command over HTTP becomes one record with its actor, roles are checked, nothing else gets in."""
 
+from base64 import b64decode
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from nacl.signing import VerifyKey
 
 from exchange.core import decide
 from exchange.core.snapshot import dump, load
@@ -17,6 +19,7 @@ from exchange.values.modes.commands import SetAutoResume, SetMode
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
 from exchange.values.process.events import Refused
+from exchange.values.signing import says
 from exchange.values.windows.certificate import Gate
 from tests import venue as core
 from tests.core.windows import by_hand as maintenance
@@ -35,7 +38,7 @@ def test_every_admin_command_has_its_path_and_its_example() -> None:
         operation = operations[place.path]
         assert operation.changes
         assert operation.instruction == place.instruction
-        built = msgspec.convert(operation.request_example, operation.params)
+        built: Any = msgspec.convert(operation.request_example, operation.params)
         command(admin=core.ADMIN, **msgspec.structs.asdict(built))
 
 
@@ -74,7 +77,7 @@ def test_an_example_is_something_a_venue_does() -> None:
     for command, place in PATHS.items():
         example: Any = operations[place.path].request_example
         named = {name: ids.get(name, value) for name, value in example.items()}
-        built = msgspec.convert({"type": command.__name__, "admin": core.ADMIN, **named}, type=command)
+        built: Any = msgspec.convert({"type": command.__name__, "admin": core.ADMIN, **named}, type=command)
         events = decide(load(unlisted if command is ListAsset else listed), venue.time_us, built)
         assert not any(isinstance(event, Refused) for event in events), (command, events)
 
@@ -149,6 +152,37 @@ async def test_the_record_names_the_actor_and_the_reason(venue: HttpVenue) -> No
     assert admin is not None
     assert (record.command.admin, record.command.reason) == (admin.admin, "a drill")
     await done(venue.life.venue, SetMode(core.ADMIN, Mode.FULL, "test", SYMBOL))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_record_proves_who_asked_for_it(venue: HttpVenue) -> None:
+    """Refused or carried out: what was signed stands in it."""
+    body = {"mode": "LIMIT_ONLY", "market": SYMBOL, "reason": "50% & more"}
+    refused = {"gate": "chain", "window": 1, "reason": "x"}
+    carried_out, refusal = await post(venue, "mode", body), await post(venue, "waivers", refused)
+    assert (carried_out.status, refusal.status) == (200, 412)
+    found = records(venue.life.data_dir, carried_out.json["seq"])
+    assert len(found) == 2
+    for record in found:
+        [signed] = record.signed
+        assert signed.public_key == venue.founder.public_key
+        VerifyKey(b64decode(signed.public_key)).verify(signed.text.encode(), b64decode(signed.signature))
+        assert says(signed.text, record.command)
+    await done(venue.life.venue, SetMode(core.ADMIN, Mode.FULL, "test", SYMBOL))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_says_more_than_the_command_is_not_taken_for_it(venue: HttpVenue) -> None:
+    """A query is nothing to a command: what was signed with one in it would prove something else for ever."""
+    body = {"mode": "FULL", "market": SYMBOL, "reason": "again"}
+    venue.clock.pass_s(0.001)
+    headers = venue.headers(venue.founder, "POST", "/admin/v1/mode", msgspec.json.encode(body))
+    text = f"instruction=admin:mode&market={SYMBOL}&mode=FULL&note=1&reason=again"
+    signature = venue.founder.sign(f"{text}&timestamp={headers['X-Timestamp']}&window={headers['X-Window']}")
+    path = "/admin/v1/mode?note=1"
+    response = await venue.http.post(path, json=body, headers={**headers, "X-Signature": signature})
+    assert Reply(response).refusal[:2] == (400, "INVALID_CLIENT_REQUEST")
+    assert "nothing besides" in response.text
 
 
 @pytest.mark.asyncio(loop_scope="module")

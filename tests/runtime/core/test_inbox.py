@@ -31,7 +31,7 @@ def order_of(*entries: AnyCommand | list[AnyCommand]) -> list[AnyCommand]:
     inbox = Inbox()
     for entry in entries:
         assert inbox.put(entry if isinstance(entry, list) else [entry], nobody)
-    return [command for commands, _ in inbox.take(1_000) for command in commands]
+    return [command for commands, *_ in inbox.take(1_000) for command in commands]
 
 
 def test_first_come_first_served() -> None:
@@ -64,9 +64,9 @@ def test_once_an_accounts_commands_are_taken_its_cancels_overtake_again() -> Non
     inbox = Inbox()
     for command in (place(ANN), place(BOB)):
         inbox.put([command], nobody)
-    assert [commands[0] for commands, _ in inbox.take(1)] == [place(ANN)]
+    assert [commands[0] for commands, *_ in inbox.take(1)] == [place(ANN)]
     inbox.put([cancel(ANN)], nobody)
-    assert [commands[0] for commands, _ in inbox.take(2)] == [cancel(ANN), place(BOB)]
+    assert [commands[0] for commands, *_ in inbox.take(2)] == [cancel(ANN), place(BOB)]
 
 
 def test_a_take_is_bounded_and_never_splits_a_batch() -> None:
@@ -74,7 +74,7 @@ def test_a_take_is_bounded_and_never_splits_a_batch() -> None:
     inbox.put([place(ANN)], nobody)
     inbox.put([place(ANN)] * 3, nobody)
     inbox.put([place(BOB)], nobody)
-    assert [len(commands) for commands, _ in inbox.take(2)] == [1, 3]
+    assert [len(commands) for commands, *_ in inbox.take(2)] == [1, 3]
     assert len(inbox) == 1
 
 
@@ -102,10 +102,10 @@ async def test_what_is_put_behind_comes_last_and_keeps_the_inbox_awake() -> None
     assert inbox.holds(ANN)
     assert not inbox.holds(BOB)
     inbox.put_behind(nobody)
-    assert [len(commands) for commands, _ in inbox.take(2)] == [2]
+    assert [len(commands) for commands, *_ in inbox.take(2)] == [2]
     assert not inbox.holds(ANN)
     await asyncio.wait_for(inbox.filled(), 1)
-    assert inbox.take(2) == [((), nobody)]
+    assert inbox.take(2) == [((), nobody, ())]
     await asyncio.wait_for(inbox.emptied(), 1)
 
 

@@ -1,0 +1,122 @@
+"""What people sign to give a command, and whether a text that was signed says a certain command.
+
+    instruction=admin:keys.revoke&key_id=180&reason=Lost%20by%20its%20owner&timestamp=<ms>&window=<ms>[&nonce=<nonce>]
+
+The fields stand by name, each with the text it has in JSON (a string without its quotes), percent-encoded or as it
+is; a null may be left out, and `admin`, which the key says, always is. Clients spell it in these few ways
+(`gateway.auth` tries them all), and the record keeps what was signed; here it is read back.
+"""
+
+import re
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
+from exchange.values.commands import AnyCommand
+from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
+from exchange.values.modes.commands import DropToCancelOnly, SetAutoResume, SetMode, SetPause
+from exchange.values.money.commands import CreditDeposit
+from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
+from exchange.values.process.commands import AcceptLoss, ActivateRule, Genesis
+from exchange.values.windows.commands import (
+    ApproveOpening,
+    CancelWindow,
+    ChangeWindow,
+    PlanWindow,
+    RotateVenueKey,
+    WaiveGate,
+)
+
+#: What each command that people sign is called: with `admin:` before it and dots for slashes it is the instruction.
+#: The last three are given where the data folder is, all others are sent to the path of that name.
+NAMES: Final[dict[type, str]] = {
+    SetMode: "mode",
+    SetPause: "pause",
+    OpenAccount: "accounts",
+    AddKey: "keys",
+    RevokeKey: "keys/revoke",
+    CreditDeposit: "deposits",
+    SetUserTier: "user-tier",
+    SetFeeTiers: "fee-tiers",
+    ListAsset: "assets",
+    ListMarket: "markets",
+    SetFilters: "filters",
+    SetLimits: "limits",
+    SetAutoResume: "auto-resume",
+    ActivateRule: "rules",
+    AddAdmin: "admins",
+    ChangeAdmin: "admins/change",
+    RevokeAdmin: "admins/revoke",
+    WithdrawProposal: "proposals/withdraw",
+    PlanWindow: "windows",
+    ChangeWindow: "windows/change",
+    CancelWindow: "windows/cancel",
+    ApproveOpening: "approvals",
+    WaiveGate: "waivers",
+    RotateVenueKey: "venue-key",
+    Genesis: "genesis",
+    AcceptLoss: "accept-loss",
+    DropToCancelOnly: "accept-missing-witness",
+}
+
+_SIGNED: Final = re.compile(
+    r"instruction=([^&]*)((?:&[^&]*)*)&timestamp=[0-9]+&window=[0-9]+(?:&nonce=[A-Za-z0-9_-]+)?"
+)
+_NULLS: Final = ("null", "None")
+_encode = msgspec.json.Encoder().encode
+
+
+def instruction(name: str) -> str:
+    """What stands first in the text for a command of that name."""
+    return "admin:" + name.replace("/", ".")
+
+
+def text_of(command: AnyCommand, timestamp_ms: int) -> str:
+    """The text to sign for a command that is given where the data folder is. Raises KeyError: nobody signs such."""
+    fields = msgspec.json.decode(_encode(command), type=dict[str, msgspec.Raw])
+    said = "".join(
+        f"&{name}={quote(_text(bytes(value)), safe='')}"
+        for name, value in sorted(fields.items())
+        if name not in ("type", "admin")
+    )
+    return f"instruction={instruction(NAMES[type(command)])}{said}&timestamp={timestamp_ms}&window=0"
+
+
+def _text(value: bytes) -> str:
+    return msgspec.json.decode(value, type=str) if value[:1] == b'"' else value.decode()
+
+
+def says(text: str, command: AnyCommand) -> bool:
+    """Whether a signed text says this command, all of it, and nothing besides."""
+    name, found = NAMES.get(type(command)), _SIGNED.fullmatch(text)
+    if name is None or found is None or found[1] != instruction(name):
+        return False
+    said: dict[str, str] = {}
+    for pair in found[2].split("&")[1:]:
+        field_name, mark, value = pair.partition("=")
+        if not mark or field_name in said:
+            return False
+        said[field_name] = value
+    for field in msgspec.structs.fields(command):
+        if field.name != "admin" and not _stands_for(said.pop(field.name, None), field, getattr(command, field.name)):
+            return False
+    return not said
+
+
+def _stands_for(text: str | None, field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    if text is None:
+        return value is None or (not field.required and value == field.default)
+    if value is None:
+        return text in _NULLS
+    if isinstance(value, str):
+        return str(value) in (text, unquote(text))
+    return any(_decoded(each, field.type) == value for each in (text, unquote(text)))
+
+
+def _decoded(text: str, kind: Any) -> object:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError:
+        return None
