@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from exchange.core import State
+from exchange.core.orders.sides import maker_side, paid_asset, taker_side
 from exchange.journal import snapshots
 from exchange.journal.errors import SegmentError, SnapshotDamaged, UnknownFormat
 from exchange.journal.store import JournalReader
 from exchange.values.base import Command, Event
-from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId, seq_of
 from exchange.values.listings.events import AssetListed, MarketListed
 from exchange.values.listings.specs import AssetSpec, MarketSpec
@@ -158,11 +158,9 @@ def _asset_of(said: Command | Event, market: MarketSpec | None, name: str) -> st
     if name in ("base_atoms", "quote_atoms", "filled_quote_atoms"):
         return market.base if name == "base_atoms" else market.quote
     if isinstance(said, OrderRested | OrderDone):
-        return market.quote if said.side is Side.BID else market.base
+        return paid_asset(market, said.side)
     if isinstance(said, Traded):
-        # Each pays the fee out of what they receive: the buyer base, the seller quote.
-        buys = (said.taker_side is Side.BID) == (name == "taker_fee_atoms")
-        return market.base if buys else market.quote
+        return (taker_side if name == "taker_fee_atoms" else maker_side)(market, said).fee_asset
     return None
 
 

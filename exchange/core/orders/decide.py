@@ -10,6 +10,7 @@ from exchange.core import refuse
 from exchange.core.orders.book import Order
 from exchange.core.orders.client_ids import holder
 from exchange.core.orders.matching import Match, crosses, match
+from exchange.core.orders.sides import paid_asset
 from exchange.core.state import Account, Market, State
 from exchange.rules import validity
 from exchange.rules.limits import MAX_ARMED_SESSIONS, MAX_CANCEL_ALL_AFTER_US, MAX_CANCELS_PER_COMMAND
@@ -78,6 +79,7 @@ def accept(state: State, time_us: int, account: Account, order: IncomingOrder) -
     if market is None:
         return refuse.UNKNOWN_MARKET
     limit = order.order_type is _LIMIT
+    rests = limit and order.time_in_force is _GTC
     taking = not limit or crosses(market, order.side, order.price_ticks)
     refusal = (
         refuse.mode(state, market, _action(order, taking))
@@ -85,17 +87,17 @@ def accept(state: State, time_us: int, account: Account, order: IncomingOrder) -
         or validity.filters(
             order, market.spec, market.filters, market.active_price_ticks(), BAND_BY_SIDE in state.rules
         )
-        or _account_limits(state, time_us, account, market, order)
+        or _account_limits(state, time_us, account, market, order, rests)
         or (refuse.INSUFFICIENT_FUNDS if _most_paid(market, order) > _available(account, market, order) else None)
     )
     if refusal is not None:
         return refusal
     order_id = OrderId(id_at(state.seq + 1))
     if not taking:
-        return [_rested(order, market, order_id, None)] if _rests(order) else [_unfilled(order, order_id)]
+        return [_rested(order, market, order_id, None)] if rests else [_unfilled(order, order_id)]
     if order.post_only:
         return refuse.WOULD_TAKE
-    return _take(state, account, market, order, order_id)
+    return _take(state, account, market, order, order_id, rests)
 
 
 def _action(order: IncomingOrder, taking: bool) -> Action:
@@ -107,12 +109,8 @@ def _action(order: IncomingOrder, taking: bool) -> Action:
     return _TAKE_LIMIT
 
 
-def _rests(order: IncomingOrder) -> bool:
-    return order.order_type is _LIMIT and order.time_in_force is _GTC
-
-
 def _account_limits(
-    state: State, time_us: int, account: Account, market: Market, order: IncomingOrder
+    state: State, time_us: int, account: Account, market: Market, order: IncomingOrder, rests: bool
 ) -> Refusal | None:
     if order.client_id is not None:
         client_id = (market.symbol, order.client_id)
@@ -122,7 +120,7 @@ def _account_limits(
         ended = holder(account, client_id, time_us)
         if ended is not None:
             return _duplicate(f"order {ended} ended under it less than 10 minutes ago")
-    if _rests(order) and account.open_orders.get(market.symbol, 0) >= state.limits.open_orders_per_market:
+    if rests and account.open_orders.get(market.symbol, 0) >= state.limits.open_orders_per_market:
         return _ORDER_LIMIT
     return None
 
@@ -141,14 +139,14 @@ def _most_paid(market: Market, order: IncomingOrder) -> int:
 
 
 def _available(account: Account, market: Market, order: IncomingOrder) -> int:
-    held = account.balances.get(market.spec.quote if order.side is _BID else market.spec.base)
+    held = account.balances.get(paid_asset(market.spec, order.side))
     return held.available_atoms if held is not None else 0
 
 
 def _take(
-    state: State, account: Account, market: Market, order: IncomingOrder, order_id: OrderId
+    state: State, account: Account, market: Market, order: IncomingOrder, order_id: OrderId, rests: bool
 ) -> list[AnyEvent] | Refusal:
-    """An order that meets the other side, or a market order that meets none."""
+    """An order that meets the other side, or a market order that meets none; `rests`: what is left may rest."""
     worst, too_far = _worst_price(market, order)
     found = match(state, market, account.user, order, order_id, worst)
     if order.order_type is _MARKET:
@@ -161,7 +159,7 @@ def _take(
         return [*found.events, _done(order, order_id, found, _FILLED, None)]
     if order.time_in_force is _FOK:
         return [_unfilled(order, order_id)]
-    if found.stopped is None and _rests(order):
+    if rests and found.stopped is None:
         return [*found.events, _rested(order, market, order_id, found)]
     reason = found.stopped or (too_far if found.priced_out else None) or _nothing_left(order)
     return [*found.events, _done(order, order_id, found, OrderStatus.EXPIRED, reason)]

@@ -8,7 +8,7 @@ what is left. Trades happen at the maker's price; a partly filled maker keeps it
 from typing import Final
 
 from exchange.core.state import Market, State, User
-from exchange.rules.fees import trading_fee
+from exchange.rules.fees import spot_fees
 from exchange.rules.limits import MAX_MATCHES_PER_ORDER
 from exchange.values.enums import ExpiryReason, OrderStatus, SelfTradePrevention, Side
 from exchange.values.events import AnyEvent
@@ -117,6 +117,7 @@ def match(
             base_atoms = lots * spec.base_atoms_per_lot
             quote_atoms = lots * lot_quote_atoms
             maker_ppm = state.fee_tiers[maker.account.user.tier].spot_maker_ppm
+            taker_fee_atoms, maker_fee_atoms = spot_fees(bid, base_atoms, quote_atoms, taker_ppm, maker_ppm)
             trade_id += 1
             events.append(
                 Traded(
@@ -129,10 +130,10 @@ def match(
                     order.side,
                     order_id,
                     order.account,
-                    trading_fee(base_atoms if bid else quote_atoms, taker_ppm),
+                    taker_fee_atoms,
                     maker.order_id,
                     maker.account.account_id,
-                    trading_fee(quote_atoms if bid else base_atoms, maker_ppm),
+                    maker_fee_atoms,
                     maker.left_lots - lots,
                 )
             )

@@ -5,6 +5,7 @@ from typing import Final
 
 from exchange.core.orders.book import Order
 from exchange.core.orders.matching import match
+from exchange.core.orders.sides import paid_asset
 from exchange.core.state import Account, Market, State
 from exchange.rules.validity import impact_bound
 from exchange.values.enums import ExpiryReason, OrderStatus, OrderType, Side, TimeInForce
@@ -104,7 +105,7 @@ def max_order_lots(state: State, account: Account, market: Market, side: Side, p
     for or be bought; 0 where not even the least quantity is possible.
     """
     spec, bounds = market.spec, market.filters
-    held = account.balances.get(spec.quote if side is Side.BID else spec.base)
+    held = account.balances.get(paid_asset(spec, side))
     available = held.available_atoms if held is not None else 0
     if side is Side.ASK:
         lots = available // spec.base_atoms_per_lot

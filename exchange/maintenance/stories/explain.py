@@ -11,6 +11,7 @@ from typing import Final
 from exchange.core import State
 from exchange.core.ledger import postings
 from exchange.core.money.posting import overdrawn
+from exchange.core.orders.sides import maker_side, taker_side
 from exchange.journal.recovery import Progress
 from exchange.journal.show import Units
 from exchange.maintenance.evidence.reading import Span, read
@@ -18,7 +19,7 @@ from exchange.maintenance.evidence.statements import queue_places, totals
 from exchange.maintenance.stories.story import Story, Teller, UnknownSubject
 from exchange.values.actors import actor
 from exchange.values.commands import AnyCommand
-from exchange.values.enums import Holder, Side
+from exchange.values.enums import Holder
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at, seq_of, user_of
 from exchange.values.money.events import Posted
@@ -56,7 +57,7 @@ def explain_order(data_dir: Path, order_id: OrderId, span: Span, progress: Progr
             about = about or list(record.events)
         elif not about:
             return
-        facts.see(record.seq, about)
+        facts.see(state, record.seq, about)
         owner = _owner(about, order_id, command)
         teller.tell(state, record, about, lambda event, leg: leg.account == owner and _names_order(event, order_id))
 
@@ -101,10 +102,10 @@ class _OrderFacts:
         self._market = ""
         self._ended: str | None = None
 
-    def see(self, seq: int, about: list[AnyEvent]) -> None:
+    def see(self, state: State, seq: int, about: list[AnyEvent]) -> None:
         for event in about:
             if type(event) is Traded:
-                self._traded(seq, event)
+                self._traded(state, seq, event)
             elif type(event) is OrderDone:
                 reason = event.cancel_reason or event.expiry_reason
                 self._ended = f"{event.status}{f' ({reason})' if reason else ''} in record {seq}"
@@ -113,15 +114,15 @@ class _OrderFacts:
             elif type(event) is Faulted and seq == seq_of(self._order_id):
                 self._never_came_in = f"Met a fault of the exchange's, {event.error_id}"
 
-    def _traded(self, seq: int, event: Traded) -> None:
+    def _traded(self, state: State, seq: int, event: Traded) -> None:
         self._market = event.market
         self._trades += 1
         self._lots += event.lots
         self._quote_atoms += event.quote_atoms
-        taker = event.taker_order_id == self._order_id
-        bought = (event.taker_side is Side.BID) == taker
-        self._fees["base" if bought else "quote"] += event.taker_fee_atoms if taker else event.maker_fee_atoms
-        if not taker and not event.maker_left_lots:
+        of_side = taker_side if event.taker_order_id == self._order_id else maker_side
+        side = of_side(state.markets[event.market].spec, event)
+        self._fees[side.fee_asset] += side.fee_atoms
+        if side.is_maker and not event.maker_left_lots:
             self._ended = f"Filled in record {seq}"
 
     def summary(self, state: State, units: Units) -> list[str]:
@@ -133,7 +134,7 @@ class _OrderFacts:
             return [*lines, f"{self._never_came_in}. There never was such an order."]
         if self._trades:
             spec = state.markets[self._market].spec
-            fees = [units.amount(getattr(spec, which), atoms) for which, atoms in self._fees.items()]
+            fees = [units.amount(asset, atoms) for asset, atoms in self._fees.items()]
             lines.append(
                 f"Traded {units.quantity(self._market, self._lots)} for {units.amount(spec.quote, self._quote_atoms)}"
                 f" in {self._trades} trade{'s' * (self._trades > 1)}, fees {' and '.join(fees)}."
@@ -225,11 +226,12 @@ def explain_asset(data_dir: Path, asset: str, span: Span, progress: Progress | N
 
     def see(state: State, record: Record) -> None:
         for event in record.events:
-            for kind, leg in postings(state, event):
-                if leg.asset == asset and leg.atoms > 0:
+            legs = [(kind, leg) for kind, leg in postings(state, event) if leg.asset == asset]
+            for kind, leg in legs:
+                if leg.atoms > 0:
                     moved[kind] += leg.atoms
                     postings_of[kind] += 1
-            if type(event) is Traded and asset in _pair(state, event.market):
+            if type(event) is Traded and legs:
                 trades[event.market] += 1
         about = [event for event in record.events if _about_asset(event, asset)]
         if about:
@@ -264,11 +266,6 @@ def explain_asset(data_dir: Path, asset: str, span: Span, progress: Progress | N
     if asset not in state.assets:
         raise UnknownSubject(f"asset {asset} is not listed as of record {state.seq}")
     return teller.story(f"asset {asset}", span, state, summary)
-
-
-def _pair(state: State, market: str) -> tuple[str, str]:
-    spec = state.markets[market].spec
-    return spec.base, spec.quote
 
 
 def _about_asset(event: AnyEvent, asset: str) -> bool:

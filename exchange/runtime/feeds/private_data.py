@@ -8,15 +8,16 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from exchange.core.ledger import postings
 from exchange.core.orders.book import Order
+from exchange.core.orders.sides import TradeSide, maker_side, paid_asset, taker_side
 from exchange.core.orders.view import order_view, placed_view
 from exchange.core.state import Balance, State
 from exchange.runtime.feeds.market_data import Stage, Watcher
 from exchange.runtime.port import Channel, Topic
-from exchange.values.enums import AssetKind, OrderStatus, Side
+from exchange.values.enums import AssetKind, OrderStatus
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId
-from exchange.values.money.events import Posted
 from exchange.values.money.views import BalanceUpdate
 from exchange.values.orders.events import IncomingOrder, OrderDone, OrderRested, Traded
 from exchange.values.orders.views import FillView, OrderUpdate, OrderUpdateKind, OrderView
@@ -71,13 +72,12 @@ class PrivateData:
             if type(event) is Traded:
                 self._traded(record, index, event, taker, resting)
             elif type(event) is OrderRested:
-                self._touch(event.account, event.market, pays=event.side)
+                self._touch_reserve(event)
             elif type(event) is OrderDone:
                 self._done(record, event, taker, resting)
-            elif type(event) is Posted:
-                for leg in event.legs:
-                    if leg.account in self._balances and self._state.assets[leg.asset].kind is AssetKind.COIN:
-                        self._touched[leg.account, leg.asset] = None
+            else:
+                for _, leg in postings(self._state, event):
+                    self._touch(leg.account, leg.asset)
 
     def flush(self, time_us: int) -> None:
         for account, asset in self._touched:
@@ -89,20 +89,21 @@ class PrivateData:
     def _traded(
         self, record: Record, index: int, event: Traded, taker: "_Incoming | None", resting: dict[OrderId, Order]
     ) -> None:
+        spec = self._state.markets[event.market].spec
         if taker is not None:
             taker.fill(index, event)
-            fill = self._fill(record, event, taker.view, event.taker_fee_atoms, is_maker=False)
+            fill = self._fill(record, event, taker.view, taker_side(spec, event))
             self._order_update(record, OrderUpdateKind.FILL, taker.view, fill)
         if event.maker_account in self._orders:
             view = order_view(resting[event.maker_order_id])
-            fill = self._fill(record, event, view, event.maker_fee_atoms, is_maker=True)
+            fill = self._fill(record, event, view, maker_side(spec, event))
             self._order_update(record, OrderUpdateKind.FILL, view, fill)
         for account in (event.taker_account, event.maker_account):
-            self._touch(account, event.market, pays=None)
+            self._touch(account, spec.quote, spec.base)
 
     def _done(self, record: Record, event: OrderDone, taker: "_Incoming | None", resting: dict[OrderId, Order]) -> None:
         if event.resting:
-            self._touch(event.account, event.market, pays=event.side)
+            self._touch_reserve(event)
         if event.account not in self._orders or event.status is OrderStatus.FILLED:
             return  # the last fill has said so
         if event.resting:
@@ -114,18 +115,17 @@ class PrivateData:
         cancelled = event.status is OrderStatus.CANCELLED
         self._order_update(record, OrderUpdateKind.CANCELLED if cancelled else OrderUpdateKind.EXPIRED, view)
 
-    def _touch(self, account: AccountId, market: str, pays: Side | None) -> None:
-        """The account's quote (`pays` Bid), base (Ask) or both (None) have changed."""
-        if account not in self._balances:
-            return
-        spec = self._state.markets[market].spec
-        if pays is not Side.ASK:
-            self._touched[account, spec.quote] = None
-        if pays is not Side.BID:
-            self._touched[account, spec.base] = None
+    def _touch_reserve(self, event: OrderRested | OrderDone) -> None:
+        self._touch(event.account, paid_asset(self._state.markets[event.market].spec, event.side))
 
-    def _fill(self, record: Record, event: Traded, view: OrderView, fee_atoms: int, is_maker: bool) -> FillView:
-        spec = self._state.markets[event.market].spec
+    def _touch(self, account: AccountId, *assets: str) -> None:
+        """The account's balances of these have changed."""
+        if account in self._balances:
+            for asset in assets:
+                if self._state.assets[asset].kind is AssetKind.COIN:
+                    self._touched[account, asset] = None
+
+    def _fill(self, record: Record, event: Traded, view: OrderView, side: TradeSide) -> FillView:
         return FillView(
             seq=record.seq,
             time_us=record.time_us,
@@ -138,9 +138,9 @@ class PrivateData:
             price_ticks=event.price_ticks,
             lots=event.lots,
             quote_atoms=event.quote_atoms,
-            fee_atoms=fee_atoms,
-            fee_asset=spec.base if view.side is Side.BID else spec.quote,
-            is_maker=is_maker,
+            fee_atoms=side.fee_atoms,
+            fee_asset=side.fee_asset,
+            is_maker=side.is_maker,
         )
 
     def _order_update(

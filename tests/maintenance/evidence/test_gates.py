@@ -102,9 +102,8 @@ def test_a_build_that_decides_otherwise_is_caught_by_rehearsal(tmp_path: Path, m
     books = Books(tmp_path)
     window = books.close()
     books.write()
-    monkeypatch.setattr(
-        "exchange.core.orders.matching.trading_fee", lambda atoms, ppm: fees.trading_fee(atoms, ppm) + 1
-    )
+    real = fees.trading_fee
+    monkeypatch.setattr(fees, "trading_fee", lambda atoms, ppm: real(atoms, ppm) + 1)
     outcome = books.prove(window)
     assert failed(outcome) == [Gate.REHEARSAL]
     assert "would be decided otherwise" in outcome.reason
