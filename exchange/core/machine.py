@@ -47,7 +47,7 @@ def decide(state: State, time_us: int, command: AnyCommand) -> list[AnyEvent]:
 
 def next_seq(state: State, command: AnyCommand) -> int:
     """The seq of the record that `command` becomes: the next one, except behind a range that is lost for good."""
-    return command.lost_to_seq + 1 if type(command) is AcceptLoss else state.seq + 1
+    return max(command.lost_to_seq, state.seq) + 1 if type(command) is AcceptLoss else state.seq + 1
 
 
 def fold(state: State, record: Record) -> None:

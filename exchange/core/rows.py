@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from exchange.core.state import State
 from exchange.values.base import Command, Event
+from exchange.values.commands import AnyCommand
 from exchange.values.enums import Role, Scope
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId
@@ -92,7 +93,8 @@ class Room(Enum):
 class CommandRow(NamedTuple):
     """`decide` is given the state, the time (µs), the command, and of a trader's command the account.
 
-    It is asked only what `who` has passed. `due`: the venue runs it as soon as the subject says that it is due.
+    It is asked only what `who` has passed. `due`: the next such command that is due at a time (µs), if one is; it runs
+    before any client's.
     """
 
     kind: type[Command]
@@ -100,7 +102,7 @@ class CommandRow(NamedTuple):
     who: Who
     lane: LaneOf = LaneOf.VENUE
     room: Room = Room.NONE
-    due: bool = False
+    due: Callable[[State, int], AnyCommand | None] | None = None
 
 
 @unique
@@ -117,6 +119,11 @@ class Words(Enum):
 Posting = tuple[str, Leg]
 
 
+def terms(state: State, event: Event) -> list[Posting]:
+    """The legs of an event whose amounts are terms or bounds: none of them moves."""
+    return []
+
+
 def nobody(state: State, event: Event) -> tuple[AccountId, ...]:
     """It touches no account."""
     return ()
@@ -131,8 +138,8 @@ def its_account(state: State, event: Any) -> tuple[AccountId, ...]:
 class EventRow(NamedTuple):
     """`legs` and `accounts` are asked of an event that is about to be folded.
 
-    Legs sum to zero per asset; None: it moves no money. `accounts` are those whose balances, orders, keys, switches or
-    settings it changes. `shown`: it changes what anybody may read of the venue.
+    Legs sum to zero per asset; None: there is no amount in it. `accounts` are those whose balances, orders, keys,
+    switches or settings it changes. `shown`: it changes what anybody may read of the venue.
     """
 
     kind: type[Event]

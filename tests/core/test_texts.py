@@ -1,4 +1,4 @@
-"""Every text of every admin command can be seen whole by whoever has to judge it, or the command is refused."""
+"""Every text that people write can be seen whole by whoever has to judge it, or its command is refused."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
@@ -7,16 +7,15 @@ import msgspec
 import pytest
 
 from exchange.core import State, decide
-from exchange.core.refuse import text
-from exchange.core.snapshot import load
+from exchange.core.authority import written
+from exchange.core.machine import COMMANDS
 from exchange.values.commands import AdminCommand, AnyCommand
-from exchange.values.ids import AdminId
 from exchange.values.listings.specs import MAX_NAME, AssetSpec, FeeTier, SpecError
-from exchange.values.process.commands import AcceptLoss
 from exchange.values.process.events import Refused
 from exchange.values.text import MAX_TEXT, texts
-from tests.powers import POWERS, ready
-from tests.venue import ADMIN, Venue, genesis
+from tests.core.windows.by_hand import second_approver
+from tests.probes import Scene
+from tests.properties.flow import PROBES, open_venue
 
 HOSTILE = "\x1b[2K"
 
@@ -35,18 +34,18 @@ def spoilt(value: Any, spoil: Callable[[str], str]) -> Iterator[tuple[str, Any]]
                 yield inner, (*value[:at], made, *value[at + 1 :])
 
 
-def admin_commands() -> list[tuple[State, AnyCommand]]:
-    made = []
-    for kind in get_args(AdminCommand):
-        power = next(power for power in POWERS if power.command is kind)
-        state = load(ready(power).image)
-        made += [(state, command) for command in power.asked(state, ADMIN) if type(command) is kind]
-    return made
+def written_commands() -> Iterator[tuple[State, AnyCommand]]:
+    """One of every command that people write text into, and the venue that would carry it out."""
+    for kind, row in COMMANDS.items():
+        if written(row):
+            venue, accounts = open_venue()
+            command = PROBES[kind].accepted(Scene(venue, accounts, second_approver(venue)))
+            yield venue.state, command
 
 
-def test_every_text_of_every_admin_command_is_read_before_it_is_decided() -> None:
+def test_every_text_that_people_write_is_read_before_it_is_decided() -> None:
     seen = set()
-    for state, command in admin_commands():
+    for state, command in written_commands():
         fields = [name for name, _ in spoilt(command, str)]
         assert fields, command
         for spoil, said in ((lambda old: old + HOSTILE, "U+001B"), (lambda old: old + "x" * 501, str(MAX_TEXT))):
@@ -57,23 +56,16 @@ def test_every_text_of_every_admin_command_is_read_before_it_is_decided() -> Non
                 assert said in event.message
                 assert HOSTILE not in event.message
                 seen.add((type(command).__name__, name))
-    kinds = {kind.__name__ for kind in get_args(AdminCommand)}
-    assert {kind for kind, _ in seen} == kinds
+    assert {kind.__name__ for kind in get_args(AdminCommand)} <= {kind for kind, _ in seen}
     assert {("AddAdmin", "name"), ("CreditDeposit", "reference"), ("ListAsset", "display_name")} <= seen
+    assert {("Genesis", "venue"), ("AcceptLoss", "reason"), ("SetCancelOnDisconnect", "session")} <= seen
 
 
 @pytest.mark.parametrize("unwanted", ["\r\n", "\u202e", "\u2028", "\x9b", "\u200b", "\ufeff", "\x00"])
 def test_whatever_cannot_be_seen_is_refused(unwanted: str) -> None:
-    state, command = next(each for each in admin_commands() if any(name == "reason" for name, _ in texts(each[1])))
+    state, command = next(each for each in written_commands() if any(name == "reason" for name, _ in texts(each[1])))
     for _, bad in spoilt(command, lambda old: old + unwanted):
         assert isinstance(decide(state, state.time_us + 1, bad)[0], Refused)
-
-
-def test_so_are_the_founding_and_a_loss_accepted() -> None:
-    for command in (genesis(), AcceptLoss(ADMIN, AdminId(12), 10, "ab", "gone")):
-        for _, bad in spoilt(command, lambda old: old + HOSTILE):
-            assert text(bad) is not None
-            assert isinstance(decide(Venue().state, 1, bad)[0], Refused)
 
 
 @pytest.mark.parametrize("symbol", ["SOL", "USDC", "1INCH", "kPEPE", "AAPL.US", "X" * 16])

@@ -1,10 +1,17 @@
-"""Random flows of commands for a small venue: few prices, few traders, so that everything meets everything."""
+"""Random flows of commands for a small venue: few prices, few traders, so that everything meets everything.
+
+Half of them are of orders, accounts and people as they meet most; the other half is of every command there is, each as
+its subject's probes make it, so a new one is in them by itself.
+"""
 
 import random
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
 
 from hypothesis import strategies as st
 
+from exchange.core.machine import COMMANDS, SUBJECTS
 from exchange.core.orders.client_ids import HELD_US
 from exchange.values.accounts.commands import AddKey, SetUserTier
 from exchange.values.commands import AnyCommand
@@ -16,12 +23,28 @@ from exchange.values.orders.commands import SetCancelAllAfter
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
 from tests.core.windows.by_hand import second_approver
+from tests.probes import Numbers, Probe, Scene
 from tests.venue import ADMIN, TIERS, Venue, public_key
 
 #: What hypothesis chooses for one command: a kind and small numbers, so that shrinking works.
 Choice = tuple[int, int, int, int, int]
-CHOICES = st.tuples(st.integers(0, 15), st.integers(0, 3), st.integers(0, 1), st.integers(-6, 6), st.integers(1, 12))
-FLOWS = st.lists(CHOICES, min_size=1, max_size=60)
+#: Kinds below this are those of `command`; from here on they are the commands, in the order of their rows.
+EVERY_COMMAND: Final = 16
+
+
+def _flows(last_kind: int) -> st.SearchStrategy[list[Choice]]:
+    numbers = (st.integers(0, 3), st.integers(0, 1), st.integers(-6, 6), st.integers(1, 12))
+    return st.lists(st.tuples(st.integers(0, last_kind), *numbers), min_size=1, max_size=60)
+
+
+#: By command, all subjects' together.
+PROBES: Final[dict[type, Probe]] = {
+    probe.kind: probe
+    for subject in SUBJECTS
+    for probe in import_module(subject.__name__.replace("exchange.", "tests.").replace(".rows", ".probes")).PROBES
+}
+ORDER_FLOWS = _flows(EVERY_COMMAND - 1)
+FLOWS = ORDER_FLOWS | _flows(EVERY_COMMAND + len(COMMANDS) - 1)
 
 START = {"SOL": 3 * 10**9, "USDC": 300 * 10**6}
 
@@ -39,6 +62,9 @@ def open_venue() -> tuple[Venue, list[AccountId]]:
 def command(venue: Venue, accounts: list[AccountId], choice: Choice) -> AnyCommand:
     """The command a choice stands for, in the venue as it is."""
     kind, who, which, offset, lots = choice
+    if kind >= EVERY_COMMAND:
+        probe = PROBES[list(COMMANDS)[kind - EVERY_COMMAND]]
+        return probe.flow(Scene(venue, accounts, second_approver(venue)), Numbers(who, which, offset, lots))
     account = accounts[who]
     side = (Side.BID, Side.ASK)[which]
     price = 10_000 + offset * 5

@@ -22,7 +22,7 @@ from exchange.values.orders.commands import PlaceOrder
 from exchange.values.orders.events import OrderDone, Traded
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, decode, encode
-from tests.properties.flow import FLOWS, Choice, command, open_venue, random_choices
+from tests.properties.flow import FLOWS, ORDER_FLOWS, Choice, command, open_venue, random_choices
 from tests.properties.twin import Twin
 from tests.venue import SOL_USDC, Venue, refold
 
@@ -125,7 +125,7 @@ def test_postings_say_what_evolve_does(choices: list[Choice]) -> None:
         }
 
 
-@given(FLOWS)
+@given(ORDER_FLOWS)
 def test_matching_agrees_with_the_slow_obvious_twin(choices: list[Choice]) -> None:
     """Price-time priority, self-trade prevention, fees and what rests, against one list and one dict."""
     venue, accounts = open_venue()
@@ -165,7 +165,7 @@ def _place_on_twin(
     assert [e.order_id for e in events if isinstance(e, OrderDone) and e.resting] == ended
 
 
-@given(FLOWS)
+@given(ORDER_FLOWS)
 def test_counters_are_contiguous(choices: list[Choice]) -> None:
     venue = play(choices)
     trades = [event.trade_id for record in venue.records for event in record.events if isinstance(event, Traded)]

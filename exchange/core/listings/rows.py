@@ -3,7 +3,7 @@
 from typing import Final
 
 from exchange.core.listings import decide, evolve
-from exchange.core.rows import Admin, CommandRow, EventRow, TwoAdmins, Words
+from exchange.core.rows import Admin, CommandRow, EventRow, TwoAdmins, Words, terms
 from exchange.values.enums import Role
 from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
 from exchange.values.listings.events import AssetListed, FeeTiersChanged, FiltersChanged, LimitsChanged, MarketListed
@@ -18,8 +18,8 @@ COMMANDS: Final = (
 
 EVENTS: Final = (
     EventRow(AssetListed, evolve.asset_listed, Words.PLAIN, shown=True),
-    EventRow(MarketListed, evolve.market_listed, Words.PLAIN, shown=True),
-    EventRow(FiltersChanged, evolve.filters_changed, Words.PLAIN, shown=True),
+    EventRow(MarketListed, evolve.market_listed, Words.PLAIN, terms, shown=True),
+    EventRow(FiltersChanged, evolve.filters_changed, Words.PLAIN, terms, shown=True),
     EventRow(FeeTiersChanged, evolve.fee_tiers_changed, Words.PLAIN),
     EventRow(LimitsChanged, evolve.limits_changed, Words.PLAIN),
 )

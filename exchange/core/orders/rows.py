@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from exchange.core.orders import decide, evolve, legs
-from exchange.core.rows import CommandRow, EventRow, Itself, LaneOf, Room, Trader, Words, its_account
+from exchange.core.orders import decide, due, evolve, legs
+from exchange.core.rows import CommandRow, EventRow, Itself, LaneOf, Room, Trader, Words, its_account, terms
 from exchange.core.state import State
 from exchange.values.enums import Scope
 from exchange.values.ids import FEES, AccountId
@@ -32,7 +32,9 @@ COMMANDS: Final = (
     CommandRow(CancelAll, decide.cancel_all, _TRADES, LaneOf.MARKET, Room.OVERTAKES),
     CommandRow(SetCancelAllAfter, decide.set_cancel_all_after, _TRADES, room=Room.RESERVED),
     CommandRow(SetCancelOnDisconnect, decide.set_cancel_on_disconnect, _TRADES, room=Room.RESERVED),
-    CommandRow(CancelForAccount, decide.cancel_for_account, Itself(), LaneOf.ACCOUNT, Room.ALWAYS, due=True),
+    CommandRow(
+        CancelForAccount, decide.cancel_for_account, Itself(), LaneOf.ACCOUNT, Room.ALWAYS, due=due.cancel_for_account
+    ),
 )
 
 
@@ -41,7 +43,7 @@ def _traders(state: State, event: Traded) -> tuple[AccountId, ...]:
 
 
 EVENTS: Final = (
-    EventRow(OrderPlaced, evolve.order_placed, Words.ROUTINE, accounts=its_account),
+    EventRow(OrderPlaced, evolve.order_placed, Words.ROUTINE, terms, its_account),
     EventRow(OrderRested, evolve.order_rested, Words.ROUTINE, legs.order_rested, its_account),
     EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, _traders),
     EventRow(OrderDone, evolve.order_done, Words.ROUTINE, legs.order_done, its_account),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from exchange.core.rows import Admin, CommandRow, EventRow, Itself, TwoAdmins, Words
-from exchange.core.windows import decide, evidence, evolve, words
+from exchange.core.windows import decide, due, evidence, evolve, words
 from exchange.values.enums import Role
 from exchange.values.windows.commands import (
     ApproveOpening,
@@ -43,7 +43,7 @@ COMMANDS: Final = (
     CommandRow(WaiveGate, evidence.waive_gate, Admin(Role.APPROVER)),
     CommandRow(RotateVenueKey, evidence.rotate_venue_key, TwoAdmins(Role.APPROVER)),
     CommandRow(BeginWindow, decide.begin_window, Itself()),
-    CommandRow(CancelAtClose, decide.cancel_at_close, Itself(), due=True),
+    CommandRow(CancelAtClose, decide.cancel_at_close, Itself(), due=due.cancel_at_close),
     CommandRow(BeginVerifying, evidence.begin_verifying, Itself()),
     CommandRow(Certify, evidence.certify, Itself()),
     CommandRow(ReportGates, evidence.report_gates, Itself()),

@@ -37,7 +37,7 @@ from exchange.values.record import Record, Signed, encode, placed_order
 from exchange.values.refusals import Code, Refusal
 
 _CANCELS: Final = frozenset(kind for kind, row in COMMANDS.items() if row.room.cancels)
-_DUE: Final = frozenset(kind for kind, row in COMMANDS.items() if row.due)
+_DUE: Final = frozenset(kind for kind, row in COMMANDS.items() if row.due is not None)
 _OF_A_MARKET: Final = frozenset(kind for kind, row in COMMANDS.items() if row.lane is LaneOf.MARKET)
 _TOO_MANY_REFUSALS: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many refused requests")
 
