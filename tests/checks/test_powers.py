@@ -1,17 +1,20 @@
 """What one person, two below approver and everybody else can do alone: the operators' page says what the core does."""
 
 from itertools import combinations_with_replacement
-from typing import get_args
 
 import pytest
 
-from exchange.core.machine import TAKES_TWO
-from exchange.values.commands import AdminCommand, TwoPeopleCommand
+from exchange.core.machine import COMMANDS
+from exchange.core.rows import Admin, CommandRow, TwoAdmins
 from exchange.values.enums import Role
 from exchange.values.ids import AdminId
+from exchange.values.modes.commands import SetMode
+from exchange.values.windows.commands import ApproveOpening, WaiveGate
 from tests.checks.test_runbook import RUNBOOK, rows
 from tests.powers import POWERS, Power, Roles, people_with, ready, takes, tried
 
+#: Of these, what one step takes depends on which it is.
+BY_STEP = (SetMode, ApproveOpening, WaiveGate)
 BELOW = tuple(role for role in Role if role is not Role.APPROVER)
 
 
@@ -37,10 +40,26 @@ def test_the_table_of_what_each_can_do_alone_is_what_the_core_does() -> None:
 
 
 def test_every_admin_command_is_in_it() -> None:
-    assert {power.command for power in POWERS} == set(get_args(AdminCommand))
-    waiting = set(get_args(TwoPeopleCommand))
-    assert waiting == set(TAKES_TWO)
-    assert waiting <= {power.command for power in POWERS if all(len(less) > 1 for less in takes(power))}
+    assert {power.command for power in POWERS} == {kind for kind, row in COMMANDS.items() if by_admin(row)}
+
+
+def by_admin(row: CommandRow) -> bool:
+    return isinstance(row.who, Admin | TwoAdmins)
+
+
+@pytest.mark.parametrize("row", [row for row in COMMANDS.values() if by_admin(row)], ids=lambda row: row.kind.__name__)
+def test_the_rows_say_what_it_says(row: CommandRow) -> None:
+    """One with the role where one is enough, beside an approver where it takes two; a step up takes more."""
+    found = {less for power in POWERS if power.command is row.kind for less in takes(power)}
+    match row.who:
+        case Admin(None):
+            pass
+        case Admin(role):
+            assert found == {(role,)} or (row.kind in BY_STEP and all(role in less for less in found))
+        case TwoAdmins(role, harmless):
+            pair = tuple(sorted((role, Role.APPROVER), key=list(Role).index))
+            assert found - {pair} <= ({(role,)} if harmless is not None else set())
+            assert pair in found
 
 
 def crowds(power: Power) -> list[tuple[str, list[AdminId]]]:

@@ -1,5 +1,7 @@
 """Nothing can be forgotten on the way in: a subject, command or event that a row doesn't tell all of is named here."""
 
+from collections import Counter
+from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -34,11 +36,17 @@ def name(row: CommandRow | EventRow) -> str:
 
 
 def by(*who: type) -> list[str]:
-    return sorted(name(row) for row in ALL_COMMANDS if isinstance(row.who, who))
+    return [name(row) for row in ALL_COMMANDS if isinstance(row.who, who)]
 
 
-def members(union: Any) -> list[str]:
-    return sorted(kind.__name__ for kind in get_args(union) or (union,))
+def members(union: Any) -> set[str]:
+    return {kind.__name__ for kind in get_args(union) or (union,)}
+
+
+def astray(listed: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """What stands in one of the two alone, or twice."""
+    here, there = Counter(listed), Counter(wanted)
+    return sorted((here - there) + (there - here))
 
 
 def structs(kind: Any) -> list[type[msgspec.Struct]]:
@@ -54,19 +62,19 @@ def has_atoms(kind: type[msgspec.Struct]) -> bool:
 
 def test_every_subject_is_in_the_machine() -> None:
     folders = {path.parent.name for path in CORE.glob("*/*.py")}
-    assert folders == {subject.__name__.split(".")[-2] for subject in SUBJECTS}
+    assert not astray(folders, [subject.__name__.split(".")[-2] for subject in SUBJECTS])
 
 
 def test_every_command_has_its_row_and_every_row_its_place_in_the_union() -> None:
-    assert sorted(map(name, ALL_COMMANDS)) == members(AnyCommand)
-    assert by(Trader) == members(TradingCommand)
-    assert by(Admin, TwoAdmins) == members(AdminCommand)
-    assert by(TwoAdmins) == members(TwoPeopleCommand)
-    assert by(Itself, BothAdmins) == members(SystemCommand | Genesis)
+    assert not astray(map(name, ALL_COMMANDS), members(AnyCommand))
+    assert not astray(by(Trader), members(TradingCommand))
+    assert not astray(by(Admin, TwoAdmins), members(AdminCommand))
+    assert not astray(by(TwoAdmins), members(TwoPeopleCommand))
+    assert not astray(by(Itself, BothAdmins), members(SystemCommand | Genesis))
 
 
 def test_every_event_has_its_row() -> None:
-    assert sorted(map(name, ALL_EVENTS)) == members(AnyEvent)
+    assert not astray(map(name, ALL_EVENTS), members(AnyEvent))
 
 
 @pytest.mark.parametrize("row", ALL_COMMANDS, ids=name)

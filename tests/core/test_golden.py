@@ -6,6 +6,7 @@ there are never rewritten once released.
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -65,9 +66,8 @@ def test_this_build_decides_an_old_journal_as_it_was_decided(path: Path) -> None
         fold(state, record)
 
 
-def test_there_is_a_golden_journal_and_it_holds_every_kind_of_command() -> None:
-    kinds = {type(decode(line).command) for path in JOURNALS for line in path.read_bytes().splitlines()}
-    assert kinds == set(AnyCommand.__args__)
+def test_there_is_a_golden_journal() -> None:
+    assert JOURNALS
 
 
 def every_kind() -> list[Record]:
@@ -153,9 +153,13 @@ def _maintain(venue: Venue, second: AdminId) -> None:
 
 
 def write(name: str) -> None:
+    """A journal with every kind of command that this build knows."""
     state, chain = State(), GENESIS_CHAIN
     lines = []
-    for record in every_kind():
+    records = every_kind()
+    missing = set(get_args(AnyCommand)) - {type(record.command) for record in records}
+    assert not missing, missing
+    for record in records:
         fold(state, record)
         body = encode(record)
         chain = link(chain, body)

@@ -38,7 +38,7 @@ def name(row: CommandRow) -> str:
 
 
 def test_every_command_has_a_probe() -> None:
-    assert set(PROBES) == set(COMMANDS)
+    assert not [kind.__name__ for kind in COMMANDS if kind not in PROBES]
 
 
 @pytest.mark.parametrize("kind", PROBES, ids=lambda kind: kind.__name__)

@@ -1,5 +1,6 @@
 """Laws of the core, over random flows."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from exchange.core import machine as dispatch
 from exchange.core.digest import PARTITIONS, digest, partition_digest
 from exchange.core.invariants import violations
 from exchange.core.ledger import postings
+from exchange.core.machine import EVENTS
 from exchange.core.snapshot import dump, load
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Bucket, OrderStatus
@@ -123,6 +125,31 @@ def test_postings_say_what_evolve_does(choices: list[Choice]) -> None:
         assert {k: v for k, v in moved.items() if v} == {
             k: after.get(k, 0) - before.get(k, 0) for k in before | after if after.get(k, 0) != before.get(k, 0)
         }
+
+
+@given(FLOWS)
+def test_events_name_every_account_they_change(choices: list[Choice]) -> None:
+    venue, accounts = open_venue()
+    for choice in choices:
+        wanted = command(venue, accounts, choice)
+        before = account_lines(venue.state)
+        touched = {
+            account
+            for event in decide(venue.state, venue.time_us + 1_000, wanted)
+            for account in EVENTS[type(event)].accounts(venue.state, event)
+        }
+        venue.do(wanted)
+        after = account_lines(venue.state)
+        assert {account for account, line in after.items() if before.get(account) != line} <= touched
+
+
+def account_lines(state: State) -> dict[int, object]:
+    """What a snapshot says of each account, but for its ended client ids: another's can push them out."""
+    lines: dict[int, object] = {}
+    for image in map(json.loads, dump(state).splitlines()):
+        if "account" in image:
+            lines[image.pop("account")] = {field: said for field, said in image.items() if field != "ended"}
+    return lines
 
 
 @given(ORDER_FLOWS)
