@@ -16,7 +16,7 @@ from exchange.cli.exits import Exit, console, result, stop
 from exchange.cli.keys import KeyFile
 from exchange.core.machine import TAKES_TWO
 from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
-from exchange.gateway.rest.admin_api import GATES, PATHS, STATUS, AdminPath, Recorded, Venue
+from exchange.gateway.rest.admin_api import GATES, PATHS, STATUS, AdminPath, Overview, Recorded
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Role
 from exchange.values.listings.specs import AssetSpec
@@ -41,8 +41,8 @@ class AdminClient:
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
         self._key = key
 
-    def venue(self) -> Venue:
-        return msgspec.json.decode(self._request("GET", STATUS), type=Venue)
+    def venue(self) -> Overview:
+        return msgspec.json.decode(self._request("GET", STATUS), type=Overview)
 
     def execute(self, command: AdminCommand) -> Recorded:
         """Have `command` carried out; the server fills in who asked, from the key."""
@@ -136,19 +136,19 @@ def _same_command(words: list[str]) -> str:
     return f"exchange {group} --key THEIR-KEY.json {shlex.join(rest)} --reason THEIR-REASON"
 
 
-def venue_of(context: typer.Context) -> Venue:
+def venue_of(context: typer.Context) -> Overview:
     session: Session = context.obj
     return session.client.venue()
 
 
-def asset_of(venue: Venue, symbol: str) -> AssetSpec:
+def asset_of(venue: Overview, symbol: str) -> AssetSpec:
     for asset in venue.assets:
         if asset.symbol == symbol:
             return asset
     stop(Exit.USAGE, f"asset {symbol} is not listed; there are {', '.join(asset.symbol for asset in venue.assets)}")
 
 
-def market_of(venue: Venue, symbol: str) -> MarketView:
+def market_of(venue: Overview, symbol: str) -> MarketView:
     for market in venue.markets:
         if market.spec.symbol == symbol:
             return market

@@ -17,6 +17,8 @@ import msgspec
 
 from exchange.values.refusals import Refusal
 
+_encode: Final = msgspec.json.Encoder().encode
+
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 JSON_TYPE: Final = "application/json; charset=utf-8"
 TEXT_TYPE: Final = "text/plain; charset=utf-8"
@@ -169,8 +171,8 @@ class Routes:
                     handler=handler,
                     summary=summary,
                     description=description.strip(),
-                    example=msgspec.to_builtins(example),
-                    request_example=request,
+                    example=_as_json(example),
+                    request_example=_as_json(request),
                     by_address="address" in signature(handler).parameters,
                     by_signature="signed" in signature(handler).parameters,
                     params=hints.get("params") if "params" in signature(handler).parameters else None,
@@ -188,6 +190,11 @@ class Routes:
         return enter
 
 
+def _as_json(value: object) -> Any:
+    """Objects, lists, texts and numbers, as they are written on the wire."""
+    return msgspec.json.decode(_encode(value))
+
+
 def _shown(annotation: Any) -> Shown:
     """The part of a return annotation that a client reads when all goes well."""
     if get_origin(annotation) not in (Union, UnionType):
@@ -198,7 +205,6 @@ def _shown(annotation: Any) -> Shown:
 
 # --- pages ---------------------------------------------------------------------------------------------
 
-_encode: Final = msgspec.json.Encoder().encode
 _PAGE_HEADERS: Final = ("X-PAGE-COUNT", "X-CURRENT-PAGE", "X-PAGE-SIZE", "X-TOTAL")
 
 

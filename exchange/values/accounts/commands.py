@@ -17,6 +17,8 @@ class UpdateAccount(Command, frozen=True):
 
 
 class SetUserTier(Command, frozen=True):
+    """Put a user on a fee tier."""
+
     admin: AdminId
     user: UserId
     tier: int
@@ -24,7 +26,7 @@ class SetUserTier(Command, frozen=True):
 
 
 class OpenAccount(Command, frozen=True):
-    """Open a new user's first account (`user` None), or a further sub-account of a user.
+    """Open a user's first account, or a sub-account of `user`.
 
     A new user's id is the seq of this command.
     """
@@ -36,9 +38,9 @@ class OpenAccount(Command, frozen=True):
 
 
 class AddKey(Command, frozen=True):
-    """Give a sub-account an API key: base64 of a 32-byte Ed25519 public key.
+    """Give an account an API key; one that is not a new user's empty one takes a reason, and an approver too.
 
-    `reason` is needed where somebody could be harmed by it: the account is not a new user's empty one.
+    `public_key` is base64 of 32 bytes, Ed25519.
     """
 
     admin: AdminId
@@ -50,6 +52,8 @@ class AddKey(Command, frozen=True):
 
 
 class RevokeKey(Command, frozen=True):
+    """Take an API key out of force."""
+
     admin: AdminId
     key_id: KeyId
     reason: str

@@ -6,7 +6,7 @@ from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMar
 
 
 class ListAsset(Command, frozen=True):
-    """List an asset, for ever."""
+    """List an asset, for ever; an approver asks for the same."""
 
     admin: AdminId
     asset: AssetSpec
@@ -14,7 +14,7 @@ class ListAsset(Command, frozen=True):
 
 
 class ListMarket(Command, frozen=True):
-    """List a market, for ever; it starts OFFLINE."""
+    """List a market, for ever; it starts OFFLINE. An approver asks for the same."""
 
     admin: AdminId
     market: ListedMarket
@@ -22,6 +22,8 @@ class ListMarket(Command, frozen=True):
 
 
 class SetFilters(Command, frozen=True):
+    """Replace a market's filters; once it has traded, an approver asks for the same."""
+
     admin: AdminId
     market: str
     filters: MarketFilters
@@ -29,12 +31,16 @@ class SetFilters(Command, frozen=True):
 
 
 class SetFeeTiers(Command, frozen=True):
+    """Replace the fee tiers; once anybody has something here, an approver asks for the same."""
+
     admin: AdminId
     fee_tiers: tuple[FeeTier, ...]
     reason: str
 
 
 class SetLimits(Command, frozen=True):
+    """Set the limits the core itself holds."""
+
     admin: AdminId
     limits: Limits
     reason: str

@@ -20,7 +20,7 @@ class DropToCancelOnly(Command, frozen=True):
 
 
 class SetMode(Command, frozen=True):
-    """Change the mode of one market, or of the whole venue (`market` None)."""
+    """Change the mode of a market, or of the venue."""
 
     admin: AdminId
     mode: Mode
@@ -29,7 +29,7 @@ class SetMode(Command, frozen=True):
 
 
 class SetPause(Command, frozen=True):
-    """Throw one of the switches beside the modes, for one asset or for all (`asset` None)."""
+    """Throw one of the switches beside the modes, for one asset or for all."""
 
     admin: AdminId
     pause: Pause
@@ -39,6 +39,8 @@ class SetPause(Command, frozen=True):
 
 
 class SetAutoResume(Command, frozen=True):
+    """Whether a clean start of the same build steps back to the modes before it; on, an approver asks for the same."""
+
     admin: AdminId
     auto_resume: bool
     reason: str

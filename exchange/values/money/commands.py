@@ -5,7 +5,7 @@ from exchange.values.ids import AccountId, AdminId
 
 
 class CreditDeposit(Command, frozen=True):
-    """Credit what arrived from outside. `reference` is unique: a second credit under it is refused."""
+    """Credit what arrived from outside, once per `reference`."""
 
     admin: AdminId
     account: AccountId

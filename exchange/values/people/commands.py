@@ -9,13 +9,15 @@ from exchange.values.people.admins import AdminSpec
 
 
 class AddAdmin(Command, frozen=True):
+    """Add an admin; a second approver asks for the same."""
+
     admin: AdminId
     added: AdminSpec
     reason: str
 
 
 class ChangeAdmin(Command, frozen=True):
-    """Replace an admin's roles; their key and name stay."""
+    """Replace an admin's roles; a second approver asks for the same. Key and name stay."""
 
     admin: AdminId
     changed: AdminId
@@ -24,6 +26,8 @@ class ChangeAdmin(Command, frozen=True):
 
 
 class RevokeAdmin(Command, frozen=True):
+    """Take an admin's rights away; one of the last two approvers goes only if both ask for it."""
+
     admin: AdminId
     revoked: AdminId
     reason: str

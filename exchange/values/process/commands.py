@@ -43,7 +43,7 @@ class Genesis(Command, frozen=True):
 
 
 class ActivateRule(Command, frozen=True):
-    """Switch a named rule version on, for ever (`rules.versions` lists them)."""
+    """Switch a named rule version on, for ever; an approver asks for the same."""
 
     admin: AdminId
     rule: str

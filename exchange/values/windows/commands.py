@@ -57,6 +57,8 @@ class DelayWindow(Command, frozen=True):
 
 
 class PlanWindow(Command, frozen=True):
+    """Plan a maintenance window."""
+
     admin: AdminId
     plan: WindowPlan
 
@@ -78,7 +80,7 @@ class CancelWindow(Command, frozen=True):
 
 
 class ApproveOpening(Command, frozen=True):
-    """One of the approvals an opening certificate needs; void as soon as the certificate is."""
+    """Approve an opening certificate; void as soon as the certificate is."""
 
     admin: AdminId
     certificate: CertificateId
@@ -86,7 +88,10 @@ class ApproveOpening(Command, frozen=True):
 
 
 class WaiveGate(Command, frozen=True):
-    """Let a failed gate pass, for one window (or 0: this start). It counts once a second approver has said so too."""
+    """Let a failed gate pass; it counts once a second approver has said so too.
+
+    `window` 0: this start.
+    """
 
     admin: AdminId
     window: WindowId
@@ -95,7 +100,10 @@ class WaiveGate(Command, frozen=True):
 
 
 class RotateVenueKey(Command, frozen=True):
-    """Sign with another key from now on; `revoke` voids what the old one has signed."""
+    """Sign certificates with another key from now on; a second approver asks for the same.
+
+    `revoke` voids what the old one has signed.
+    """
 
     admin: AdminId
     public_key: str
