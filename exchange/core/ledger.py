@@ -1,16 +1,18 @@
 """Double entry: what each event moves, leg by leg.
 
-`evolve` moves balances directly, for speed; the legs of an event's row say the same as postings, for the account
-ledger, the read models and the auditors. A property test holds the two together.
+The legs of an event's row are its postings, for the fold, the account ledger, the read models and the auditors. What
+moves balances directly, for speed, is held to them by a property test.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exchange.core.machine import EVENTS
 from exchange.core.rows import Posting
 from exchange.core.state import State
 from exchange.values.events import AnyEvent
+from exchange.values.ids import AccountId, OrderId
+from exchange.values.orders.events import Traded
 
 _LEGS: Final[dict[type, Callable[[State, Any], list[Posting]]]] = {
     kind: row.legs for kind, row in EVENTS.items() if row.legs is not None
@@ -24,3 +26,21 @@ def postings(state: State, event: AnyEvent) -> list[Posting]:
     """
     legs = _LEGS.get(type(event))
     return [] if legs is None else legs(state, event)
+
+
+class Cause(NamedTuple):
+    """What a ledger line points at, besides its record."""
+
+    order_id: OrderId | None
+    trade_id: int | None
+    market: str | None
+    reference: str
+
+
+def cause(event: AnyEvent, account: AccountId) -> Cause:
+    """What the legs of an event point at, as far as it is the account's: of others' orders it learns nothing."""
+    if type(event) is Traded:
+        orders = {event.taker_account: event.taker_order_id, event.maker_account: event.maker_order_id}
+        return Cause(orders.get(account), event.trade_id, event.market, "")
+    order_id = getattr(event, "order_id", None) if getattr(event, "account", None) == account else None
+    return Cause(order_id, None, getattr(event, "market", None), getattr(event, "reference", ""))

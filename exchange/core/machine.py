@@ -8,6 +8,7 @@ from exchange.core.authority import Decide, checked
 from exchange.core.listings import rows as listings
 from exchange.core.modes import rows as modes
 from exchange.core.money import rows as money
+from exchange.core.money.posting import post
 from exchange.core.orders import rows as orders
 from exchange.core.people import rows as people
 from exchange.core.people.agreement import Roles
@@ -30,7 +31,22 @@ EVENTS: Final[dict[type, EventRow]] = {row.kind: row for subject in SUBJECTS for
 TAKES_TWO: Final[Roles] = {row.kind: row.who.role for row in COMMANDS.values() if isinstance(row.who, TwoAdmins)}
 
 _DECIDE: Final[dict[type, Decide]] = {kind: checked(row, TAKES_TWO) for kind, row in COMMANDS.items()}
-_EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {kind: row.evolve for kind, row in EVENTS.items()}
+
+
+def _evolving(row: EventRow) -> Callable[[State, Any], None]:
+    """What the fold does with an event of this row."""
+    legs, evolve = row.legs, row.evolve
+    if legs is None or row.direct:
+        return evolve
+
+    def evolved(state: State, event: Any) -> None:
+        post(state, [leg for _, leg in legs(state, event)])
+        evolve(state, event)
+
+    return evolved
+
+
+_EVOLVE: Final[dict[type, Callable[[State, Any], None]]] = {kind: _evolving(row) for kind, row in EVENTS.items()}
 
 
 class OutOfOrder(AssertionError):

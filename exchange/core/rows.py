@@ -138,8 +138,9 @@ def its_account(state: State, event: Any) -> tuple[AccountId, ...]:
 class EventRow(NamedTuple):
     """`legs` and `accounts` are asked of an event that is about to be folded.
 
-    Legs sum to zero per asset; None: there is no amount in it. `accounts` are those whose balances, orders, keys,
-    switches or settings it changes. `shown`: it changes what anybody may read of the venue.
+    Legs sum to zero per asset, and read nothing of `state` but what is listed; None: there is no amount in it. They move it
+    before `evolve` does the rest; `direct`: `evolve` moves the same itself, for speed. `accounts` are those whose
+    balances, orders, keys, switches or settings it changes. `shown`: it changes what anybody may read of the venue.
     """
 
     kind: type[Event]
@@ -148,6 +149,7 @@ class EventRow(NamedTuple):
     legs: Callable[[State, Any], list[Posting]] | None = None
     accounts: Callable[[State, Any], tuple[AccountId, ...]] = nobody
     shown: bool = False
+    direct: bool = False
 
 
 #: Fields of text in which only what the venue itself has named is taken; all others may hold what anybody wrote.

@@ -1,12 +1,10 @@
-"""Applying what moves money without a trade."""
+"""Applying what moves money without a trade; its legs have moved it."""
 
-from exchange.core.money.posting import post
 from exchange.core.state import State
 from exchange.values.money.events import Posted
 
 
 def posted(state: State, event: Posted) -> None:
-    post(state, event.legs)
     for leg in event.legs:
         state.accounts[leg.account].changed_seq = state.seq
     state.posted_seq = state.seq

@@ -1,4 +1,4 @@
-"""Moving money: the one way in which it moves but for orders and trades, whose `evolve` moves it directly."""
+"""Moving money by legs: the one way in which it moves, but for events whose row says that they move it directly."""
 
 from collections.abc import Iterable
 

@@ -1,8 +1,9 @@
 """What events of orders move, leg by leg. `evolve` moves the same directly, for speed."""
 
+from exchange.core.orders.sides import maker_side, paid_asset, taker_side
 from exchange.core.rows import Posting
 from exchange.core.state import State
-from exchange.values.enums import Bucket, Side
+from exchange.values.enums import Bucket
 from exchange.values.ids import FEES, AccountId
 from exchange.values.money.events import Leg
 from exchange.values.orders.events import OrderDone, OrderRested, Traded
@@ -12,41 +13,29 @@ RESERVE, RELEASE, TRADE, FEE = "reserve", "release", "trade", "fee"
 
 
 def order_rested(state: State, event: OrderRested) -> list[Posting]:
-    asset = _paid(state, event.market, event.side)
+    asset = paid_asset(state.markets[event.market].spec, event.side)
     return _shift(RESERVE, event.account, asset, event.reserved_atoms, Bucket.AVAILABLE, Bucket.LOCKED)
 
 
 def order_done(state: State, event: OrderDone) -> list[Posting]:
-    asset = _paid(state, event.market, event.side)
+    asset = paid_asset(state.markets[event.market].spec, event.side)
     return _shift(RELEASE, event.account, asset, event.released_atoms, Bucket.LOCKED, Bucket.AVAILABLE)
 
 
 def traded(state: State, event: Traded) -> list[Posting]:
     spec = state.markets[event.market].spec
-    if event.taker_side is Side.BID:
-        gets, pays = (spec.base, event.base_atoms), (spec.quote, event.quote_atoms)
-    else:
-        gets, pays = (spec.quote, event.quote_atoms), (spec.base, event.base_atoms)
-    taker, maker = event.taker_account, event.maker_account
+    taker, maker = taker_side(spec, event), maker_side(spec, event)
     legs = [
-        (TRADE, Leg(taker, pays[0], -pays[1])),
-        (TRADE, Leg(maker, pays[0], pays[1])),
-        (TRADE, Leg(maker, gets[0], -gets[1], Bucket.LOCKED)),
-        (TRADE, Leg(taker, gets[0], gets[1])),
+        (TRADE, Leg(taker.account, taker.pays, -taker.pays_atoms)),
+        (TRADE, Leg(maker.account, maker.gets, maker.gets_atoms)),
+        (TRADE, Leg(maker.account, maker.pays, -maker.pays_atoms, Bucket.LOCKED)),
+        (TRADE, Leg(taker.account, taker.gets, taker.gets_atoms)),
     ]
-    for payer, asset, fee_atoms in (
-        (taker, gets[0], event.taker_fee_atoms),
-        (maker, pays[0], event.maker_fee_atoms),
-    ):
-        if fee_atoms:
-            legs += [(FEE, Leg(payer, asset, -fee_atoms)), (FEE, Leg(FEES, asset, fee_atoms))]
+    for side in (taker, maker):
+        if side.fee_atoms:
+            legs.append((FEE, Leg(side.account, side.fee_asset, -side.fee_atoms)))
+            legs.append((FEE, Leg(FEES, side.fee_asset, side.fee_atoms)))
     return legs
-
-
-def _paid(state: State, market: str, side: Side) -> str:
-    """The asset an order of this side pays with."""
-    spec = state.markets[market].spec
-    return spec.quote if side is Side.BID else spec.base
 
 
 def _shift(kind: str, account: AccountId, asset: str, atoms: int, source: Bucket, target: Bucket) -> list[Posting]:

@@ -44,9 +44,9 @@ def _traders(state: State, event: Traded) -> tuple[AccountId, ...]:
 
 EVENTS: Final = (
     EventRow(OrderPlaced, evolve.order_placed, Words.ROUTINE, terms, its_account),
-    EventRow(OrderRested, evolve.order_rested, Words.ROUTINE, legs.order_rested, its_account),
-    EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, _traders),
-    EventRow(OrderDone, evolve.order_done, Words.ROUTINE, legs.order_done, its_account),
+    EventRow(OrderRested, evolve.order_rested, Words.ROUTINE, legs.order_rested, its_account, direct=True),
+    EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, _traders, direct=True),
+    EventRow(OrderDone, evolve.order_done, Words.ROUTINE, legs.order_done, its_account, direct=True),
     EventRow(CancelAllAfterSet, evolve.cancel_all_after_set, Words.ROUTINE, accounts=its_account),
     EventRow(CancelOnDisconnectSet, evolve.cancel_on_disconnect_set, Words.ROUTINE, accounts=its_account),
 )

@@ -10,6 +10,7 @@ from typing import Final
 
 from exchange.core import State
 from exchange.core.ledger import postings
+from exchange.core.machine import EVENTS
 from exchange.core.money.posting import overdrawn
 from exchange.core.orders.sides import maker_side, taker_side
 from exchange.journal.recovery import Progress
@@ -22,15 +23,16 @@ from exchange.values.commands import AnyCommand
 from exchange.values.enums import Holder
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at, seq_of, user_of
-from exchange.values.money.events import Posted
 from exchange.values.money.holdings import holder
 from exchange.values.orders.commands import PlaceOrder
-from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, OrderRested, Traded
 from exchange.values.process.events import Faulted, Refused
 from exchange.values.record import Record, carried_out, placed_order
 
 #: Accounts named as the holders of an asset.
 MAX_HOLDERS: Final = 20
+#: Told of an asset in sum.
+_TRADING: Final = (OrderRested, Traded, OrderDone)
 
 
 # --- an order ------------------------------------------------------------------------------------------------
@@ -201,13 +203,9 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
 
 
 def _concerns(state: State, event: AnyEvent, account: AccountId) -> bool:
-    if type(event) in (Traded, Posted):
-        return any(leg.account == account for _, leg in postings(state, event))
-    if (key_id := getattr(event, "key_id", None)) is not None and key_id in state.keys:
-        return state.keys[key_id].account.account_id == account
     if (user := getattr(event, "user", None)) is not None:
         return bool(user == user_of(account))
-    return getattr(event, "account", None) == account
+    return account in EVENTS[type(event)].accounts(state, event)
 
 
 # --- an asset ---------------------------------------------------------------------------------------------------
@@ -233,9 +231,9 @@ def explain_asset(data_dir: Path, asset: str, span: Span, progress: Progress | N
                     postings_of[kind] += 1
             if type(event) is Traded and legs:
                 trades[event.market] += 1
-        about = [event for event in record.events if _about_asset(event, asset)]
+        about = [event for event in record.events if _about_asset(state, event, asset)]
         if about:
-            teller.tell(state, record, about, lambda event, leg: leg.asset == asset and type(event) is Posted)
+            teller.tell(state, record, about, lambda event, leg: leg.asset == asset and type(event) not in _TRADING)
 
     def summary(state: State, units: Units) -> list[str]:
         lines = [
@@ -268,8 +266,10 @@ def explain_asset(data_dir: Path, asset: str, span: Span, progress: Progress | N
     return teller.story(f"asset {asset}", span, state, summary)
 
 
-def _about_asset(event: AnyEvent, asset: str) -> bool:
-    if type(event) is Posted:
-        return any(leg.asset == asset for leg in event.legs)
+def _about_asset(state: State, event: AnyEvent, asset: str) -> bool:
+    if type(event) in _TRADING:
+        return False
+    if any(leg.asset == asset for _, leg in postings(state, event)):
+        return True
     named = getattr(event, "asset", None)
     return asset in (named, getattr(named, "symbol", None))

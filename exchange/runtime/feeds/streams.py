@@ -1,5 +1,6 @@
 """All streams: which record touches which market and account, and when what it changed is shown."""
 
+from exchange.core.ledger import postings
 from exchange.core.state import State
 from exchange.runtime.core.outbox import Outbox
 from exchange.runtime.feeds.market_data import MarketFeed, Stage, Watcher
@@ -9,7 +10,6 @@ from exchange.runtime.feeds.public_state import PublicState
 from exchange.runtime.port import Channel, Topic
 from exchange.values.ids import AccountId
 from exchange.values.listings.events import MarketListed
-from exchange.values.money.events import Posted
 from exchange.values.orders.events import OrderDone, OrderPlaced, OrderRested, Traded
 from exchange.values.record import Record
 
@@ -55,10 +55,9 @@ class Streams:
                     self.account_seqs[event.account] = seq
             elif type(event) is OrderPlaced:
                 self.account_seqs[event.account] = seq
-            elif type(event) is Posted:
-                for leg in event.legs:
-                    self.account_seqs[leg.account] = seq
             else:
+                for _, leg in postings(self._state, event):
+                    self.account_seqs[leg.account] = seq
                 if type(event) is MarketListed:
                     market = self._state.markets[event.spec.symbol]
                     feed = self.feeds[market.symbol] = MarketFeed(market, self._stage)

@@ -7,7 +7,7 @@ one row and a candle one row however many trades it holds.
 from typing import Any
 
 from exchange.core import State
-from exchange.core.ledger import postings
+from exchange.core.ledger import cause, postings
 from exchange.runtime.feeds.candles import Bucket
 from exchange.runtime.feeds.intervals import INTERVALS, bucket
 from exchange.values.actors import Origin
@@ -15,8 +15,7 @@ from exchange.values.enums import Bucket as Place
 from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at
-from exchange.values.money.events import Posted
-from exchange.values.orders.events import IncomingOrder, OrderDone, OrderRested, Traded
+from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
 from exchange.values.record import Record, carried_out, placed_order
 
 Row = tuple[Any, ...]
@@ -202,7 +201,6 @@ class Rows:
         legs = postings(state, event)
         if not legs:
             return
-        order_ids, trade_id, market, reference = _cause(event)
         for kind, leg in legs:
             key = (leg.account, leg.asset, leg.bucket)
             before = balances.get(key)
@@ -213,7 +211,7 @@ class Rows:
             self.ledger.append(
                 (leg.account, record.seq, index, record.time_us, leg.asset, leg.bucket, leg.atoms, after,
                  kind, origin.command, origin.towards(leg.account),
-                 order_ids.get(leg.account), trade_id, market, reference)
+                 *cause(event, leg.account))
             )  # fmt: skip
 
 
@@ -223,14 +221,3 @@ def _balance(state: State, account_id: AccountId, asset: str, place: Place) -> i
     if held is None:
         return 0
     return held.available_atoms if place is Place.AVAILABLE else held.locked_atoms
-
-
-def _cause(event: AnyEvent) -> tuple[dict[AccountId, OrderId], int | None, str | None, str]:
-    """Order id by account, trade id, market and reference: what the ledger lines of an event point at."""
-    if type(event) is Traded:
-        orders = {event.taker_account: event.taker_order_id, event.maker_account: event.maker_order_id}
-        return orders, event.trade_id, event.market, ""
-    if type(event) is Posted:
-        return {}, None, None, event.reference
-    assert isinstance(event, OrderRested | OrderDone)
-    return {event.account: event.order_id}, None, event.market, ""
