@@ -138,9 +138,10 @@ def its_account(state: State, event: Any) -> tuple[AccountId, ...]:
 class EventRow(NamedTuple):
     """`legs` and `accounts` are asked of an event that is about to be folded.
 
-    Legs sum to zero per asset, and read nothing of `state` but what is listed; None: there is no amount in it. They move it
-    before `evolve` does the rest; `direct`: `evolve` moves the same itself, for speed. `accounts` are those whose
-    balances, orders, keys, switches or settings it changes. `shown`: it changes what anybody may read of the venue.
+    Legs sum to zero per asset, and read nothing of `state` but what is listed; None: there is no amount in it. They
+    move the money before `evolve` does the rest; `direct`: `evolve` moves the same itself, for speed. `accounts` are
+    those whose balances, orders, keys, switches or settings it changes. `shown`: it changes what anybody may read of
+    the venue.
     """
 
     kind: type[Event]
