@@ -17,6 +17,7 @@ import msgspec
 
 from exchange.journal import segments, snapshots
 from exchange.journal.errors import BackupError, JournalError, SnapshotDamaged, UnknownFormat
+from exchange.journal.formats import release, require_format
 from exchange.journal.layout import (
     checkpoints_dir,
     copy_whole,
@@ -37,7 +38,7 @@ FORMAT: Final = 1
 _STATEMENT: Final = "backup.json"
 
 
-class File(msgspec.Struct, frozen=True):
+class File(msgspec.Struct, frozen=True, omit_defaults=True):
     """A file of the backup: `hash` is BLAKE2b-256 in hex."""
 
     path: str
@@ -45,10 +46,11 @@ class File(msgspec.Struct, frozen=True):
     hash: str
 
 
-class Backup(msgspec.Struct, frozen=True):
+class Backup(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a backup holds: the journal with identity `genesis` up to `seq` with `chain` (hex)."""
 
     format: int
+    build: str
     genesis: str
     seq: int
     chain: str
@@ -90,7 +92,7 @@ def backup(
         genesis = reader.genesis()
     _copy_states(data_dir, target, seq)
     files = tuple(_file(target, path) for path in _paths(target))
-    statement = Backup(FORMAT, genesis, seq, chain.hex(), time.time_ns() // 1000, files)
+    statement = Backup(FORMAT, release(), genesis, seq, chain.hex(), time.time_ns() // 1000, files)
     with whole_file(target / _STATEMENT) as file:
         file.write(msgspec.json.format(msgspec.json.encode(statement)) + b"\n")
     sync_dir(target)
@@ -102,17 +104,17 @@ def check(folder: Path, progress: Progress | None = None) -> Backup:
     """Check a backup: every file by its hash, every record by the chain, segments and snapshots by their own.
 
     Raises:
-        BackupError
+        BackupError, UnknownFormat
     """
     try:
-        statement = msgspec.json.decode((folder / _STATEMENT).read_bytes(), type=Backup)
+        content = (folder / _STATEMENT).read_bytes()
+        require_format(folder / _STATEMENT, content, FORMAT)
+        statement = msgspec.json.decode(content, type=Backup)
     except (OSError, msgspec.MsgspecError) as error:
         raise BackupError(f"{folder} holds no whole backup: {error}") from error
-    if statement.format != FORMAT:
-        raise UnknownFormat(folder / _STATEMENT, statement.format, FORMAT)
     for file in statement.files:
         path = folder / file.path
-        if not path.exists() or _file(folder, path) != file:
+        if not path.exists() or (path.stat().st_size, hash_file(path)) != (file.file_bytes, file.hash):
             raise BackupError(f"{file.path} is missing from the backup, or not what was written")
     chain = GENESIS_CHAIN
     try:

@@ -15,7 +15,8 @@ from typing import BinaryIO, Final
 import msgspec
 
 from exchange.journal.chain import Batch
-from exchange.journal.errors import JournalDamaged, SegmentError, UnknownFormat
+from exchange.journal.errors import JournalDamaged, SegmentError
+from exchange.journal.formats import release, require_format
 from exchange.journal.layout import hash_bytes
 from exchange.journal.segments import Segment, manifest
 from exchange.values.record import RecordError, split
@@ -41,6 +42,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """The blocks of one segment that ends with record `last_seq`, in order; there is at least one."""
 
     format: int
+    build: str
     last_seq: int
     blocks: tuple[Block, ...]
 
@@ -62,7 +64,7 @@ def write(file: BinaryIO, first_seq: int, lines: Iterator[bytes]) -> Table:
         blocks.append(Block(next_seq, file.tell(), len(packed)))
         file.write(packed)
         next_seq += len(gathered)
-    return Table(FORMAT, next_seq - 1, tuple(blocks))
+    return Table(FORMAT, release(), next_seq - 1, tuple(blocks))
 
 
 def encode(table: Table) -> bytes:
@@ -83,12 +85,10 @@ def table(segment: Segment, data_dir: Path) -> Table:
     if side is None or hash_bytes(content) != side.hash:
         raise SegmentError(f"segment {path.name} in {path.parent} is not what was sealed: its hash differs")
     try:
-        held = msgspec.json.decode(content, type=Table)
+        require_format(path, content, FORMAT)
+        return msgspec.json.decode(content, type=Table)
     except msgspec.MsgspecError as error:
         raise SegmentError(f"{path.name} can't be read: {error}") from error
-    if held.format != FORMAT:
-        raise UnknownFormat(path, held.format, FORMAT)
-    return held
 
 
 def unpack(file: BinaryIO, name: str, held: Table, index: int) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exchange.journal.errors import JournalDamaged
+from exchange.journal.errors import JournalDamaged, UnknownRecord
 from exchange.values.process.commands import AcceptLoss
 from exchange.values.process.events import EpochStarted
 from exchange.values.record import Record, RecordError, decode, decode_lines, follow, head, split
@@ -118,7 +118,7 @@ def _decode(lines: list[bytes], first_seq: int) -> list[Record]:
         try:
             found = decode(line).seq
         except RecordError as error:
-            raise JournalDamaged(seq, f"the record can't be read: {error}") from error
+            raise UnknownRecord(seq, str(error)) from error  # it follows on the one before it, so it was written so
         if found != seq:
             raise JournalDamaged(seq, f"it was written with seq {found}")
     raise AssertionError("lines that read one by one don't read together")

@@ -2,6 +2,7 @@
 
 `<data>/checkpoints/<seq>.json` is the state there (a snapshot), `<seq>.signed.json` the statement, signed with
 the venue's Ed25519 key. Believing a checkpoint is believing that key; `verify` can always begin at genesis instead.
+The signature is over the statement's bytes as they are kept, so a newer build's field in it is passed over, and signed.
 """
 
 from base64 import b64decode, b64encode
@@ -17,6 +18,7 @@ from exchange.core import State
 from exchange.core.digest import digest
 from exchange.journal import snapshots
 from exchange.journal.errors import CheckpointRefused, SnapshotDamaged, UnknownFormat
+from exchange.journal.formats import require_format
 from exchange.journal.layout import checkpoints_dir, whole_file
 
 FORMAT: Final = 1
@@ -26,10 +28,10 @@ _SIGNED: Final = ".signed.json"
 _DOMAIN: Final = b"exchange checkpoint\n"
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """The statement: the journal with identity `genesis` was verified from its first record to `seq`.
 
-    `chain` and `digest` (hex) are those after `seq`; `public_key` and `signature` are base64.
+    `chain` and `digest` (hex) are those after `seq`; `public_key` is base64.
     """
 
     format: int
@@ -40,10 +42,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     digest: str
     build: str
     public_key: str
-    signature: str = ""
 
-    def signed_bytes(self) -> bytes:
-        return _DOMAIN + msgspec.json.encode(msgspec.structs.replace(self, signature=""))
+
+class _File(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`statement` is a Checkpoint as it was signed; `signature` is base64."""
+
+    statement: msgspec.Raw
+    signature: str
 
 
 def sign(data_dir: Path, state: State, chain: bytes, genesis: str, key: SigningKey) -> Checkpoint:
@@ -51,13 +56,13 @@ def sign(data_dir: Path, state: State, chain: bytes, genesis: str, key: SigningK
     folder = checkpoints_dir(data_dir)
     snapshots.write(data_dir, state, chain, folder=folder)
     public_key = b64encode(bytes(key.verify_key)).decode()
-    unsigned = Checkpoint(
+    checkpoint = Checkpoint(
         FORMAT, genesis, state.seq, state.time_us, chain.hex(), digest(state), state.build, public_key
     )
-    signature = b64encode(key.sign(unsigned.signed_bytes()).signature).decode()
-    checkpoint = msgspec.structs.replace(unsigned, signature=signature)
+    statement = msgspec.json.encode(checkpoint)
+    signature = b64encode(key.sign(_DOMAIN + statement).signature).decode()
     with whole_file(folder / f"{state.seq}{_SIGNED}") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(checkpoint)) + b"\n")
+        file.write(msgspec.json.encode(_File(msgspec.Raw(statement), signature)) + b"\n")
     for seq in _seqs(data_dir)[_KEPT:]:
         (folder / f"{seq}{_SIGNED}").unlink()
         (folder / f"{seq}.json").unlink(missing_ok=True)
@@ -77,18 +82,20 @@ def newest(data_dir: Path, genesis: str, public_key: str | None = None) -> tuple
         return None
     path = checkpoints_dir(data_dir) / f"{seqs[0]}{_SIGNED}"
     try:
-        checkpoint = msgspec.json.decode(path.read_bytes(), type=Checkpoint)
+        held = msgspec.json.decode(path.read_bytes(), type=_File)
+        require_format(path, held.statement, FORMAT)
+        checkpoint = msgspec.json.decode(held.statement, type=Checkpoint)
         header, state = snapshots.load(checkpoints_dir(data_dir) / f"{seqs[0]}.json")
     except (msgspec.MsgspecError, SnapshotDamaged, UnknownFormat) as error:
         raise CheckpointRefused(f"checkpoint {seqs[0]} can't be read: {error}") from error
     try:
-        VerifyKey(b64decode(checkpoint.public_key)).verify(checkpoint.signed_bytes(), b64decode(checkpoint.signature))
+        VerifyKey(b64decode(checkpoint.public_key)).verify(_DOMAIN + bytes(held.statement), b64decode(held.signature))
     except (CryptoError, ValueError, Base64Error) as error:
         raise CheckpointRefused(f"checkpoint {seqs[0]} does not carry a good signature") from error
     if checkpoint.public_key != (public_key or state.venue_public_key):
         raise CheckpointRefused(f"checkpoint {seqs[0]} is signed with another key than the venue's")
-    stated = (checkpoint.format, checkpoint.genesis, checkpoint.seq, checkpoint.chain, checkpoint.digest)
-    if stated != (FORMAT, genesis, header.seq, header.chain, digest(state)):
+    stated = (checkpoint.genesis, checkpoint.seq, checkpoint.chain, checkpoint.digest)
+    if stated != (genesis, header.seq, header.chain, digest(state)):
         raise CheckpointRefused(f"checkpoint {seqs[0]} is not about this journal, or not about the state beside it")
     return checkpoint, state
 

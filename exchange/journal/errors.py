@@ -18,15 +18,33 @@ class JournalDamaged(JournalError):
         self.reason = reason
 
 
+class UnknownRecord(JournalDamaged):
+    """A record that is what was written, and holds a command, an event or a field that this build doesn't know.
+
+    `build` wrote it: "" if that isn't known.
+    """
+
+    def __init__(self, seq: int, reason: str, build: str = "") -> None:
+        by = f", written by build {build}," if build else ""
+        JournalError.__init__(self, f"record {seq}{by} holds what this build doesn't know: {reason}")
+        self.seq = seq
+        self.reason = reason
+        self.build = build
+
+    def by(self, build: str) -> "UnknownRecord":
+        """The same, written by `build` if nobody knew better."""
+        return UnknownRecord(self.seq, self.reason, self.build or build)
+
+
 class NoJournal(JournalError):
     """There is no journal in this folder."""
 
 
 class UnknownFormat(JournalError):
-    """A file of a format this build does not know; `writer` is the build or release that wrote it, "" if unknown."""
+    """A file of a format this build does not know; `build` wrote it, "" if that isn't known."""
 
-    def __init__(self, path: Path, found: object, known: int, writer: str = "") -> None:
-        by = f", written by {writer}" if writer else ""
+    def __init__(self, path: Path, found: object, known: int, build: str = "") -> None:
+        by = f", written by build {build}" if build else ""
         super().__init__(f"{path.name} has format {found!r}{by}; this build reads format {known}")
 
 

@@ -78,11 +78,11 @@ class Lines:
     def _row(self, seq: int) -> _Piece | None:
         """The database's row with a record; it is deleted some time after the record was sealed."""
         with self._lock:
-            first_seq = self._reader.row_with(seq)
+            first_seq = self._reader.rows.starting(seq)
             if first_seq is None:
                 return None
             held = self._cached((False, first_seq))
-            batch = self._reader.row(first_seq) if held is None else None
+            batch = self._reader.rows.row(first_seq) if held is None else None
         if batch is None:
             return held
         lines = batch.lines.split(b"\n")

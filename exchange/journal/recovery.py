@@ -25,6 +25,7 @@ from exchange.journal.errors import (
     SegmentError,
     SnapshotDamaged,
     UnknownFormat,
+    UnknownRecord,
 )
 from exchange.journal.layout import witness_path
 from exchange.journal.store import JournalReader
@@ -117,17 +118,20 @@ def replay(
     """The state after record `to_seq` (None: the last), every folded record checked against the chain.
 
     Raises:
-        JournalDamaged, SegmentError
+        JournalDamaged, SegmentError, UnknownRecord: names the build that wrote it.
     """
     last_seq, last_chain = reader.last()
     end_seq = last_seq if to_seq is None else to_seq
     state, chain, skipped = _newest_state(data_dir, reader, end_seq)
     snapshot_seq = state.seq
-    for batch in reader.checked_batches(snapshot_seq + 1, end_seq, chain):
-        fold_batch(state, batch)
-        chain = batch.chain
-        if progress is not None:
-            progress(state.seq, end_seq)
+    try:
+        for batch in reader.checked_batches(snapshot_seq + 1, end_seq, chain):
+            fold_batch(state, batch)
+            chain = batch.chain
+            if progress is not None:
+                progress(state.seq, end_seq)
+    except UnknownRecord as error:
+        raise error.by(state.build) from error
     if state.seq == last_seq and chain != last_chain:
         raise JournalDamaged(last_seq, "the record is not the one the snapshot was made at")
     return Recovered(state, state.seq, chain, snapshot_seq, state.stopped, tuple(skipped))

@@ -2,7 +2,7 @@
 
 `<data>/segments/<first>-<last>.jsonl.gz` holds the lines as they were in the database (`blocks`); beside it lie its
 side files, named by their kind: `.blocks` the table of its blocks, `.snapshot.gz` the state at its end, and what is
-attached later. `manifest.jsonl` holds a line with its format, then one for each segment, oldest first:
+attached later. `manifest.jsonl` holds a line with its format and build, then one for each segment, oldest first:
 `{"sealed":{..},"link":"<64 hex>"}`. `sealed` never changes; its link covers the link before and its bytes as they are
 kept, so a newer build's field in it is carried, and passed over. `folder` and `sides`, which may follow, do change,
 and are written anew: there such a field is refused.
@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from exchange.journal.errors import SegmentAway, SegmentError, UnknownFormat
+from exchange.journal.errors import SegmentAway, SegmentError
+from exchange.journal.formats import Maker, release, require_format
 from exchange.journal.layout import hash_file, segments_dir, whole_file
 
 FORMAT: Final = 1
@@ -49,10 +50,6 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     link: str
     folder: str = ""
     sides: tuple[Side, ...] = ()
-
-
-class _Format(msgspec.Struct, frozen=True):
-    format: int
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -119,17 +116,17 @@ def manifest(data_dir: Path) -> tuple[Segment, ...]:
     Raises:
         SegmentError: it is not what was written. UnknownFormat
     """
-    path = manifest_path(data_dir)
+    path, build = manifest_path(data_dir), ""
     try:
         head, *lines = path.read_bytes().splitlines() or [b""]
-        found = msgspec.json.decode(head, type=_Format).format
-        if found != FORMAT:
-            raise UnknownFormat(path, found, FORMAT)
+        require_format(path, head, FORMAT)
+        build = msgspec.json.decode(head, type=Maker).build
         segments = [_read(line) for line in lines]
     except FileNotFoundError:
         return ()
     except msgspec.MsgspecError as error:
-        raise SegmentError(f"the manifest of segments can't be read: {error}") from error
+        by = f", written by build {build}," if build else ""
+        raise SegmentError(f"the manifest of segments{by} can't be read: {error}") from error
     link, next_seq = "", 1
     for segment in segments:
         link = _link(link, segment.kept)
@@ -148,7 +145,7 @@ def _read(line: bytes) -> Segment:
 
 def write_manifest(data_dir: Path, held: tuple[Segment, ...]) -> None:
     with whole_file(manifest_path(data_dir)) as file:
-        file.write(msgspec.json.encode(_Format(FORMAT)) + b"\n")
+        file.write(msgspec.json.encode(Maker(FORMAT, release())) + b"\n")
         for one in held:
             line = _Line(msgspec.Raw(one.kept), one.link, one.folder, one.sides)
             file.write(msgspec.json.encode(line) + b"\n")

@@ -21,6 +21,7 @@ from exchange.core.digest import digest
 from exchange.core.snapshot import SnapshotError, dump
 from exchange.core.snapshot import load as load_state
 from exchange.journal.errors import SegmentError, SnapshotDamaged, UnknownFormat
+from exchange.journal.formats import require_format
 from exchange.journal.layout import snapshots_dir, whole_file
 from exchange.journal.segments import manifest
 
@@ -49,13 +50,6 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
     header: msgspec.Raw
     hash: str
-
-
-class _Maker(msgspec.Struct, frozen=True):
-    """What the header of every format begins with, as far as an error needs it."""
-
-    format: int
-    build: str = ""
 
 
 def write(data_dir: Path, state: State, chain: bytes, *, folder: Path | None = None) -> Path:
@@ -130,9 +124,7 @@ def read(path: Path) -> tuple[Header, bytes]:
         held = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         first, _, content = held.partition(b"\n")
         line = msgspec.json.decode(first, type=_Line)
-        maker = msgspec.json.decode(line.header, type=_Maker)
-        if maker.format != FORMAT:
-            raise UnknownFormat(path, maker.format, FORMAT, maker.build)
+        require_format(path, line.header, FORMAT)
         header = msgspec.json.decode(line.header, type=Header)
     except (OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
         raise SnapshotDamaged(f"snapshot {path.name} can't be read: {error}") from error

@@ -2,27 +2,26 @@
 
 A row holds up to `BATCH_RECORDS` records as JSON lines, each line sealed with its own chain value,
 so that any SQLite program can read them and a damaged record is told from its neighbours. Older
-rows may have moved to sealed segments (`segments`); a reader goes through both.
+rows may have moved to sealed segments (`segments`); a reader goes through both. The table `meta` says the format, and
+which build made it so; a key of a newer build in it is passed over.
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from exchange.journal import blocks, segments
 from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss, loss_before, read_batch
-from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, OutOfSequence, UnknownFormat
+from exchange.journal.errors import JournalDamaged, JournalError, OutOfSequence, UnknownRecord
+from exchange.journal.formats import release
 from exchange.journal.layout import journal_path, sync_dir
-from exchange.journal.privacy import make_folder, prepare_database, refuse_links
+from exchange.journal.privacy import make_folder, prepare_database
+from exchange.journal.rows import FORMAT, SELECT_META, Rows, check_format
 from exchange.values.record import GENESIS_CHAIN, Record, RecordError, head, link, seal, split
 
-FORMAT: Final = 1
 #: Most records in one row.
 BATCH_RECORDS: Final = 256
-#: Rows a reader takes at a time: it never holds a read transaction while its caller thinks.
-_READ_ROWS: Final = 16
 #: How long the writer waits at its start for readers to let go of the write-ahead log.
 _BUSY_MS: Final = 5_000
 
@@ -63,7 +62,7 @@ class Journal:
         self._all("PRAGMA wal_autocheckpoint = 0")  # the writer moves the log itself, after its acknowledgement
         if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
             self._create()
-        _check_format(self._all("SELECT value FROM meta WHERE key = 'format'"))
+        check_format(self._all(SELECT_META))
         if self._all("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
             raise JournalError("other programs keep the journal's write-ahead log busy; end them and start again")
         genesis = self._all("SELECT value FROM meta WHERE key = 'genesis'")
@@ -136,7 +135,7 @@ class Journal:
         execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA:
             execute(statement)
-        execute("INSERT INTO meta(key, value) VALUES ('format', ?)", (str(FORMAT),))
+        execute("INSERT INTO meta(key, value) VALUES ('format', ?), ('build', ?)", (str(FORMAT), release()))
         execute("COMMIT")
 
     def _restore_end(self) -> None:
@@ -176,25 +175,10 @@ class JournalReader:
     def __init__(self, data_dir: Path, *, shared: bool = False) -> None:
         """`shared`: its caller has threads take turns at it. Raises NoJournal, UnknownFormat."""
         self._data_dir = data_dir
-        path = journal_path(data_dir)
-        if not path.exists():
-            raise NoJournal(f"there is no {path.name} in {data_dir}")
-        refuse_links(path)
-        self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=not shared
-        )
-        try:
-            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            _check_format(self._connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchall())
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise NoJournal(f"{path.name} can't be read as a journal: {error}") from error
-        except JournalError:
-            self.close()
-            raise
+        self.rows = Rows(journal_path(data_dir), shared=shared)
 
     def close(self) -> None:
-        self._connection.close()
+        self.rows.close()
 
     def __enter__(self) -> "JournalReader":
         return self
@@ -204,13 +188,11 @@ class JournalReader:
 
     def genesis(self) -> str:
         """The journal's identity: the chain value of record 1 in hex; "" before there is one."""
-        rows = self._query("SELECT value FROM meta WHERE key = 'genesis'", (), 1)
-        return rows[0][0] if rows else ""
+        return self.rows.meta().get("genesis", "")
 
     def last(self) -> tuple[int, bytes]:
         """The last durable seq and its chain value; (0, GENESIS_CHAIN) if there is none."""
-        rows = self._query("SELECT last_seq, chain FROM batches ORDER BY first_seq DESC LIMIT 1", (), 1)
-        return rows[0] if rows else (0, GENESIS_CHAIN)
+        return self.rows.last()
 
     def chain_at(self, seq: int) -> bytes:
         """The chain value kept with record `seq` (GENESIS_CHAIN for 0), not checked against anything.
@@ -247,13 +229,7 @@ class JournalReader:
         Raises:
             JournalDamaged
         """
-        rows = self._query(
-            "SELECT max(before) FROM (SELECT first_seq, lag(last_seq) OVER (ORDER BY first_seq) AS before FROM batches)"
-            " WHERE before >= ? AND first_seq > before + 1 GROUP BY before ORDER BY before LIMIT 1",
-            (seq,),
-            seq,
-        )
-        return int(rows[0][0]) if rows else None
+        return self.rows.last_before_gap(seq)
 
     def loss_at(self, seq: int) -> Loss | None:
         """The declared loss that `seq` lies in, if it does.
@@ -261,7 +237,7 @@ class JournalReader:
         Raises:
             JournalDamaged. SegmentError: the record that declares it is in a segment that is away.
         """
-        rows = self._some_rows(seq, 1)
+        rows = self.rows.some(seq, 1)
         if rows and rows[0].first_seq <= seq:
             return None
         try:
@@ -289,6 +265,7 @@ class JournalReader:
 
         Raises:
             JournalDamaged: names the first record that is missing, changed, reordered, repeated or unreadable.
+            UnknownRecord: a newer build wrote it.
         """
         for batch in self.checked_batches(from_seq, to_seq, chain):
             yield from batch.records
@@ -309,7 +286,10 @@ class JournalReader:
         for batch in self._batches(expected):
             if to_seq is not None and batch.first_seq > to_seq and begins_behind_loss(batch, expected):
                 return
-            checked = read_batch(batch, expected, chain, to_seq)
+            try:
+                checked = read_batch(batch, expected, chain, to_seq)
+            except UnknownRecord as error:
+                raise error.by(self.rows.build_at(error.seq)) from error
             if checked.lines:
                 yield checked
                 expected, chain = checked.records[-1].seq + 1, checked.chain
@@ -318,36 +298,19 @@ class JournalReader:
         if to_seq is not None and expected <= to_seq:
             raise JournalDamaged(expected, "the record is missing: the journal ends before it")
 
-    def row_with(self, seq: int) -> int | None:
-        """The first seq of the database's row that holds record `seq`; None if none does. Raises JournalDamaged."""
-        rows = self._query(
-            "SELECT first_seq, last_seq FROM batches WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", (seq,), seq
-        )
-        return rows[0][0] if rows and seq <= rows[0][1] else None
-
-    def row(self, first_seq: int) -> Batch | None:
-        """The row that begins with a record, unchecked; None if it went meanwhile. Raises JournalDamaged."""
-        rows = self._query(
-            "SELECT first_seq, last_seq, lines, chain FROM batches WHERE first_seq = ?", (first_seq,), first_seq
-        )
-        return Batch(*rows[0]) if rows else None
-
     def copy_to(self, path: Path) -> None:
         """Copy the database as of one moment into a new file, without a log beside it; the writer goes on.
 
         Raises:
             sqlite3.Error
         """
-        prepare_database(path)
-        with closing(sqlite3.connect(path)) as copy:
-            self._connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
+        self.rows.copy_to(path)
 
     def _batches(self, from_seq: int) -> Iterator[Batch]:
         """Raw batches from the one with `from_seq` to the end: from the database, or segments where they left it."""
         expected = from_seq
         while True:
-            rows = self._rows(expected)
+            rows = self.rows.following(expected)
             if not rows and self.last()[0] < expected:
                 return
             if rows and (rows[0].first_seq <= expected or begins_behind_loss(rows[0], expected)):
@@ -358,32 +321,3 @@ class JournalReader:
                 for batch in blocks.batches(self._data_dir, expected):
                     yield batch
                     expected = batch.last_seq + 1
-
-    def _rows(self, expected: int) -> list[Batch]:
-        """The row with record `expected`, or the next there is, and those after it."""
-        try:
-            return self._some_rows(expected, _READ_ROWS)
-        except JournalDamaged:
-            return self._some_rows(expected, 1)  # what can be read before the damage is read, to name its place
-
-    def _some_rows(self, expected: int, limit: int) -> list[Batch]:
-        found = self._query(
-            "SELECT first_seq, last_seq, lines, chain FROM batches WHERE first_seq >="
-            " coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?), 0)"
-            " AND last_seq >= ? ORDER BY first_seq LIMIT ?",
-            (expected, expected, limit),
-            expected,
-        )
-        return [Batch(*row) for row in found]
-
-    def _query(self, sql: str, parameters: tuple[Any, ...], seq: int) -> list[Any]:
-        try:
-            return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise JournalDamaged(seq, f"the database can't be read there: {error}") from error
-
-
-def _check_format(rows: list[Any]) -> None:
-    found = rows[0][0] if rows else None
-    if found != str(FORMAT):
-        raise UnknownFormat(Path("journal.sqlite"), found, FORMAT)

@@ -24,6 +24,7 @@ from exchange.journal.errors import (
     SegmentError,
     SnapshotDamaged,
     UnknownFormat,
+    UnknownRecord,
     WitnessError,
 )
 from exchange.journal.layout import witness_path
@@ -223,6 +224,8 @@ class _Verification:
                     self._compare(path)
             if self._leg is not None and digest(self._leg) != digest(self._state):
                 self._found(f"the newest snapshot leads to another state at seq {end_seq}", end_seq)
+        except UnknownRecord as error:
+            self._found(error.by(self._state.build), error.seq)
         except JournalDamaged as error:
             self._found(error, error.seq)
         except JournalError as error:

@@ -20,11 +20,11 @@ import msgspec
 from exchange.journal.errors import (
     BehindWitness,
     FilesReplaced,
-    UnknownFormat,
     WitnessDamaged,
     WitnessDisagrees,
     WitnessMissing,
 )
+from exchange.journal.formats import release, require_format
 from exchange.journal.held import HeldFile
 from exchange.journal.layout import whole_file
 from exchange.journal.privacy import open_private
@@ -37,14 +37,21 @@ SYNC_INTERVAL_S: Final = 1.0
 _SLOT_BYTES: Final = 4096
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the witness has seen: a journal (by its identity), a seq in it and the chain value there (hex)."""
 
     format: int
     genesis: str
     seq: int
     chain: str
-    check: str = ""
+    build: str
+
+
+class _Slot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`check` (BLAKE2b-128, hex) covers what was seen as it stands there: a newer build's field is passed over."""
+
+    seen: msgspec.Raw
+    check: str
 
 
 class Witness:
@@ -131,10 +138,7 @@ def read(path: Path) -> Seen | None:
     slots = _slots(path)
     if not slots:
         raise WitnessDamaged(f"neither slot of {path} can be read")
-    seen = max(slots.values(), key=lambda one: one.seq)
-    if seen.format != FORMAT:
-        raise UnknownFormat(path, seen.format, FORMAT)
-    return seen
+    return max(slots.values(), key=lambda one: one.seq)
 
 
 def require_agreement(path: Path, reader: JournalReader, *, accept_missing: bool = False) -> Seen | None:
@@ -161,25 +165,25 @@ def require_agreement(path: Path, reader: JournalReader, *, accept_missing: bool
 
 
 def _pack(genesis: str, seq: int, chain: bytes) -> bytes:
-    seen = Seen(FORMAT, genesis, seq, chain.hex())
-    seen = msgspec.structs.replace(seen, check=_check(seen))
-    return msgspec.json.encode(seen) + b"\n"
+    seen = msgspec.json.encode(Seen(FORMAT, genesis, seq, chain.hex(), release()))
+    return msgspec.json.encode(_Slot(msgspec.Raw(seen), _check(seen))) + b"\n"
 
 
-def _check(seen: Seen) -> str:
-    return blake2b(msgspec.json.encode(msgspec.structs.replace(seen, check="")), digest_size=16).hexdigest()
+def _check(seen: bytes | msgspec.Raw) -> str:
+    return blake2b(seen, digest_size=16).hexdigest()
 
 
 def _slots(path: Path) -> dict[int, Seen]:
-    """The slots that can be trusted."""
+    """The slots that can be trusted. Raises UnknownFormat"""
     slots = {}
     content = path.read_bytes() if path.exists() else b""
     for slot in (0, 1):
         line = content[slot * _SLOT_BYTES : (slot + 1) * _SLOT_BYTES].partition(b"\n")[0]
         try:
-            seen = msgspec.json.decode(line, type=Seen)
+            held = msgspec.json.decode(line, type=_Slot)
+            if held.check == _check(held.seen):
+                require_format(path, held.seen, FORMAT)
+                slots[slot] = msgspec.json.decode(held.seen, type=Seen)
         except msgspec.MsgspecError:
             continue
-        if seen.check == _check(seen):
-            slots[slot] = seen
     return slots

@@ -1,6 +1,6 @@
 """The record: one command and everything it caused, as one line of JSON with field names.
 
-On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain":"<64 hex>"}`, and has `"signed":{..}`
+On disk a record is `{"seq":..,"time_us":..,"command":{..},"events":[..],"chain":"<64 hex>"}`, and has `"signed":[..]`
 before its chain where an admin signed the command. `chain` is BLAKE2b-256 over the previous record's chain (32 bytes)
 and this line up to, and without, `,"chain":`; so a missing, changed or reordered record is found.
 

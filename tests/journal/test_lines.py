@@ -12,6 +12,7 @@ from exchange.journal import blocks, lines
 from exchange.journal.errors import JournalDamaged, NoSuchRecord, SegmentAway, SegmentError
 from exchange.journal.layout import journal_path, segments_dir
 from exchange.journal.lines import Lines
+from exchange.journal.rows import Rows
 from exchange.journal.sealing import archive, seal
 from exchange.journal.segments import Segment, manifest
 from exchange.journal.store import JournalReader, open_writing
@@ -109,15 +110,15 @@ def test_what_is_sealed_while_it_is_read_is_found_in_its_segment(
     journal = open_writing(data_dir)
     journal.append(RECORDS + 1, bodies(RECORDS + 1, 500))
     journal.close()
-    row = JournalReader.row
+    row = Rows.row
 
-    def sealed_first(reader: JournalReader, first_seq: int) -> object:
+    def sealed_first(rows: Rows, first_seq: int) -> object:
         seal(data_dir, 500, 400)
         drop_sealed(data_dir)
-        assert row(reader, first_seq) is None
+        assert row(rows, first_seq) is None
         return None
 
-    monkeypatch.setattr(JournalReader, "row", sealed_first)
+    monkeypatch.setattr(Rows, "row", sealed_first)
     assert reading.lines([1_600]) == [kept[1_600]]
 
 

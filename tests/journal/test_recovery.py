@@ -176,8 +176,9 @@ def test_a_clock_behind_the_journal_is_refused(tmp_path: Path, venue: Timeline) 
 
 
 def test_broken_books_are_refused(tmp_path: Path, venue: Timeline) -> None:
-    minted = Posted("minted", (Leg(venue.traders[0][0], "SOL", 5, Bucket.AVAILABLE),))
-    record = Record(venue.state.seq + 1, venue.state.time_us, StopProcess("bug"), [minted])
+    account = venue.traders[0][0]
+    locked = Posted("for no order", (Leg(account, "SOL", -5), Leg(account, "SOL", 5, Bucket.LOCKED)))
+    record = Record(venue.state.seq + 1, venue.state.time_us, StopProcess("bug"), [locked])
     venue.bodies.append(encode(record))
     keep(tmp_path, venue)
     with pytest.raises(InvariantBroken, match="SOL"):

@@ -69,5 +69,5 @@ def test_an_unknown_format_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(witness, "FORMAT", 2)
         hand(path)
-    with pytest.raises(UnknownFormat, match="format 2; this build reads format 1"):
+    with pytest.raises(UnknownFormat, match=r"format 2, written by build 0\.1\.0; this build reads format 1"):
         witness.read(path)

@@ -153,7 +153,7 @@ async def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     await client.close()
     with sqlite3.connect(journal_path(tmp_path)) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
-    with pytest.raises(WriterFailed, match="format '99'; this build reads format 1"):
+    with pytest.raises(WriterFailed, match=r"format '99', written by build 0\.1\.0; this build reads format 1"):
         await started(tmp_path)
 
 

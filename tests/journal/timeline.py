@@ -16,8 +16,9 @@ from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelAll, PlaceOrder
 from exchange.values.people.admins import AdminSpec
 from exchange.values.process.commands import Genesis, StartProcess
-from exchange.values.record import GENESIS_CHAIN, Record, encode, link
+from exchange.values.record import GENESIS_CHAIN, Record, Signed, encode, link
 
+ADMIN_KEY = SigningKey(bytes([8]) * 32)
 VENUE_KEY = SigningKey(bytes([7]) * 32)
 START_US = 1_790_000_000_000_000
 ADMIN = AdminId(id_at(1, 1))
@@ -40,10 +41,10 @@ class Timeline:
         self.traders: list[tuple[AccountId, KeyId]] = []
         self._found()
 
-    def do(self, command: AnyCommand) -> int:
+    def do(self, command: AnyCommand, *signed: Signed) -> int:
         """Record one command; returns its seq."""
         time_us = START_US + 1_000 * self.state.seq
-        record = Record(self.state.seq + 1, time_us, command, decide(self.state, time_us, command))
+        record = Record(self.state.seq + 1, time_us, command, decide(self.state, time_us, command), signed)
         fold(self.state, record)
         self.bodies.append(encode(record))
         self.chain = link(self.chain, self.bodies[-1])
@@ -73,7 +74,7 @@ class Timeline:
                 assets=(sol, usdc),
                 markets=(ListedMarket(spec, MarketFilters(reference_price_ticks=15_000)),),
                 fee_tiers=(FeeTier("base", 800, 1_000),),
-                admins=(AdminSpec("root", public(SigningKey(bytes([8]) * 32)), tuple(Role)),),
+                admins=(AdminSpec("root", public(ADMIN_KEY), tuple(Role)),),
             )
         )
         self.do(StartProcess("build 1", clean=True))
