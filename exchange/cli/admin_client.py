@@ -15,7 +15,7 @@ import typer
 from exchange.cli.exits import Exit, console, result, stop
 from exchange.cli.keys import KeyFile
 from exchange.core.machine import TAKES_TWO
-from exchange.gateway.auth import DEFAULT_WINDOW_MS, Signed, body_fields, signing_text
+from exchange.gateway.auth import DEFAULT_WINDOW_MS, SignedFields, body_fields, signing_text
 from exchange.gateway.rest.admin_api import GATES, PATHS, STATUS, AdminPath, Overview, Recorded
 from exchange.values.commands import AdminCommand
 from exchange.values.enums import Role
@@ -78,7 +78,7 @@ class AdminClient:
             "X-API-Key": self._key.api_key,
             "X-Timestamp": timestamp,
             "X-Window": window,
-            "X-Signature": self._key.sign(signing_text(Signed(to.instruction, (signed,)), timestamp, window)),
+            "X-Signature": self._key.sign(signing_text(SignedFields(to.instruction, (signed,)), timestamp, window)),
         }
         try:
             return self._http.request(method, to.path, content=body, headers=headers)

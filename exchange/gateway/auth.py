@@ -83,7 +83,7 @@ class Credentials(msgspec.Struct, frozen=True, gc=False):
         return "Credentials(...)"
 
 
-class Signed(msgspec.Struct, frozen=True, gc=False):
+class SignedFields(msgspec.Struct, frozen=True, gc=False):
     """What the signature must cover.
 
     `usual` holds the fields of the method's usual place (query of a GET, else the body), one list
@@ -141,13 +141,13 @@ def _raw_text(raw: msgspec.Raw) -> str | None:
 # --- the texts a client may have signed -----------------------------------------------------------------
 
 
-def signing_text(signed: Signed, timestamp: str, window: str) -> str:
+def signing_text(signed: SignedFields, timestamp: str, window: str) -> str:
     """The text our own clients sign: values percent-encoded, nulls left out."""
     segments = [_segment(signed.instruction, sorted(fields, key=_NAME), True, None) for fields in signed.usual]
     return "&".join(segments) + f"&timestamp={timestamp}&window={window}"
 
 
-def candidates(signed: Signed, credentials: Credentials) -> Iterator[bytes]:
+def candidates(signed: SignedFields, credentials: Credentials) -> Iterator[bytes]:
     """Every distinct text the client may have signed, the likeliest first."""
     tail = f"&timestamp={credentials.timestamp}&window={credentials.window}"
     if credentials.nonce is not None:
@@ -167,7 +167,7 @@ def candidates(signed: Signed, credentials: Credentials) -> Iterator[bytes]:
                 yield (text + tail).encode()
 
 
-def _layouts(signed: Signed) -> Iterator[list[list[Field]]]:
+def _layouts(signed: SignedFields) -> Iterator[list[list[Field]]]:
     """The usual place; query then body; both merged. Sorting is by name alone: it keeps the order of equal ones."""
     yield [sorted(fields, key=_NAME) for fields in signed.usual]
     if signed.query and len(signed.usual) == 1:
@@ -257,7 +257,7 @@ class Authenticator:
         self._replays = Replays()
 
     def trader(
-        self, credentials: Credentials | None, signed: Signed, *, changes: bool, connection: str = ""
+        self, credentials: Credentials | None, signed: SignedFields, *, changes: bool, connection: str = ""
     ) -> KeyView | Refusal:
         """The API key behind a request. `changes` says that doing it twice would matter: no replay, none that the
         process before this one may have taken; with a `connection`, that doing it twice matters on another one only."""
@@ -268,7 +268,7 @@ class Authenticator:
         return text if isinstance(text, Refusal) else key or _INVALID_SIGNATURE
 
     def admin(
-        self, credentials: Credentials | None, signed: Signed, *, changes: bool
+        self, credentials: Credentials | None, signed: SignedFields, *, changes: bool
     ) -> tuple[AdminView, record.Signed] | Refusal:
         """The admin behind a request, on the same terms, and what they signed, to be recorded."""
         if credentials is None:
@@ -282,7 +282,7 @@ class Authenticator:
         return admin, record.Signed(admin.public_key, text.decode(), credentials.signature)
 
     def _verify(
-        self, credentials: Credentials, signed: Signed, known: bool, changes: bool, connection: str = ""
+        self, credentials: Credentials, signed: SignedFields, known: bool, changes: bool, connection: str = ""
     ) -> bytes | Refusal:
         """The text that was signed. A key that isn't `known` goes the same way, and is told the same."""
         now_us = self._exchange.now_us()

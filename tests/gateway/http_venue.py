@@ -16,7 +16,15 @@ from nacl.signing import SigningKey
 from exchange.core.digest import digest
 from exchange.gateway.admission import Admission, GatewayLimits
 from exchange.gateway.application import OPERATIONS, create_app
-from exchange.gateway.auth import Authenticator, Field, Signed, batch_fields, body_fields, query_fields, signing_text
+from exchange.gateway.auth import (
+    Authenticator,
+    Field,
+    SignedFields,
+    batch_fields,
+    body_fields,
+    query_fields,
+    signing_text,
+)
 from exchange.gateway.rest.operations import Operation
 from exchange.runtime.core.life import Life
 from exchange.values.accounts.commands import AddKey
@@ -115,7 +123,7 @@ class HttpVenue:
         """What a client sends with a request stamped now."""
         operation = _TABLE[method, path]
         stamp = str(self.clock.now_us() // 1_000)
-        signed = Signed(operation.instruction, _usual(operation, content, query))
+        signed = SignedFields(operation.instruction, _usual(operation, content, query))
         text = signing_text(signed, stamp, WINDOW)
         return {
             "X-API-Key": signer.public_key,

@@ -8,7 +8,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from exchange.gateway import auth
-from exchange.gateway.auth import Credentials, Replays, Signed, batch_fields, body_fields, query_fields
+from exchange.gateway.auth import Credentials, Replays, SignedFields, batch_fields, body_fields, query_fields
 from exchange.values.refusals import Refusal
 
 KEY = SigningKey(bytes(range(32)))
@@ -31,7 +31,7 @@ def sign(text: str) -> str:
     return base64.b64encode(KEY.sign(text.encode()).signature).decode()
 
 
-def verifies(signed: Signed, signature: str, timestamp: str = STAMP, window: str = "5000") -> bool:
+def verifies(signed: SignedFields, signature: str, timestamp: str = STAMP, window: str = "5000") -> bool:
     texts = auth.candidates(signed, Credentials(PUBLIC, signature, timestamp, window))
     return auth._verified(bytes(KEY.verify_key), base64.b64decode(signature), texts) is not None
 
@@ -59,29 +59,29 @@ def signed_text(signed_values: str) -> str:
     ("signed", "signature"),
     [
         (
-            Signed("balanceQuery"),
+            SignedFields("balanceQuery"),
             "ogsyh1c6LnY10GiJaCoAEdHpkK2BT4KgS7NAd1PW2DQndw1OnR0WbY0M753KwW9Mq6Dmw3k+Kdw+wPxzKMCiAg==",
         ),
         (
-            Signed("orderExecute", (fields(ORDER),)),
+            SignedFields("orderExecute", (fields(ORDER),)),
             "J50aLJT+hMJSKzyOpSZ3f9kq+mbQC5+iOw2114RR4YEfL6NC19yIBzjt2ccGN9YEi7wt7HKdcqvKOI511ZEfCw==",
         ),
         (
-            Signed("orderExecute", batch(BATCH)),
+            SignedFields("orderExecute", batch(BATCH)),
             "0U0JVhEpy/0L651e+Pwj5v78KUMpVJHD0brKmVXTr67h6w59Po4HCM6GV3WW9bVvLmyJ2HXgJ4OPhA4Z7QChAQ==",
         ),
         (
-            Signed("subscribe"),
+            SignedFields("subscribe"),
             "mxIdZT3relFG10SYkdl4nIzm1LhhlW8oC6qF2MO03/JWvhFiRSeHidCVk8UGX+cyLu3UdxatFYnoPs+ngqkdBQ==",
         ),
     ],
     ids=["no fields", "order", "batch", "subscribe"],
 )
-def test_vectors_of_the_protocol_verify(signed: Signed, signature: str) -> None:
+def test_vectors_of_the_protocol_verify(signed: SignedFields, signature: str) -> None:
     assert verifies(signed, signature)
     assert not verifies(signed, signature, timestamp="1700000000001")
     assert not verifies(signed, signature, window="5001")
-    assert not verifies(Signed("somethingElse", signed.usual), signature)
+    assert not verifies(SignedFields("somethingElse", signed.usual), signature)
 
 
 # --- spellings ----------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_vectors_of_the_protocol_verify(signed: Signed, signature: str) -> None:
     ],
 )
 def test_each_spelling_of_a_body_verifies(body: bytes, text: str) -> None:
-    assert verifies(Signed("x", (fields(body),)), sign(signed_text(text)))
+    assert verifies(SignedFields("x", (fields(body),)), sign(signed_text(text)))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_each_spelling_of_a_body_verifies(body: bytes, text: str) -> None:
     ],
 )
 def test_each_spelling_of_a_query_verifies(query: str, text: str) -> None:
-    assert verifies(Signed("x", (query_fields(query),)), sign(signed_text(text)))
+    assert verifies(SignedFields("x", (query_fields(query),)), sign(signed_text(text)))
 
 
 @pytest.mark.parametrize(
@@ -125,21 +125,21 @@ def test_each_spelling_of_a_query_verifies(query: str, text: str) -> None:
     ids=["usual", "row", "merged"],
 )
 def test_a_query_beside_a_body_may_be_signed_or_not(text: str) -> None:
-    assert verifies(Signed("x", (fields(b'{"b":"2"}'),), query_fields("c=3&a=1")), sign(signed_text(text)))
+    assert verifies(SignedFields("x", (fields(b'{"b":"2"}'),), query_fields("c=3&a=1")), sign(signed_text(text)))
 
 
 def test_a_value_that_could_be_two_fields_is_refused_unless_encoded() -> None:
-    signed = Signed("x", (fields(b'{"a":"1&b=2"}'),))
+    signed = SignedFields("x", (fields(b'{"a":"1&b=2"}'),))
     assert not verifies(signed, sign(signed_text("instruction=x&a=1&b=2")))
     assert verifies(signed, sign(signed_text("instruction=x&a=1%26b%3D2")))
 
 
 def test_either_every_value_is_encoded_or_none() -> None:
     """As the documents say: a key ends in =, so a list beside it is signed encoded as well."""
-    signed = Signed("x", (fields(b'{"public_key":"abc=","scopes":["read"]}'),))
+    signed = SignedFields("x", (fields(b'{"public_key":"abc=","scopes":["read"]}'),))
     assert verifies(signed, sign(signed_text("instruction=x&public_key=abc%3D&scopes=%5B%22read%22%5D")))
     assert not verifies(signed, sign(signed_text('instruction=x&public_key=abc%3D&scopes=["read"]')))
-    alone = Signed("x", (fields(b'{"scopes":["read"]}'),))
+    alone = SignedFields("x", (fields(b'{"scopes":["read"]}'),))
     for said in ('["read"]', "%5B%22read%22%5D"):
         assert verifies(alone, sign(signed_text(f"instruction=x&scopes={said}")))
 
@@ -153,7 +153,7 @@ def test_a_signature_with_words_behind_it_is_none() -> None:
 
 
 def test_what_our_own_clients_sign_is_one_of_the_accepted_texts() -> None:
-    signed = Signed("x", (fields(b'{"b":"q=1&r","a":null,"c":1.0}'),))
+    signed = SignedFields("x", (fields(b'{"b":"q=1&r","a":null,"c":1.0}'),))
     assert verifies(signed, sign(auth.signing_text(signed, STAMP, "5000")))
 
 
@@ -180,7 +180,10 @@ def test_what_ccxt_signs_verifies(path: str, method: str, params: dict[str, obje
         usual = fields(request["body"].encode())
         assert json.loads(request["body"]) == params
     assert verifies(
-        Signed(instruction, (usual,)), headers["X-Signature"], str(headers["X-Timestamp"]), str(headers["X-Window"])
+        SignedFields(instruction, (usual,)),
+        headers["X-Signature"],
+        str(headers["X-Timestamp"]),
+        str(headers["X-Window"]),
     )
 
 

@@ -35,7 +35,7 @@ def test_in_every_spelling_the_gateway_takes(command: AdminCommand) -> None:
     for body in (msgspec.json.encode(fields), msgspec.json.format(msgspec.json.encode({**nulls, **fields}))):
         said = auth.body_fields(body)
         assert isinstance(said, list)
-        signed = auth.Signed(PATHS[type(command)].instruction, (said,))
+        signed = auth.SignedFields(PATHS[type(command)].instruction, (said,))
         for nonce in (None, "x-1"):
             for text in auth.candidates(signed, auth.Credentials("", "", "1700000000000", "5000", nonce)):
                 assert says(text.decode(), command), text

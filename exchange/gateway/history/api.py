@@ -35,7 +35,7 @@ FillType = Literal[
 ]
 
 
-class OrdersQuery(SpanQuery, frozen=True, kw_only=True):
+class OrderHistoryQuery(SpanQuery, frozen=True, kw_only=True):
     """`strategyId` is of a product that is not here. `clientId`, which takes `symbol` too, `from` and `to` are this
     venue's own."""
 
@@ -46,7 +46,7 @@ class OrdersQuery(SpanQuery, frozen=True, kw_only=True):
     market_type: tuple[MarketType, ...] = ()
 
 
-class FillsQuery(SpanQuery, frozen=True, kw_only=True):
+class FillHistoryQuery(SpanQuery, frozen=True, kw_only=True):
     """`fillType` User is all there is on spot markets; `strategyId` is of a product that is not here."""
 
     order_id: str | None = None
@@ -65,7 +65,7 @@ class LedgerQuery(SpanQuery, frozen=True, kw_only=True):
 
 @routes.signed("GET", "/wapi/v1/history/orders", "orderHistoryQueryAll", example=[examples.HISTORICAL_ORDER])
 async def orders(
-    exchange: Exchange, key: KeyView, params: OrdersQuery
+    exchange: Exchange, key: KeyView, params: OrderHistoryQuery
 ) -> list[wire.HistoricalOrder] | Answer | Refusal:
     """Orders, open and ended. `createdAt` is text; `cancelReason` says who asked for a cancel.
 
@@ -91,7 +91,7 @@ async def orders(
 
 
 async def _under_client_id(
-    exchange: Exchange, key: KeyView, params: OrdersQuery, text: str
+    exchange: Exchange, key: KeyView, params: OrderHistoryQuery, text: str
 ) -> list[wire.HistoricalOrder] | Answer | Refusal:
     """At most one row, by the same rule as `order.query` of the WebSocket."""
     client_id = client_id_of(text)
@@ -109,7 +109,7 @@ async def _under_client_id(
 
 
 @routes.signed("GET", "/wapi/v1/history/fills", "fillHistoryQueryAll", example=[examples.FILL])
-async def fills(exchange: Exchange, key: KeyView, params: FillsQuery) -> list[wire.OrderFill] | Answer | Refusal:
+async def fills(exchange: Exchange, key: KeyView, params: FillHistoryQuery) -> list[wire.OrderFill] | Answer | Refusal:
     """Fills, one row per order and trade. `clientId` is text here; `from` and `to` are in ms.
 
     To go forward in time, ask with `from` and go on from the last `timestamp` plus 1 ms: such a page is never cut

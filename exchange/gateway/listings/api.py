@@ -16,7 +16,7 @@ routes = Routes("Market data")
 _DAYS: Final = {"1d": 1, "1w": 7}
 
 MarketType = Literal["SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ"]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+UnixSeconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 
 class MarketsQuery(Payload, frozen=True):
@@ -46,8 +46,8 @@ class KlinesQuery(Payload, frozen=True):
 
     symbol: str
     interval: wire.Interval
-    start_time: Seconds
-    end_time: Seconds | None = None
+    start_time: UnixSeconds
+    end_time: UnixSeconds | None = None
     price_type: Literal["Last", "Index", "Mark"] = "Last"
 
 

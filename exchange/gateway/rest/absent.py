@@ -6,7 +6,7 @@ of who asks, so that a client can tell a wrong signature from a missing product.
 
 from typing import Final
 
-from exchange.gateway.rest.operations import Answer, Method, Routes, paged
+from exchange.gateway.rest.operations import Answer, HttpMethod, Routes, paged
 from exchange.gateway.rest.parameters import PageQuery
 from exchange.gateway.wire.base import Payload
 from exchange.gateway.wire.errors import INVALID_SYMBOL, NOT_FOUND
@@ -55,7 +55,7 @@ _EMPTY_HISTORIES: Final = {
 }
 
 #: What is refused; no instruction: public.
-_NOT_IMPLEMENTED: Final[tuple[tuple[Method, str, str, str], ...]] = (
+_NOT_IMPLEMENTED: Final[tuple[tuple[HttpMethod, str, str, str], ...]] = (
     ("POST", "/api/v1/account/convertDust", "convertDust", "Convert dust."),
     ("GET", "/wapi/v1/capital/deposit/address", "depositAddressQuery", "An address to deposit to."),
     ("POST", "/wapi/v1/capital/withdrawals", "withdraw", "Withdraw to a chain."),
@@ -151,7 +151,7 @@ def _enter_empty_history(path: str, instruction: str, summary: str) -> None:
     routes.signed("GET", path, instruction, example=[])(empty)
 
 
-def _enter_refused(method: Method, path: str, instruction: str, summary: str) -> None:
+def _enter_refused(method: HttpMethod, path: str, instruction: str, summary: str) -> None:
     async def refused(exchange: Exchange, key: KeyView | None = None) -> Refusal:
         return _REFUSED
 

@@ -22,7 +22,7 @@ from exchange.gateway.auth import (
     Authenticator,
     Credentials,
     Field,
-    Signed,
+    SignedFields,
     batch_fields,
     body_fields,
     proved,
@@ -216,18 +216,18 @@ class Dispatcher(Collector):
             return UNREADABLE
 
 
-def _signed_fields(operation: Operation, query: list[Field], body: bytes) -> Signed | Refusal:
+def _signed_fields(operation: Operation, query: list[Field], body: bytes) -> SignedFields | Refusal:
     if operation.method == "GET":
-        return Signed(operation.instruction, (query,))
+        return SignedFields(operation.instruction, (query,))
     if body.lstrip()[:1] == b"[":
         batch = batch_fields(body)
-        return batch if isinstance(batch, Refusal) else Signed(operation.instruction, batch)
+        return batch if isinstance(batch, Refusal) else SignedFields(operation.instruction, batch)
     fields = body_fields(body)
     if isinstance(fields, Refusal):
         return fields
     if operation.method == "DELETE" and not fields:
-        return Signed(operation.instruction, (query,))
-    return Signed(operation.instruction, (fields,), query)
+        return SignedFields(operation.instruction, (query,))
+    return SignedFields(operation.instruction, (fields,), query)
 
 
 def _query_values(query: list[Field], params: Any) -> dict[str, Any]:

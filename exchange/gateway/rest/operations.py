@@ -19,7 +19,7 @@ from exchange.values.refusals import Refusal
 
 _encode: Final = msgspec.json.Encoder().encode
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+HttpMethod = Literal["GET", "POST", "PATCH", "DELETE"]
 JSON_TYPE: Final = "application/json; charset=utf-8"
 TEXT_TYPE: Final = "text/plain; charset=utf-8"
 
@@ -69,7 +69,7 @@ class Operation(msgspec.Struct, frozen=True):
     may end well.
     """
 
-    method: Method
+    method: HttpMethod
     path: str
     tag: str
     authority: Authority
@@ -100,7 +100,7 @@ class Routes:
 
     def public(
         self,
-        method: Method,
+        method: HttpMethod,
         path: str,
         *,
         example: Any,
@@ -113,7 +113,7 @@ class Routes:
 
     def signed(
         self,
-        method: Method,
+        method: HttpMethod,
         path: str,
         instruction: str,
         *,
@@ -139,7 +139,7 @@ class Routes:
         )
 
     def admin(
-        self, method: Method, path: str, instruction: str, *, example: Any, request: Any = None
+        self, method: HttpMethod, path: str, instruction: str, *, example: Any, request: Any = None
     ) -> Callable[[Handler], Handler]:
         """An operation for an admin's key."""
         return self._enter(Authority.ADMIN, method, path, instruction, example, request=request)
@@ -147,7 +147,7 @@ class Routes:
     def _enter(
         self,
         authority: Authority,
-        method: Method,
+        method: HttpMethod,
         path: str,
         instruction: str,
         example: Any,

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from exchange.gateway.admission import too_many
-from exchange.gateway.auth import DEFAULT_WINDOW_MS, JUST_STARTED, SIGN_AGAIN, Credentials, Signed, proved
+from exchange.gateway.auth import DEFAULT_WINDOW_MS, JUST_STARTED, SIGN_AGAIN, Credentials, SignedFields, proved
 from exchange.gateway.session import frames, methods
 from exchange.gateway.session.hub import Feed, Reader
 from exchange.gateway.session.limits import CloseCode
@@ -39,8 +39,8 @@ _NOT_LOGGED_IN: Final = Refusal(Code.UNAUTHORIZED, "Log in first: session.login"
 _LOGGED_IN: Final = invalid("This session is already logged in: open another one for another key")
 _UNKNOWN_METHOD: Final = invalid("Unknown method")
 
-_LOGIN: Final = Signed("sessionLogin")
-_SUBSCRIBE: Final = Signed("subscribe")
+_LOGIN: Final = SignedFields("sessionLogin")
+_SUBSCRIBE: Final = SignedFields("subscribe")
 
 
 class Outlet(Reader, Protocol):
@@ -161,7 +161,7 @@ class Session:
 
     # --- who and how often ----------------------------------------------------------------------------
 
-    def _proved(self, credentials: Credentials, signed: Signed, connection: str = "") -> KeyView | Refusal:
+    def _proved(self, credentials: Credentials, signed: SignedFields, connection: str = "") -> KeyView | Refusal:
         """The key that signed; who signs in vain too often isn't listened to for a while."""
         admission, now_us = self._services.admission, self._services.exchange.now_us()
         wait_s = admission.vain_s(self._address, credentials.api_key, now_us)

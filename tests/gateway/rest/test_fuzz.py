@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from exchange.cli.keys import KeyFile, read_key
 from exchange.gateway.application import OPERATIONS
-from exchange.gateway.auth import Signed, batch_fields, body_fields, query_fields, signing_text
+from exchange.gateway.auth import SignedFields, batch_fields, body_fields, query_fields, signing_text
 from exchange.gateway.rest.openapi import build
 from exchange.gateway.rest.operations import Authority, Operation
 from exchange.values.refusals import Code, Refusal
@@ -70,7 +70,7 @@ class Signer:
             usual = _or([[]], batch_fields(body))
         else:
             usual = [_or([], body_fields(body))]
-        text = signing_text(Signed(self._instruction, usual), stamp, window)
+        text = signing_text(SignedFields(self._instruction, usual), stamp, window)
         request.headers["X-API-Key"] = self._key.api_key
         request.headers["X-Timestamp"] = stamp
         request.headers["X-Window"] = window
