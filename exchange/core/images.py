@@ -73,6 +73,7 @@ class VenueImage(msgspec.Struct, frozen=True, gc=False):
     venue_keys: tuple[VenueKey, ...]
     windows: tuple[WindowImage, ...]
     certificates: tuple[tuple[CertificateId, Certificate], ...]
+    issued: tuple[tuple[CertificateId, WindowId], ...]
     approvals: tuple[tuple[CertificateId, tuple[AdminId, ...]], ...]
     waivers: tuple[tuple[WindowId, Gate, tuple[AdminId, ...]], ...]
     failed_gates: GatesFailed | None

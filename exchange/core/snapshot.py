@@ -66,6 +66,7 @@ def venue_line(state: State) -> bytes:
             venue_keys=state.venue_keys,
             windows=tuple(_window_image(window) for window in state.windows.values()),
             certificates=tuple(state.certificates.items()),
+            issued=tuple(state.issued.items()),
             approvals=tuple((of, tuple(admins)) for of, admins in state.approvals.items()),
             waivers=tuple((of, gate, tuple(admins)) for (of, gate), admins in state.waivers.items()),
             failed_gates=state.failed_gates,
@@ -248,6 +249,7 @@ def _restore_maintenance(state: State, venue: VenueImage) -> None:
         window.waiting = image.waiting
         window.canary_open = image.canary_open
     state.certificates = dict(venue.certificates)
+    state.issued = dict(venue.issued)
     state.approvals = {of: dict.fromkeys(admins) for of, admins in venue.approvals}
     state.waivers = {(of, gate): dict.fromkeys(admins) for of, gate, admins in venue.waivers}
     state.failed_gates = venue.failed_gates

@@ -248,7 +248,9 @@ class State:
 
         self.venue_keys: tuple[VenueKey, ...] = ()
         self.windows: dict[WindowId, Window] = {}
+        #: Opening certificates that still count for some scope; and the windows of the newest on record of either kind.
         self.certificates: dict[CertificateId, Certificate] = {}
+        self.issued: dict[CertificateId, WindowId] = {}
         #: Who has approved an opening certificate, and waived a gate of a window (0: of this start).
         self.approvals: dict[CertificateId, dict[AdminId, None]] = {}
         self.waivers: dict[tuple[WindowId, Gate], dict[AdminId, None]] = {}

@@ -15,7 +15,6 @@ from exchange.values.ids import AccountId, seq_of
 from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
 from exchange.values.windows.certificate import CertificateId
-from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
 from exchange.values.windows.views import CertificatesView, SignedCertificate
 
@@ -43,29 +42,22 @@ class Desk:
 
     async def certificates(self, limit: int) -> CertificatesView:
         state = self._life.state
-        newest = sorted(state.certificates, reverse=True)[:limit]
+        newest = sorted(state.issued, reverse=True)[:limit]
         await self._life.settled()
-        await self._fetch(newest)
+        found = await self._fetch(newest)
         return CertificatesView(
             state.venue_keys,
             tuple(
-                SignedCertificate(
-                    certificate_id,
-                    seq_of(certificate_id),
-                    self._recorded[certificate_id].text,
-                    self._recorded[certificate_id].signature,
-                )
-                for certificate_id in newest
+                SignedCertificate(certificate_id, seq_of(certificate_id), signed.text, signed.signature)
+                for certificate_id, signed in found.items()
             ),
         )
 
     async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:
         state = self._life.state
-        if window is None and state.certificates:
-            window = state.certificates[max(state.certificates)].window
-        found = () if window is None else proofs.window_certificates(state, window)
-        wanted = [certificate_id for certificate_id in found if certificate_id is not None]
-        if window is None or not wanted:
+        if window is None and state.issued:
+            window = state.issued[max(state.issued)]
+        if window is None:
             return _NO_CERTIFICATE
         if self._waiting >= MAX_WAITING:
             return _TOO_MANY
@@ -73,9 +65,13 @@ class Desk:
         try:
             async with self._turn:
                 await self._life.settled()
-                await self._fetch(wanted)
+                found = await self._fetch([of for of, which in state.issued.items() if which == window])
+                if not found:
+                    found = await asyncio.to_thread(certificates.long_ago, self._life.data_dir, window)
+                if not found:
+                    return _NO_CERTIFICATE
                 proof = await asyncio.to_thread(
-                    proofs.prove, self._life.data_dir, state, account, window, self._recorded, self._read
+                    proofs.prove, self._life.data_dir, state.venue_keys, account, window, found, self._read
                 )
         except CertificateError as error:
             return Refusal(Code.RESOURCE_NOT_FOUND, f"There is no proof: {error}")
@@ -83,19 +79,19 @@ class Desk:
             self._waiting -= 1
         return msgspec.json.encode(proof)
 
-    async def _fetch(self, wanted: list[CertificateId]) -> None:
-        """Look up the certificates in the records they stand in."""
+    async def _fetch(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
+        """The certificates as they stand in their records; of the newest they are remembered."""
         missing = [certificate_id for certificate_id in wanted if certificate_id not in self._recorded]
         if missing:
-            self._recorded |= await asyncio.to_thread(self._look_up, missing)
+            found = await asyncio.to_thread(self._look_up, missing)
+            known = self._life.state.issued
+            self._recorded = {of: signed for of, signed in (self._recorded | found).items() if of in known}
+        return {certificate_id: self._recorded[certificate_id] for certificate_id in wanted}
 
     def _look_up(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
-        found: dict[CertificateId, Signed] = {}
         with JournalReader(self._life.data_dir) as journal:
-            for certificate_id in wanted:
-                seq = seq_of(certificate_id)
-                for record in journal.records(seq, seq):
-                    for event in record.events:
-                        if isinstance(event, CertificateIssued):
-                            found[certificate_id] = Signed(event.text, event.signature)
-        return found
+            return {
+                certificate_id: signed
+                for wanted_id in wanted
+                for certificate_id, signed in certificates.recorded(journal, seq_of(wanted_id), seq_of(wanted_id))
+            }

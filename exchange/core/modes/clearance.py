@@ -9,11 +9,12 @@ the statements account for them.
 
 from exchange.core.people.agreement import holds
 from exchange.core.state import State
+from exchange.core.windows.certificates import current_certificate
 from exchange.rules.gates import APPROVALS, NEEDED, TWO_PEOPLE
 from exchange.values.enums import Mode, Role
-from exchange.values.ids import AdminId, seq_of
+from exchange.values.ids import AdminId
 from exchange.values.refusals import Code, Refusal
-from exchange.values.windows.certificate import Certificate, CertificateId, CertificateKind, Gate, GateResult
+from exchange.values.windows.certificate import CertificateId, Gate, GateResult
 from exchange.values.windows.plan import WindowId
 
 
@@ -62,34 +63,6 @@ def untouched(state: State, market: str | None) -> bool:
 
 def trading_seq(state: State, market: str | None) -> int:
     return state.trading_seq if market is None else state.markets[market].trading_seq
-
-
-def current_certificate(state: State, market: str | None) -> tuple[CertificateId, Certificate] | None:
-    """The newest opening certificate for the scope, of this start (and so of its build), and of this closure.
-
-    What a revoked key has signed is as if it were not there.
-    """
-    revoked = [key.public_key for key in state.venue_keys if key.revoked]
-    shut_seq = state.mode_seq if market is None else state.markets[market].mode_seq
-    since_seq = max(shut_seq, state.started_seq)
-    for certificate_id, certificate in reversed(state.certificates.items()):
-        if (
-            certificate.kind is CertificateKind.OPENING
-            and seq_of(certificate_id) > since_seq
-            and certificate.public_key not in revoked
-            and (not certificate.markets or (market is not None and market in certificate.markets))
-        ):
-            return certificate_id, certificate
-    return None
-
-
-def outdated(state: State, certificate_id: CertificateId) -> bool:
-    """There is a newer opening certificate for the same scope."""
-    markets = state.certificates[certificate_id].markets
-    return any(
-        other.kind is CertificateKind.OPENING and other.markets == markets and other_id > certificate_id
-        for other_id, other in state.certificates.items()
-    )
 
 
 def approvers(state: State, certificate_id: CertificateId) -> tuple[AdminId, ...]:

@@ -1,6 +1,7 @@
 """Applying what becomes of the venue's own life."""
 
 from exchange.core.state import State
+from exchange.core.windows.certificates import forget
 from exchange.values.process.events import (
     EpochStarted,
     Faulted,
@@ -30,6 +31,7 @@ def process_started(state: State, event: ProcessStarted) -> None:
     state.failed_gates = None
     # A waiver without a window was for what failed at one start: not for what fails at this one.
     state.waivers = {(window, gate): said for (window, gate), said in state.waivers.items() if window}
+    forget(state)
     state.resume_mode = event.resume_mode
     # By id: the order in which accounts stand in memory is not the same after loading a snapshot.
     for account_id in sorted(held for held, account in state.accounts.items() if account.armed_sessions):

@@ -1,16 +1,19 @@
 """Deciding on evidence: certificates, gates that failed, approvals, waivers, the venue's keys. Changes nothing."""
 
+from typing import Final
+
 import msgspec
 
 from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
-from exchange.core.modes.clearance import outdated, untrue_gate
+from exchange.core.modes.clearance import untrue_gate
 from exchange.core.people.agreement import one_person
 from exchange.core.people.decide import ONE_PERSON
 from exchange.core.state import State
 from exchange.rules.gates import GATES
 from exchange.values.events import AnyEvent
 from exchange.values.ids import id_at
+from exchange.values.refusals import Code, Refusal
 from exchange.values.windows.certificate import CertificateId, CertificateKind, read_certificate
 from exchange.values.windows.commands import (
     ApproveOpening,
@@ -31,6 +34,10 @@ from exchange.values.windows.events import (
 from exchange.values.windows.plan import WindowStage
 
 Decision = list[AnyEvent]
+
+_NOT_IN_FORCE: Final = Refusal(
+    Code.RESOURCE_NOT_FOUND, "No opening certificate of that id counts: there is none, or a newer one, or a new start"
+)
 
 
 def begin_verifying(state: State, time_us: int, command: BeginVerifying) -> Decision:
@@ -80,11 +87,8 @@ def report_gates(state: State, time_us: int, command: ReportGates) -> Decision:
 
 
 def approve_opening(state: State, time_us: int, command: ApproveOpening) -> Decision:
-    certificate = state.certificates.get(command.certificate)
-    if certificate is None or certificate.kind is not CertificateKind.OPENING:
-        return refuse.refused(refuse.NOT_FOUND)
-    if outdated(state, command.certificate):
-        return refuse.precondition("The certificate is outdated: there is a newer one")
+    if command.certificate not in state.certificates:
+        return refuse.refused(_NOT_IN_FORCE)
     if command.admin in state.approvals.get(command.certificate, {}):
         return refuse.precondition("You have approved it already")
     return [OpeningApproved(command.certificate, command.admin)]

@@ -1,6 +1,7 @@
-"""TODO"""
+"""Applying events of windows and their evidence; decides nothing."""
 
 from exchange.core.state import State, Window
+from exchange.core.windows.certificates import forget, issue
 from exchange.values.windows.certificate import CertificateKind, VenueKey, read_certificate
 from exchange.values.windows.events import (
     CanaryOpened,
@@ -16,6 +17,7 @@ from exchange.values.windows.events import (
     WindowPlanned,
     WindowStageChanged,
 )
+from exchange.values.windows.plan import ENDED_STAGES
 
 
 def window_planned(state: State, event: WindowPlanned) -> None:
@@ -42,6 +44,8 @@ def window_stage_changed(state: State, event: WindowStageChanged) -> None:
     window.stage = event.stage
     window.reason = event.reason or window.plan.reason
     window.stage_us = state.time_us
+    if event.stage in ENDED_STAGES:
+        forget(state)
 
 
 def canary_opened(state: State, event: CanaryOpened) -> None:
@@ -59,7 +63,7 @@ def timers_thawed(state: State, event: TimersThawed) -> None:
 
 def certificate_issued(state: State, event: CertificateIssued) -> None:
     certificate = read_certificate(event.text)
-    state.certificates[event.certificate_id] = certificate
+    issue(state, event.certificate_id, certificate)
     if certificate.kind is CertificateKind.OPENING:
         state.failed_gates = None
     elif certificate.window in state.windows:

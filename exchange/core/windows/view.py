@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from exchange.core.modes.clearance import approvers, current_certificate, trading_seq, untouched
+from exchange.core.modes.clearance import approvers, trading_seq, untouched
 from exchange.core.state import Market, State, Window
+from exchange.core.windows.certificates import current_certificate, ended_windows
 from exchange.core.windows.scope import mode_of, targets
 from exchange.rules.gates import APPROVALS
 from exchange.values.enums import Mode
@@ -20,18 +21,15 @@ from exchange.values.windows.views import (
     WindowView,
 )
 
-#: Windows that have ended, shown with those that have not.
-MAX_ENDED_WINDOWS: Final = 10
 _SHUT: Final = (Mode.OFFLINE, Mode.CANCEL_ONLY)
 
 
 def maintenance_view(state: State, verification: VerificationView | None = None) -> MaintenanceView:
     open_windows = [window for window in state.windows.values() if window.stage not in ENDED_STAGES]
-    ended = [window for window in state.windows.values() if window.stage in ENDED_STAGES][-MAX_ENDED_WINDOWS:]
     venue_window = next((window for window in open_windows if window.under_way and not window.plan.markets), None)
     return MaintenanceView(
         _condition(state.venue_mode, venue_window),
-        tuple(window_view(state, window) for window in (*open_windows, *reversed(ended))),
+        tuple(window_view(state, window) for window in (*open_windows, *reversed(ended_windows(state)))),
         {market.symbol: _market(state, market) for market in state.markets.values()},
         _unplanned(state) if venue_window is None else None,
         tuple(LossView(*loss) for loss in state.losses),

@@ -11,7 +11,7 @@ A certificate's folder, `<data>/certificates/<kind>-<as_of_seq>/`, holds what a 
 import os
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -21,11 +21,13 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from exchange.core import State
+from exchange.journal.errors import JournalError
 from exchange.journal.privacy import make_folder, open_private
+from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import history, merkle
 from exchange.maintenance.evidence.history import Histories
 from exchange.maintenance.evidence.statements import STATEMENT_VERSION, statements, totals
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, seq_of
 from exchange.values.windows.certificate import (
     Certificate,
     CertificateId,
@@ -34,9 +36,13 @@ from exchange.values.windows.certificate import (
     VenueKey,
     read_certificate,
 )
+from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
 
 FOLDER: Final = "certificates"
+#: Certificates looked at for those of a window, and records gone through from where one was made to its own.
+MAX_FOLDERS: Final = 1_000
+MAX_LATER: Final = 200_000
 _SECRET_BYTES: Final = 32
 _encode = msgspec.json.Encoder().encode
 
@@ -220,6 +226,55 @@ def read(data_dir: Path, on_record: Signed) -> Body:
     if root.hex() != certificate.root:
         raise CertificateError(f"{place.name}: the statements do not lead to the signed root")
     return Body(secret, kept.accounts, lines, leaves, root, histories)
+
+
+# --- on record ---------------------------------------------------------------------------------------
+
+
+def recorded(journal: JournalReader, from_seq: int, to_seq: int) -> Iterator[tuple[CertificateId, Signed]]:
+    """Every certificate in these records. Raises JournalError."""
+    for record in journal.records(from_seq, to_seq):
+        for event in record.events:
+            if isinstance(event, CertificateIssued):
+                yield event.certificate_id, Signed(event.text, event.signature)
+
+
+def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, Signed]:
+    """The certificates of a window that the state has let go of; those that are kept say where in the journal they are.
+
+    Raises:
+        CertificateError: they can't be looked up now, as where an archive is away.
+    """
+    found = {}
+    try:
+        with JournalReader(data_dir) as journal:
+            end_seq, _ = journal.last()
+            for signed in _kept_of(data_dir, window):
+                made_seq = signed.certificate.as_of_seq
+                for certificate_id, each in recorded(journal, made_seq + 1, min(made_seq + MAX_LATER, end_seq)):
+                    if each == signed:
+                        found[certificate_id] = each
+                        break
+    except JournalError as error:
+        raise CertificateError(str(error)) from error
+    return found
+
+
+def _kept_of(data_dir: Path, window: WindowId) -> Iterator[Signed]:
+    """What is kept of a window, whose certificates are all made after it was planned."""
+    seqs = {}
+    for path in (data_dir / FOLDER).glob("[!.]*-*"):
+        kind, _, seq = path.name.rpartition("-")
+        if kind in tuple(CertificateKind) and seq.isdigit() and int(seq) > seq_of(window):
+            seqs[int(seq), kind] = path
+    for _, path in sorted(seqs.items())[:MAX_FOLDERS]:
+        try:
+            signed = msgspec.json.decode((path / "certificate.json").read_bytes(), type=Signed)
+            wanted = signed.certificate.window == window
+        except (OSError, msgspec.MsgspecError, CertificateError):
+            continue
+        if wanted:
+            yield signed
 
 
 class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from exchange.core import State
 from exchange.maintenance.evidence import certificates, merkle
 from exchange.maintenance.evidence.certificates import Body, CertificateError, Signed
 from exchange.values.ids import AccountId, seq_of
@@ -73,18 +72,20 @@ def part(
     )
 
 
-def window_certificates(state: State, window: WindowId) -> tuple[CertificateId | None, CertificateId | None]:
-    """The closing certificate of a window and the newest opening one, as far as they are on record."""
+def window_certificates(
+    signed: Mapping[CertificateId, Signed], window: WindowId
+) -> tuple[CertificateId | None, CertificateId | None]:
+    """The closing certificate of a window and the newest opening one, as far as they are among these."""
     found: dict[CertificateKind, CertificateId] = {}
-    for certificate_id, certificate in state.certificates.items():
-        if certificate.window == window:
-            found[certificate.kind] = certificate_id
+    for certificate_id, each in sorted(signed.items()):
+        if each.certificate.window == window:
+            found[each.certificate.kind] = certificate_id
     return found.get(CertificateKind.CLOSING), found.get(CertificateKind.OPENING)
 
 
 def prove(
     data_dir: Path,
-    state: State,
+    venue_keys: tuple[VenueKey, ...],
     account: AccountId,
     window: WindowId,
     signed: Mapping[CertificateId, Signed],
@@ -107,6 +108,6 @@ def prove(
             account,
             read,
         )
-        for certificate_id in window_certificates(state, window)
+        for certificate_id in window_certificates(signed, window)
     ]
-    return Proof(FORMAT, account, window, state.venue_keys, *parts)
+    return Proof(FORMAT, account, window, venue_keys, *parts)

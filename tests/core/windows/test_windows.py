@@ -445,7 +445,7 @@ def test_approvals_are_for_the_newest_certificate_and_by_approvers() -> None:
     window = m.plan(venue)
     closing = m.shut(venue, window)
     old, new = m.certify(venue, window), m.certify(venue, window)
-    assert refusal(venue, ApproveOpening(ADMIN, old, "x")).code is Code.PRECONDITION_FAILED
+    assert refusal(venue, ApproveOpening(ADMIN, old, "x")).code is Code.RESOURCE_NOT_FOUND
     assert refusal(venue, ApproveOpening(ADMIN, closing, "x")).code is Code.RESOURCE_NOT_FOUND
     assert refusal(venue, ApproveOpening(ADMIN, CertificateId(1), "x")).code is Code.RESOURCE_NOT_FOUND
     assert refusal(venue, ApproveOpening(max(venue.state.admins), new, "x")).code is Code.FORBIDDEN

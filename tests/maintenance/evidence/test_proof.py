@@ -13,8 +13,10 @@ import pytest
 from nacl.signing import SigningKey
 
 import verify_proof
-from exchange.maintenance.evidence import proofs
+from exchange.journal.store import open_writing
+from exchange.maintenance.evidence import certificates, proofs
 from exchange.values.money.commands import CreditDeposit
+from exchange.values.record import encode
 from exchange.values.windows.commands import Certify, RotateVenueKey
 from exchange.values.windows.plan import WindowId
 from tests.core.windows import by_hand as m
@@ -38,7 +40,7 @@ def certified(tmp_path: Path, opening: bool = True) -> tuple[Books, WindowId]:
 
 
 def proof_of(books: Books, window: WindowId) -> Json:
-    proof = proofs.prove(books.data_dir, books.venue.state, books.accounts[0], window, books.signed())
+    proof = proofs.prove(books.data_dir, books.venue.state.venue_keys, books.accounts[0], window, books.signed())
     document = as_json(proof)
     assert isinstance(document, dict)
     return document
@@ -161,6 +163,23 @@ def test_the_file_runs_alone(proof: Json, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "NOT PROVED" in done.stderr
+
+
+def test_a_window_that_the_state_has_forgotten_is_found_by_what_is_kept_and_on_record(tmp_path: Path) -> None:
+    books, window = certified(tmp_path)
+    [last] = books.venue.records[-1:]
+    journal = open_writing(tmp_path)
+    journal.append(last.seq, [encode(last)])
+    journal.close()
+    found = certificates.long_ago(tmp_path, window)
+    assert found == books.signed()
+    assert len(found) == 2
+    assert certificates.long_ago(tmp_path, WindowId(window + 10)) == {}
+    # What is kept is where to look, never what is believed.
+    [kept] = (tmp_path / certificates.FOLDER).glob("opening-*")
+    content = kept / "certificate.json"
+    content.write_bytes(content.read_bytes().replace(b"finding", b"Finding").replace(b"hold", b"HOLD"))
+    assert len(certificates.long_ago(tmp_path, window)) == 1
 
 
 def test_a_window_without_certificates_has_nothing_to_prove(tmp_path: Path) -> None:
