@@ -42,7 +42,7 @@ compiled: $(VENV)/bin/python ## build the core with mypyc, apart, and run its te
 	cp -R exchange pyproject.toml README.md $(COMPILED)/source
 	cp -R tests pyproject.toml $(COMPILED)/checks
 	test -x $(COMPILED)/.venv/bin/python || $(BIN)/python -m venv $(COMPILED)/.venv
-	$(COMPILED)/.venv/bin/python $(LOCKED) $(patsubst %,-r locks/%.txt,run dev bench compiled)
+	for lock in run dev bench compiled; do $(COMPILED)/.venv/bin/python $(LOCKED) -r locks/$$lock.txt || exit 1; done
 	HATCH_BUILD_HOOKS_ENABLE=1 $(COMPILED)/.venv/bin/python $(OURS) ./$(COMPILED)/source ./clients/python ./clients/bots
 	cd $(COMPILED)/checks && ../.venv/bin/pytest -m 'not torture and not interpreted' tests/core tests/properties
 
