@@ -19,6 +19,7 @@ def test_every_frame_shown_is_one_that_is_read(example: str) -> None:
 def test_every_method_is_shown() -> None:
     shown = {json.loads(example)["method"] for example in frames("client")}
     assert shown == methods.NAMES | {"SUBSCRIBE", "UNSUBSCRIBE"}
+    assert all("." in name for name in methods.NAMES), "by the dot a frame that can't be read is told from a stream's"
 
 
 def test_what_has_a_reserve_is_named() -> None:
