@@ -18,7 +18,7 @@ STANDS_S = 0.9
 #: what it must not.
 WITH_A_BUG = f"""
 import sys, time
-from exchange.gateway.wire import accounts
+from exchange.gateway.money import wire
 
 def broken(balances, decimals):
     frame = sys._getframe()
@@ -28,7 +28,7 @@ def broken(balances, decimals):
     time.sleep({STANDS_S})
     raise RuntimeError(f"a bug: {{told.api_key}} {{told.signature}} {{told}}")
 
-accounts.balances_to_wire = broken
+wire.balances_to_wire = broken
 from exchange.cli import app
 app()
 """
