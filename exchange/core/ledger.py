@@ -28,6 +28,14 @@ def postings(state: State, event: AnyEvent) -> list[Posting]:
     return [] if legs is None else legs(state, event)
 
 
+def touched(state: State, event: AnyEvent) -> tuple[AccountId, ...]:
+    """The accounts that an event which is about to be folded changes: their balances, orders, keys or settings."""
+    accounts = EVENTS[type(event)].accounts
+    if accounts is not None:
+        return accounts(state, event)
+    return tuple(dict.fromkeys(leg.account for _, leg in postings(state, event)))
+
+
 class Cause(NamedTuple):
     """What a ledger line points at, besides its record."""
 

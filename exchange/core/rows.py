@@ -124,11 +124,6 @@ def terms(state: State, event: Event) -> list[Posting]:
     return []
 
 
-def nobody(state: State, event: Event) -> tuple[AccountId, ...]:
-    """It touches no account."""
-    return ()
-
-
 def its_account(state: State, event: Any) -> tuple[AccountId, ...]:
     """It touches the one account that it names."""
     account: AccountId = event.account
@@ -140,15 +135,15 @@ class EventRow(NamedTuple):
 
     Legs sum to zero per asset, and read nothing of `state` but what is listed; None: there is no amount in it. They
     move the money before `evolve` does the rest; `direct`: `evolve` moves the same itself, for speed. `accounts` are
-    those whose balances, orders, keys, switches or settings it changes. `shown`: it changes what anybody may read of
-    the venue.
+    those whose balances, orders, keys, switches or settings it changes; None: those of its legs. `shown`: it changes
+    what anybody may read of the venue.
     """
 
     kind: type[Event]
     evolve: Callable[[State, Any], None]
     words: Words | Callable[[Any], str]
     legs: Callable[[State, Any], list[Posting]] | None = None
-    accounts: Callable[[State, Any], tuple[AccountId, ...]] = nobody
+    accounts: Callable[[State, Any], tuple[AccountId, ...]] | None = None
     shown: bool = False
     direct: bool = False
 

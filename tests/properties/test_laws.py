@@ -13,8 +13,7 @@ from exchange.core import State, decide
 from exchange.core import machine as dispatch
 from exchange.core.digest import PARTITIONS, digest, partition_digest
 from exchange.core.invariants import violations
-from exchange.core.ledger import postings
-from exchange.core.machine import EVENTS
+from exchange.core.ledger import postings, touched
 from exchange.core.snapshot import dump, load
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Bucket, OrderStatus
@@ -133,14 +132,14 @@ def test_events_name_every_account_they_change(choices: list[Choice]) -> None:
     for choice in choices:
         wanted = command(venue, accounts, choice)
         before = account_lines(venue.state)
-        touched = {
+        named = {
             account
             for event in decide(venue.state, venue.time_us + 1_000, wanted)
-            for account in EVENTS[type(event)].accounts(venue.state, event)
+            for account in touched(venue.state, event)
         }
         venue.do(wanted)
         after = account_lines(venue.state)
-        assert {account for account, line in after.items() if before.get(account) != line} <= touched
+        assert {account for account, line in after.items() if before.get(account) != line} <= named
 
 
 def account_lines(state: State) -> dict[int, object]:

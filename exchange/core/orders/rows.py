@@ -4,9 +4,7 @@ from typing import Final
 
 from exchange.core.orders import decide, due, evolve, legs
 from exchange.core.rows import CommandRow, EventRow, Itself, LaneOf, Room, Trader, Words, its_account, terms
-from exchange.core.state import State
 from exchange.values.enums import Scope
-from exchange.values.ids import FEES, AccountId
 from exchange.values.orders.commands import (
     CancelAll,
     CancelForAccount,
@@ -38,14 +36,10 @@ COMMANDS: Final = (
 )
 
 
-def _traders(state: State, event: Traded) -> tuple[AccountId, ...]:
-    return (event.taker_account, event.maker_account, FEES)
-
-
 EVENTS: Final = (
     EventRow(OrderPlaced, evolve.order_placed, Words.ROUTINE, terms, its_account),
     EventRow(OrderRested, evolve.order_rested, Words.ROUTINE, legs.order_rested, its_account, direct=True),
-    EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, _traders, direct=True),
+    EventRow(Traded, evolve.traded, Words.ROUTINE, legs.traded, direct=True),
     EventRow(OrderDone, evolve.order_done, Words.ROUTINE, legs.order_done, its_account, direct=True),
     EventRow(CancelAllAfterSet, evolve.cancel_all_after_set, Words.ROUTINE, accounts=its_account),
     EventRow(CancelOnDisconnectSet, evolve.cancel_on_disconnect_set, Words.ROUTINE, accounts=its_account),

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.core import State
-from exchange.core.ledger import postings
-from exchange.core.machine import EVENTS
+from exchange.core.ledger import postings, touched
 from exchange.core.money.posting import overdrawn
 from exchange.core.orders.sides import maker_side, taker_side
 from exchange.journal.recovery import Progress
@@ -205,7 +204,7 @@ def explain_account(data_dir: Path, account: AccountId, span: Span, progress: Pr
 def _concerns(state: State, event: AnyEvent, account: AccountId) -> bool:
     if (user := getattr(event, "user", None)) is not None:
         return bool(user == user_of(account))
-    return account in EVENTS[type(event)].accounts(state, event)
+    return account in touched(state, event)
 
 
 # --- an asset ---------------------------------------------------------------------------------------------------
