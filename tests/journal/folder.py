@@ -27,7 +27,9 @@ def make(folder: Path) -> None:
     """Records, one of them signed, segments with an index, snapshots, a checkpoint, a witness; and a backup."""
     data = folder / "data"
     timeline = Timeline()
-    timeline.trade(100)
+    timeline.trade(SEGMENT_RECORDS - timeline.state.seq)
+    keep(data, timeline)  # a row that ends with its segment can go
+    timeline.trade(76)
     asked = OpenAccount(ADMIN)
     timeline.do(asked, sign(asked, ADMIN_KEY, timeline.state.time_us))
     keep(data, timeline)
@@ -38,6 +40,7 @@ def make(folder: Path) -> None:
     attach(data, manifest(data)[0], "index", b"an index")
     journal = open_writing(data)
     journal.drop_sealed(SEGMENT_RECORDS, 10)
+    assert journal.first_seq() == SEGMENT_RECORDS + 1
     checkpoint.sign(data, timeline.state, timeline.chain, journal.genesis, VENUE_KEY)
     journal.close()
     backup(data, folder / "backup")

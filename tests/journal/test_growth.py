@@ -97,8 +97,12 @@ def test_a_field_in_use_is_carried_under_its_hash_link_chain_or_signature(tmp_pa
             assert FIELD.encode() in path.read_bytes().partition(b"\n")[0], path
 
 
-def test_a_field_in_use_where_this_build_would_lose_it_is_refused_with_who_wrote_it(tmp_path: Path) -> None:
-    build, folder = patched_build(tmp_path / "build", REFUSED, USED), tmp_path / "theirs"
+@pytest.mark.parametrize("struct", ["_Line", "Side"])
+def test_a_field_in_use_where_this_build_would_lose_it_is_refused_with_who_wrote_it(
+    tmp_path: Path, struct: str
+) -> None:
+    structs = {name: [one for one in wanted if one == struct] for name, wanted in REFUSED.items()}
+    build, folder = patched_build(tmp_path / "build", structs, USED), tmp_path / "theirs"
     ended = run(build, "tests.journal.folder", "make", str(folder))
     assert not ended.returncode, ended.stderr
     with pytest.raises(SegmentError, match=rf"written by build 0\.1\.0, can't be read: .*{FIELD}"):
@@ -146,13 +150,17 @@ def test_a_journal_and_a_witness_of_a_newer_format_name_their_build(mine: Path) 
     assert read_witness(witness_path(data)) is not None
 
 
-def beyond(data: Path, command: bytes, events: bytes = b"[]") -> int:
-    """A record of the next build at the journal's end; returns its seq."""
+def beyond(data: Path, *said: tuple[bytes, bytes]) -> int:
+    """Records at the journal's end, in one row, of their commands and events; returns the last one's seq."""
     journal = open_writing(data)
-    seq = journal.last_seq + 1
-    journal.append(seq, [b'{"seq":%d,"time_us":%d,"command":%b,"events":%b}' % (seq, 2 * 10**15, command, events)])
+    first_seq = journal.last_seq + 1
+    bodies = [
+        b'{"seq":%d,"time_us":%d,"command":%b,"events":%b}' % (seq, 2 * 10**15, command, events)
+        for seq, (command, events) in enumerate(said, first_seq)
+    ]
+    journal.append(first_seq, bodies)
     journal.close()
-    return seq
+    return first_seq + len(said) - 1
 
 
 STOP = b'{"type":"StopProcess","reason":"x"}'
@@ -171,13 +179,12 @@ STOP = b'{"type":"StopProcess","reason":"x"}'
 def test_a_record_of_a_newer_build_names_it(mine: Path, command: bytes, events: bytes, what: str, start: str) -> None:
     data = mine / "data"
     if start == "sealed":
-        journal = open_writing(data)
-        journal.drop_sealed(segments.manifest(data)[-1].last_seq, 10)
-        journal.close()
+        seq = beyond(data, (command, events))
     else:
         started = b'{"type":"ProcessStarted","build":"build 2","recovered_seq":1,"clean":true}'
-        beyond(data, b'{"type":"StartProcess","build":"build 2","clean":true}', b"[%b]" % started)
-    seq = beyond(data, command, events)
+        start_process = b'{"type":"StartProcess","build":"build 2","clean":true}'
+        seq = beyond(data, (start_process, b"[%b]" % started), (command, events), (start_process, b"[%b]" % started))
+        seq -= 1
     with pytest.raises(UnknownRecord, match=f"record {seq}, written by build .*{what}") as caught:
         recover(data, accept_missing_witness=True, now_us=None)
     assert caught.value.build == ("build 1" if start == "sealed" else "build 2")

@@ -120,7 +120,7 @@ def test_a_side_file_is_archived_backed_up_restored_and_verified(data_dir: Path,
     attach(data_dir, first, "index", INDEX)
     attach(data_dir, second, "index", INDEX * 2)
     assert [segment.link for segment in manifest(data_dir)] == [first.link, second.link]
-    archive(data_dir, tmp_path / "archive", 800)
+    assert [segment.first_seq for segment in archive(data_dir, tmp_path / "archive", 800)] == [1]
     assert index_path(data_dir, first) == tmp_path / "archive" / "1-400.index"
     assert not (segments_dir(data_dir) / "1-400.index").exists()
     assert verify(data_dir, from_genesis=True).ok
