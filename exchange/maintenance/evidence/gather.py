@@ -179,6 +179,12 @@ class Evidence:
                 f"record {closing.certificate.as_of_seq} is not the one the closing certificate was signed at"
             )
         version = closing.certificate.statement_version
+        if version not in statements.VERSIONS:
+            self.broken_folds.append(
+                f"the closing statements are of version {version}, which build {closing.certificate.build} made and"
+                f" this build can't: it knows {', '.join(map(str, statements.VERSIONS))}"
+            )
+            return
         differences = compare(signed, certificates.body(self.state, self.histories, version, bytes(32)))
         self.closing_differences = (*differences, *self._unexplained(version))
         self.closing_balances = balances(signed)

@@ -135,17 +135,20 @@ class Books:
 
 
 def write_records(data_dir: Path, records: list[Record]) -> None:
+    """Those that are not there yet behind those that are, and the read models anew."""
     journal = open_writing(data_dir)
     witness = Witness(witness_path(data_dir))
     witness.begin(journal.genesis, journal.last_seq, journal.last_chain)
-    bodies = [encode(record) for record in records]
-    journal.append(1, bodies)
+    bodies = [encode(record) for record in records[journal.last_seq :]]
+    journal.append(journal.last_seq + 1, bodies)
     witness.write(journal.genesis, journal.last_seq, journal.last_chain)
     witness.sync()
     state, rows = State(), Rows()
     for record in records:
         rows.add(state, record)
         fold(state, record)
+    for path in data_dir.glob(f"{FILE_NAME}*"):
+        path.unlink()
     models = ReadModelWriter(data_dir / FILE_NAME)
     models.write(rows, state.seq, state.time_us, journal.last_chain)
     models.close()
