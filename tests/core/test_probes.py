@@ -5,19 +5,23 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from exchange.core.machine import COMMANDS, decide
+from exchange.core.machine import COMMANDS, EVENTS, decide
 from exchange.core.rows import Admin, BothAdmins, CommandRow, Trader, TwoAdmins
+from exchange.journal.show import Units
+from exchange.maintenance.stories.words import say
 from exchange.values.accounts.commands import AddKey
 from exchange.values.accounts.events import KeyAdded
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Role, Scope
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AdminId, KeyId
+from exchange.values.orders.events import OrderPlaced
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
 from exchange.values.people.events import AdminAdded, CommandProposed
-from exchange.values.process.events import Refused
+from exchange.values.process.events import Faulted, Refused
 from exchange.values.refusals import Code
+from exchange.values.windows.events import CanaryOpened
 from tests.core.windows.by_hand import second_approver
 from tests.probes import Scene
 from tests.properties.flow import PROBES, open_venue
@@ -56,6 +60,27 @@ def test_a_probe_comes_out_as_it_says(kind: type) -> None:
     [refused] = made.venue.do(wanted)
     assert isinstance(refused, Refused), refused
     assert refused.code is probe.code
+
+
+#: What no probe brings about: an order that no client's command brought, a bug of ours, a window with a canary (which
+#: `tests/core/windows` has).
+ELSEWHERE = {OrderPlaced, Faulted, CanaryOpened}
+
+
+def test_every_event_comes_of_a_probe_and_is_told_in_a_line() -> None:
+    told: dict[type, str] = {}
+    for kind, row in COMMANDS.items():
+        made, units = scene(), Units()
+        wanted = PROBES[kind].accepted(made)
+        events = made.venue.expect(wanted)
+        if isinstance(row.who, TwoAdmins):
+            events = events + made.venue.do(msgspec.structs.replace(wanted, admin=made.second))
+        for record in made.venue.records:
+            events = events + record.events
+        units.learn_state(made.venue.state)
+        told |= {type(event): say(event, units) for event in events}
+    assert not [kind.__name__ for kind in EVENTS if kind not in told and kind not in ELSEWHERE]
+    assert not [kind.__name__ for kind, line in told.items() if not line or line.count("\n")]
 
 
 # --- who may -------------------------------------------------------------------------------------------

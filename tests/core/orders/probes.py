@@ -20,6 +20,12 @@ def _place(s: Scene, n: Numbers) -> AnyCommand:
     return s.venue.limit(s.account(n), side, 10_000 + 5 * n.offset, n.number, post_only=n.number == 1)
 
 
+def _meet(s: Scene) -> AnyCommand:
+    """It trades, and its rest goes into the book."""
+    s.venue.expect(s.venue.limit(s.accounts[1], Side.ASK, 10_000, 1))
+    return s.venue.limit(s.accounts[0], Side.BID, 10_000, 2)
+
+
 def _cancel(s: Scene, n: Numbers) -> AnyCommand:
     orders = sorted(s.venue.state.accounts[s.account(n)].orders)
     return s.venue.cancel(s.account(n), orders[n.number % len(orders)] if orders else OrderId(10))
@@ -54,7 +60,7 @@ PROBES = (
     Probe(
         PlaceOrder,
         _place,
-        lambda s: s.venue.limit(s.accounts[0], Side.BID, 9_000, 1),
+        _meet,
         lambda s: s.venue.limit(s.accounts[0], Side.BID, 1, 1),
         Code.INVALID_PRICE,
     ),
