@@ -66,8 +66,8 @@ def posting(*legs: tuple[AccountId, AssetSpec, int], lists: tuple[AssetSpec, ...
 
 
 def long_short_and_borrowed(ann: AccountId, bob: AccountId) -> AnyCommand:
-    """`ann` is long 3 lots, `bob` short; he owes 5 shares of the pool, which stands on clearing."""
-    legs = ((ann, LOTS, 300), (bob, LOTS, -300), (bob, DEBT, -5_000_000), (CLEARING, DEBT, 5_000_000))
+    """`bob` is short what `ann` and the venue are long; he owes 5 shares of the pool, which stands on clearing."""
+    legs = ((FEES, LOTS, 1), (ann, LOTS, 300), (bob, LOTS, -301), (bob, DEBT, -5_000_000), (CLEARING, DEBT, 5_000_000))
     return posting(*legs, lists=(LOTS, DEBT))
 
 
@@ -99,11 +99,11 @@ def test_statements_totals_and_gates_count_them(tmp_path: Path) -> None:
     books = held.books
     state, histories, _ = books.read_back()
     said = {account: msgspec.json.decode(line) for account, line in statements(state, histories)}
-    assert said[held.bob]["balances"][LOTS.symbol] == {"available": -300, "locked": 0}
+    assert said[held.bob]["balances"][LOTS.symbol] == {"available": -301, "locked": 0}
     assert said[held.bob]["balances"][DEBT.symbol] == {"available": -5_000_000, "locked": 0}
     assert said[held.ann]["balances"][LOTS.symbol] == {"available": 300, "locked": 0}
     found = {total.asset: total for total in totals(state)}
-    assert found[LOTS.symbol] == AssetTotal(LOTS.symbol, 0, 0, 0)
+    assert found[LOTS.symbol] == AssetTotal(LOTS.symbol, -1, 1, 0)
     assert found[DEBT.symbol] == AssetTotal(DEBT.symbol, -5_000_000, 0, 0, 5_000_000)
     assert not any(total.over_atoms for total in found.values())
     outcome = books.prove(held.window)
@@ -118,21 +118,26 @@ def test_history_and_stories_tell_of_them(tmp_path: Path) -> None:
     lines = models.ledger(held.bob, ALL, asset=LOTS.symbol).rows
     models.close()
     assert [(line.asset, line.atoms, line.balance_atoms, line.kind) for line in lines] == [
-        (LOTS.symbol, -300, -300, "perpetual")
+        (LOTS.symbol, -301, -301, "perpetual")
     ]
     everything = span(tmp_path)
     told = explain.explain_account(tmp_path, held.bob, everything)
-    assert f"-3 {LOTS.symbol} available, 0 {LOTS.symbol} locked." in told.summary
+    assert f"-3.01 {LOTS.symbol} available, 0 {LOTS.symbol} locked." in told.summary
     [entry] = [entry for entry in told.entries if entry.seq == held.seq]
     assert [change.said for change in entry.changes] == [
-        f"account {held.bob} available -3 {LOTS.symbol} -> -3 {LOTS.symbol} (perpetual)",
+        f"account {held.bob} available -3.01 {LOTS.symbol} -> -3.01 {LOTS.symbol} (perpetual)",
         f"account {held.bob} available -5 {DEBT.symbol} -> -5 {DEBT.symbol} (perpetual)",
     ]
     told = explain.explain_asset(tmp_path, DEBT.symbol, everything)
     assert f"users -5 {DEBT.symbol}, the venue's own accounts 0 {DEBT.symbol}, clearing 5" in " ".join(told.summary)
     assert "They balance." in told.summary
     assert f"Account {held.bob} holds -5 {DEBT.symbol}." in told.summary
-    assert f"{held.bob} available -3 {LOTS.symbol}]" in "".join(show(tmp_path, from_seq=held.seq, to_seq=held.seq))
+    told = explain.explain_asset(tmp_path, LOTS.symbol, everything)
+    holders = [line.split()[1] for line in told.summary if line.startswith("Account ")]
+    assert holders == [str(held.bob), str(held.ann), str(FEES)], (
+        "whoever has most of it, whatever its sign, comes first"
+    )
+    assert f"{held.bob} available -3.01 {LOTS.symbol}]" in "".join(show(tmp_path, from_seq=held.seq, to_seq=held.seq))
     report = incident.investigate(tmp_path, everything)
     assert not report.violations
     assert f"| {DEBT.symbol} | 0 | -5000000 | 0 | 0 | 0 | 0 | 0 | 5000000 |" in incident_text.text(report)
