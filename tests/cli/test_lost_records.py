@@ -82,6 +82,10 @@ async def test_after_an_accepted_loss_it_starts_trades_restarts_and_verifies(
     await traded(server)
     verified = exchange(server, "verify", "--from-genesis")
     assert verified.returncode == Exit.OK, verified.stdout
+    assert "each signed with the keys in force of those who gave it" in verified.stdout
+    with JournalReader(server.data) as reader:
+        # From its first record on; and two have signed for the loss.
+        assert [len(record.signed) for seq in (1, had_seq + 1) for record in reader.records(seq, seq)] == [1, 2]
     for command in (("recover",), ("explain", "asset", "USDC"), ("incident", "report", "--out", server.data.parent)):
         ended = exchange(server, *command)
         assert ended.returncode == Exit.OK, ended.stderr
