@@ -8,58 +8,16 @@ is; a null may be left out, and `admin`, which the key says, always is. Clients 
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
 from exchange.values.commands import AnyCommand
-from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers, SetFilters, SetLimits
-from exchange.values.modes.commands import DropToCancelOnly, SetAutoResume, SetMode, SetPause
-from exchange.values.money.commands import CreditDeposit
-from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
-from exchange.values.process.commands import AcceptLoss, ActivateRule, Genesis
-from exchange.values.windows.commands import (
-    ApproveOpening,
-    CancelWindow,
-    ChangeWindow,
-    PlanWindow,
-    RotateVenueKey,
-    WaiveGate,
-)
 
 #: What each command that people sign is called: with `admin:` before it and dots for slashes it is the instruction.
-#: The last three are given where the data folder is, all others are sent to the path of that name.
-NAMES: Final[dict[type, str]] = {
-    SetMode: "mode",
-    SetPause: "pause",
-    OpenAccount: "accounts",
-    AddKey: "keys",
-    RevokeKey: "keys/revoke",
-    CreditDeposit: "deposits",
-    SetUserTier: "user-tier",
-    SetFeeTiers: "fee-tiers",
-    ListAsset: "assets",
-    ListMarket: "markets",
-    SetFilters: "filters",
-    SetLimits: "limits",
-    SetAutoResume: "auto-resume",
-    ActivateRule: "rules",
-    AddAdmin: "admins",
-    ChangeAdmin: "admins/change",
-    RevokeAdmin: "admins/revoke",
-    WithdrawProposal: "proposals/withdraw",
-    PlanWindow: "windows",
-    ChangeWindow: "windows/change",
-    CancelWindow: "windows/cancel",
-    ApproveOpening: "approvals",
-    WaiveGate: "waivers",
-    RotateVenueKey: "venue-key",
-    Genesis: "genesis",
-    AcceptLoss: "accept-loss",
-    DropToCancelOnly: "accept-missing-witness",
-}
+#: Three are given where the data folder is, all others are sent to the path of that name.
+NAMES: Final[dict[type, str]] = {kind: kind.NAME for kind in get_args(AnyCommand) if kind.NAME}
 
 _SIGNED: Final = re.compile(
     r"instruction=([^&]*)((?:&[^&]*)*)&timestamp=[0-9]+&window=[0-9]+(?:&nonce=[A-Za-z0-9_-]+)?"

@@ -59,9 +59,6 @@ EDITS: Final = (
          '    async def leave_note(self, text: str, asset: str) -> None:\n'
          '        """Leave a note at the account; it costs one atom of the asset."""\n'
          '        await self._set("note.leave", {"text": text, "asset": asset})\n\n'),
-    Edit(ADMIN, "exchange/values/signing.py", '    Genesis: "genesis",\n', '    RemoveNote: "notes/remove",\n'),
-    Edit(ADMIN, "exchange/values/signing.py", "from exchange.values.people.commands import AddAdmin",
-         "from exchange.values.notes.commands import RemoveNote\n"),
     Edit(ADMIN, "exchange/gateway/rest/admin_examples.py", "    RevokeKey(_ADMIN, KeyId(180)",
          '    RemoveNote(_ADMIN, _ACCOUNT, "Rude"),\n'),
     Edit(ADMIN, "exchange/gateway/rest/admin_examples.py", "from exchange.values.people.admins import AdminSpec\n",
@@ -106,7 +103,6 @@ PLACES: Final[dict[str, tuple[str, ...]]] = {
         "exchange/values/notes/commands.py",
         "exchange/core/notes/decide.py",
         "exchange/core/notes/rows.py",
-        "exchange/values/signing.py",
         "exchange/gateway/rest/admin_examples.py",
         "exchange/cli/admin_accounts.py",
         "docs/runbook.md",

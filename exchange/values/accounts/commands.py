@@ -1,5 +1,7 @@
 """Accounts, their keys, settings and tiers."""
 
+from typing import ClassVar
+
 from exchange.values.accounts.settings import SettingsChange
 from exchange.values.base import Command
 from exchange.values.enums import (
@@ -19,6 +21,8 @@ class UpdateAccount(Command, frozen=True):
 class SetUserTier(Command, frozen=True):
     """Put a user on a fee tier."""
 
+    NAME: ClassVar[str] = "user-tier"
+
     admin: AdminId
     user: UserId
     tier: int
@@ -30,6 +34,8 @@ class OpenAccount(Command, frozen=True):
 
     A new user's id is the seq of this command.
     """
+
+    NAME: ClassVar[str] = "accounts"
 
     admin: AdminId
     user: UserId | None = None
@@ -43,6 +49,8 @@ class AddKey(Command, frozen=True):
     `public_key` is base64 of 32 bytes, Ed25519.
     """
 
+    NAME: ClassVar[str] = "keys"
+
     admin: AdminId
     account: AccountId
     public_key: str
@@ -53,6 +61,8 @@ class AddKey(Command, frozen=True):
 
 class RevokeKey(Command, frozen=True):
     """Take an API key out of force."""
+
+    NAME: ClassVar[str] = "keys/revoke"
 
     admin: AdminId
     key_id: KeyId

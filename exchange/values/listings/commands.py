@@ -1,5 +1,7 @@
 """Listing assets and markets, and their terms."""
 
+from typing import ClassVar
+
 from exchange.values.base import Command
 from exchange.values.ids import AdminId
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters
@@ -7,6 +9,8 @@ from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMar
 
 class ListAsset(Command, frozen=True):
     """List an asset, for ever; an approver asks for the same."""
+
+    NAME: ClassVar[str] = "assets"
 
     admin: AdminId
     asset: AssetSpec
@@ -16,6 +20,8 @@ class ListAsset(Command, frozen=True):
 class ListMarket(Command, frozen=True):
     """List a market, for ever; it starts OFFLINE. An approver asks for the same."""
 
+    NAME: ClassVar[str] = "markets"
+
     admin: AdminId
     market: ListedMarket
     reason: str
@@ -23,6 +29,8 @@ class ListMarket(Command, frozen=True):
 
 class SetFilters(Command, frozen=True):
     """Replace a market's filters; once it has traded, an approver asks for the same."""
+
+    NAME: ClassVar[str] = "filters"
 
     admin: AdminId
     market: str
@@ -33,6 +41,8 @@ class SetFilters(Command, frozen=True):
 class SetFeeTiers(Command, frozen=True):
     """Replace the fee tiers; once anybody has something here, an approver asks for the same."""
 
+    NAME: ClassVar[str] = "fee-tiers"
+
     admin: AdminId
     fee_tiers: tuple[FeeTier, ...]
     reason: str
@@ -40,6 +50,8 @@ class SetFeeTiers(Command, frozen=True):
 
 class SetLimits(Command, frozen=True):
     """Set the limits the core itself holds."""
+
+    NAME: ClassVar[str] = "limits"
 
     admin: AdminId
     limits: Limits

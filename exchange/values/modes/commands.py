@@ -1,5 +1,7 @@
 """Modes and pauses: what is open."""
 
+from typing import ClassVar
+
 from exchange.values.base import Command
 from exchange.values.enums import (
     Mode,
@@ -16,11 +18,15 @@ class ResumeModes(Command, frozen=True):
 class DropToCancelOnly(Command, frozen=True):
     """The venue's own brake: its clock has left its bounds, or a check of its own failed."""
 
+    NAME: ClassVar[str] = "accept-missing-witness"
+
     reason: str
 
 
 class SetMode(Command, frozen=True):
     """Change the mode of a market, or of the venue."""
+
+    NAME: ClassVar[str] = "mode"
 
     admin: AdminId
     mode: Mode
@@ -31,6 +37,8 @@ class SetMode(Command, frozen=True):
 class SetPause(Command, frozen=True):
     """Throw one of the switches beside the modes, for one asset or for all."""
 
+    NAME: ClassVar[str] = "pause"
+
     admin: AdminId
     pause: Pause
     paused: bool
@@ -40,6 +48,8 @@ class SetPause(Command, frozen=True):
 
 class SetAutoResume(Command, frozen=True):
     """Whether a clean start of the same build steps back to the modes before it; on, an approver asks for the same."""
+
+    NAME: ClassVar[str] = "auto-resume"
 
     admin: AdminId
     auto_resume: bool

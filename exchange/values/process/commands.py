@@ -1,5 +1,7 @@
 """The venue's own life: founding, starts and stops, faults, rule versions, lost records."""
 
+from typing import ClassVar
+
 from exchange.values.base import Command
 from exchange.values.ids import AdminId
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket
@@ -32,6 +34,8 @@ class ReportFault(Command, frozen=True):
 class Genesis(Command, frozen=True):
     """The first record: everything the venue opens with."""
 
+    NAME: ClassVar[str] = "genesis"
+
     venue: str
     venue_public_key: str
     assets: tuple[AssetSpec, ...]
@@ -45,6 +49,8 @@ class Genesis(Command, frozen=True):
 class ActivateRule(Command, frozen=True):
     """Switch a named rule version on, for ever; an approver asks for the same."""
 
+    NAME: ClassVar[str] = "rules"
+
     admin: AdminId
     rule: str
     reason: str
@@ -56,6 +62,8 @@ class AcceptLoss(Command, frozen=True):
     `witness_chain` (hex) is what the witness holds at `lost_to_seq`. The record of this command has seq
     `lost_to_seq` + 1, so no id of the lost range is given again.
     """
+
+    NAME: ClassVar[str] = "accept-loss"
 
     first_admin: AdminId
     second_admin: AdminId

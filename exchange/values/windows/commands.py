@@ -1,5 +1,7 @@
 """Maintenance windows: planned, closed, proved, approved, opened."""
 
+from typing import ClassVar
+
 from exchange.values.base import Command
 from exchange.values.ids import AdminId
 from exchange.values.windows.certificate import CertificateId, Gate, GateResult
@@ -59,12 +61,16 @@ class DelayWindow(Command, frozen=True):
 class PlanWindow(Command, frozen=True):
     """Plan a maintenance window."""
 
+    NAME: ClassVar[str] = "windows"
+
     admin: AdminId
     plan: WindowPlan
 
 
 class ChangeWindow(Command, frozen=True):
     """Replace the plan of a window that has not ended; what has begun keeps its scope."""
+
+    NAME: ClassVar[str] = "windows/change"
 
     admin: AdminId
     window: WindowId
@@ -74,6 +80,8 @@ class ChangeWindow(Command, frozen=True):
 class CancelWindow(Command, frozen=True):
     """Call off a window that has not begun."""
 
+    NAME: ClassVar[str] = "windows/cancel"
+
     admin: AdminId
     window: WindowId
     reason: str
@@ -81,6 +89,8 @@ class CancelWindow(Command, frozen=True):
 
 class ApproveOpening(Command, frozen=True):
     """Approve an opening certificate; void as soon as the certificate is."""
+
+    NAME: ClassVar[str] = "approvals"
 
     admin: AdminId
     certificate: CertificateId
@@ -93,6 +103,8 @@ class WaiveGate(Command, frozen=True):
     `window` 0: this start.
     """
 
+    NAME: ClassVar[str] = "waivers"
+
     admin: AdminId
     window: WindowId
     gate: Gate
@@ -104,6 +116,8 @@ class RotateVenueKey(Command, frozen=True):
 
     `revoke` voids what the old one has signed.
     """
+
+    NAME: ClassVar[str] = "venue-key"
 
     admin: AdminId
     public_key: str
