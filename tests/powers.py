@@ -405,7 +405,7 @@ POWERS: Final = (
         "`admin add`",
         AddAdmin,
         lambda s, a: [AddAdmin(a, NEW_ADMIN, WHY)],
-        lambda s: NEW_ADMIN.public_key in s.admin_ids,
+        lambda s: s.admin_of(NEW_ADMIN.public_key) is not None,
     ),
     Power(
         "`admin change`",

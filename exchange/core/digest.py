@@ -1,17 +1,18 @@
 """A digest of the state: equal in two processes exactly if they hold the same.
 
 Taken over the snapshot's canonical lines in `PARTITIONS` parts, so that a live process can give
-one part at a time: a pause bounded by one part's accounts.
+one part at a time: a pause bounded by one part's users.
 """
 
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from exchange.core.snapshot import account_line, venue_line
+from exchange.core.snapshot import user_line, venue_line
 from exchange.core.state import State
+from exchange.values.ids import UserId
 
-#: The last part is the venue's own line; accounts are spread over the others by id.
+#: The last part is the venue's own line; users are spread over the others by id.
 PARTITIONS: Final = 64
 
 
@@ -21,9 +22,12 @@ def partition_digest(state: State, partition: int) -> str:
     if partition == PARTITIONS - 1:
         hashed.update(venue_line(state))
         return hashed.hexdigest()
-    for account_id in sorted(held for held in state.accounts if held % (PARTITIONS - 1) == partition):
-        hashed.update(account_line(state.accounts[account_id]))
-        hashed.update(b"\n")
+    # Ids are dense, so this looks at no other part's users.
+    for user_id in range(partition, state.last_user + 1, PARTITIONS - 1):
+        user = state.users.get(UserId(user_id))
+        if user is not None:
+            hashed.update(user_line(user))
+            hashed.update(b"\n")
     return hashed.hexdigest()
 
 
@@ -35,9 +39,9 @@ def join(parts: Sequence[str]) -> str:
 def digest(state: State) -> str:
     """BLAKE2b-256 (hex) over the digests of all parts, in order."""
     parts = [blake2b(digest_size=32) for _ in range(PARTITIONS)]
-    for account_id, account in sorted(state.accounts.items()):
-        part = parts[account_id % (PARTITIONS - 1)]
-        part.update(account_line(account))
+    for user_id, user in sorted(state.users.items()):
+        part = parts[user_id % (PARTITIONS - 1)]
+        part.update(user_line(user))
         part.update(b"\n")
     parts[-1].update(venue_line(state))
     return join([part.hexdigest() for part in parts])

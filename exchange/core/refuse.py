@@ -55,7 +55,7 @@ def used_key(state: State, public_key: str) -> Refusal | None:
     """A public key is one person's, or the venue's, for good: not again as another's, nor after it was revoked."""
     if (
         public_key in state.key_ids
-        or public_key in state.admin_ids
+        or state.admin_of(public_key) is not None
         or public_key in state.spent_keys
         or any(public_key == key.public_key for key in state.venue_keys)
     ):

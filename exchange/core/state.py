@@ -4,15 +4,19 @@ Only the `evolve` modules of the subjects change anything here. Iteration order 
 order of events, so it is the same in every process.
 """
 
+from bisect import insort
 from collections import OrderedDict
+from operator import attrgetter
 from typing import Final
+
+from sortedcontainers import SortedList
 
 from exchange.core.orders.book import BookSide, Order
 from exchange.core.orders.client_ids import ClientId, Ended, EndedClientIds
 from exchange.rules.modes import lower
-from exchange.values.accounts.settings import AccountSettings
+from exchange.values.accounts.settings import DEFAULT_SETTINGS
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.ids import VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, ProposalId, UserId, user_of
+from exchange.values.ids import VENUE, VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, ProposalId, UserId, user_of
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.events import CommandProposed
@@ -22,6 +26,7 @@ from exchange.values.windows.plan import ENDED_STAGES, WindowId, WindowPlan, Win
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _BID: Final = Side.BID
+_ID: Final = attrgetter("account_id")
 
 
 class Balance:
@@ -37,10 +42,12 @@ class Balance:
 class User:
     """A person: tier and self-trade prevention are theirs, over all their sub-accounts."""
 
-    __slots__ = ("keyed", "tier", "user_id")
+    __slots__ = ("accounts", "keyed", "tier", "user_id")
 
     def __init__(self, user_id: UserId) -> None:
         self.user_id = user_id
+        #: Its sub-accounts, by id.
+        self.accounts: list[Account] = []
         self.tier = 0
         #: Has, or had, an API key on any sub-account: it is somebody's.
         self.keyed = False
@@ -54,7 +61,6 @@ class Account:
         "armed_sessions",
         "balances",
         "cancel_all_after_us",
-        "changed_seq",
         "client_ids",
         "ended_client_ids",
         "keys",
@@ -69,7 +75,7 @@ class Account:
         self.account_id = account_id
         self.user = user
         self.label = label
-        self.settings = AccountSettings()
+        self.settings = DEFAULT_SETTINGS
         self.balances: dict[str, Balance] = {}
         self.orders: dict[OrderId, Order] = {}
         #: Open orders per market, for the limit.
@@ -78,8 +84,6 @@ class Account:
         #: Of orders that have ended, the first to end in front; None before the first (see `State.ended_client_ids`).
         self.ended_client_ids: OrderedDict[ClientId, Ended] | None = None
         self.keys: dict[KeyId, Key] = {}
-        #: Last record that changed its balances or orders.
-        self.changed_seq = 0
         #: When the dead-man's switch fires, on the timers' clock; 0: off.
         self.cancel_all_after_us = 0
         #: Sessions whose end cancels this account's orders (a dict for its order).
@@ -98,9 +102,9 @@ class Key:
 
     __slots__ = ("account", "key_id", "label", "public_key", "scopes")
 
-    def __init__(self, key_id: KeyId, account: Account, public_key: str, scopes: tuple[Scope, ...], label: str) -> None:
-        self.key_id = key_id
+    def __init__(self, account: Account, key_id: KeyId, public_key: str, scopes: tuple[Scope, ...], label: str) -> None:
         self.account = account
+        self.key_id = key_id
         self.public_key = public_key
         self.scopes = scopes
         self.label = label
@@ -194,7 +198,6 @@ class State:
         self.time_us = 0
         self.epoch = 1
         self.venue = ""
-        self.venue_public_key = ""
         self.assets: dict[str, AssetSpec] = {}
         self.markets: dict[str, Market] = {}
         self.fee_tiers: tuple[FeeTier, ...] = ()
@@ -204,11 +207,12 @@ class State:
         self.rules: dict[str, None] = {}
 
         self.users: dict[UserId, User] = {}
+        #: The last id given to a user: they are dense, but for what a loss of records leaves out.
+        self.last_user = VENUE
         self.accounts: dict[AccountId, Account] = {}
         self.keys: dict[KeyId, Key] = {}
         self.key_ids: dict[str, KeyId] = {}
         self.admins: dict[AdminId, AdminSpec] = {}
-        self.admin_ids: dict[str, AdminId] = {}
         #: Who agreed on adding an admin: nobody at the founding, one alone for the second approver, else two.
         self.added_by: dict[AdminId, tuple[AdminId, ...]] = {}
         #: Of these, whom one person alone added and who has asked for nothing yet (a dict for its order): whoever holds
@@ -242,7 +246,7 @@ class State:
         self.frozen_since_us = 0
         self.frozen_us = 0
         #: (deadline_us on the timers' clock, account) of every dead-man's switch that is on, soonest first.
-        self.deadlines: list[tuple[int, AccountId]] = []
+        self.deadlines: SortedList[tuple[int, AccountId]] = SortedList()
         #: Armed sessions (account, session) whose process is gone: their orders end before any new one.
         self.orphaned: dict[tuple[AccountId, str], None] = {}
 
@@ -259,9 +263,17 @@ class State:
         #: Ranges of records that are lost: (epoch that began behind them, first seq, last seq).
         self.losses: tuple[tuple[int, int, int], ...] = ()
 
-        venue = self.users[UserId(0)] = User(UserId(0))
         for account_id, name in VENUE_ACCOUNTS.items():
-            self.accounts[account_id] = Account(account_id, venue, name)
+            self.open_account(account_id, name)
+
+    @property
+    def venue_public_key(self) -> str:
+        """The key in force; "" before the founding."""
+        return self.venue_keys[-1].public_key if self.venue_keys else ""
+
+    def admin_of(self, public_key: str) -> AdminId | None:
+        """Whose key this is. There are few admins, so no index of their keys is kept."""
+        return next((admin for admin, spec in self.admins.items() if spec.public_key == public_key), None)
 
     def ruling_mode(self, market: Market) -> Mode:
         """The lower of the venue's mode and the market's own."""
@@ -291,5 +303,7 @@ class State:
         user = self.users.get(user_id)
         if user is None:
             user = self.users[user_id] = User(user_id)
+            self.last_user = max(self.last_user, user_id)
         account = self.accounts[account_id] = Account(account_id, user, label)
+        insort(user.accounts, account, key=_ID)
         return account

@@ -77,7 +77,7 @@ class Signers:
         if isinstance(command, Genesis):
             in_force = all(key in [admin.public_key for admin in command.admins] for key in keys)
         else:
-            admins = [state.admin_ids[key] for key in keys if key in state.admin_ids]
+            admins = [admin for key in keys if (admin := state.admin_of(key)) is not None]
             in_force = len(admins) == len(keys) and sorted(admins) == sorted(senders(command) or admins)
         # A command that came too late for its key, and was refused for that, is none of anybody's.
         if not in_force and carried_out(record.events):

@@ -148,7 +148,7 @@ def accept_missing_witness(data_dir: Path, keys: TwoKeys, reason: str, witness_d
 
 def _approvers(state: State, keys: TwoKeys) -> tuple[AdminId, AdminId]:
     """Two different people who may approve. Raises LossRefused."""
-    one, other = (state.admin_ids.get(b64encode(bytes(key.verify_key)).decode()) for key in keys)
+    one, other = (state.admin_of(b64encode(bytes(key.verify_key)).decode()) for key in keys)
     if one is None or other is None or one == other:
         raise LossRefused("two different admins must sign")
     if any(Role.APPROVER not in state.admins[admin].roles for admin in (one, other)):

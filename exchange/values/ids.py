@@ -1,8 +1,8 @@
 """Identifiers, and the way one is packed into another.
 
 Every id is a whole number below 2^53, so that a client in any language can hold it.
-Ids of orders and keys are functions of the seq of the command that made them: another history
-can't shift them, and an id that has ended is never given again.
+Ids of orders, keys, admins and the like are functions of the seq of the command that made them: another history
+can't shift them, and an id that has ended is never given again. Users are numbered: theirs is a u32 on the wire.
 """
 
 from typing import Final, NewType
@@ -20,6 +20,8 @@ MAX_ID: Final = 2**53 - 1
 #: A client id is a u32 on the wire, the number of a sub-account a u16.
 MAX_CLIENT_ID: Final = 2**32 - 1
 MAX_SUBACCOUNT: Final = 2**16 - 1
+#: userId is a u32 on the wire.
+MAX_USER: Final = 2**32 - 1
 
 _SUBACCOUNTS: Final = 100_000
 _IDS_PER_RECORD: Final = 10
@@ -62,7 +64,13 @@ def subaccount_of(account: AccountId) -> SubaccountId:
 
 
 def id_at(seq: int, index: int = 0) -> int:
-    """The id of the `index`-th thing (0 to 9) made by the command recorded at `seq`."""
+    """The id of the `index`-th thing made by the command recorded at `seq`.
+
+    Raises:
+        ValueError: `index` is not 0 to 9.
+    """
+    if not 0 <= index < _IDS_PER_RECORD:
+        raise ValueError(f"a record makes at most {_IDS_PER_RECORD} things, not one of index {index}")
     return seq * _IDS_PER_RECORD + index
 
 

@@ -45,6 +45,7 @@ UNIMPORTED: Final = {
     "pytest-timeout": "pytest",
     "pytest-xdist": "pytest",
     "ruff": "make test",
+    "sortedcontainers-stubs": "mypy",
     "setuptools": "what is built where it is installed",
 }
 #: Imported by tests that are skipped without it, in an environment of its own or installed by hand.

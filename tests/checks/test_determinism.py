@@ -30,6 +30,8 @@ PURE_MODULES = {
     "urllib.parse",
 }
 BANNED_CALLS = {"__import__", "eval", "exec", "float", "globals", "hash", "id", "input", "locals", "open", "print"}
+#: A table of fields writes its code out of their names, once, at its import.
+ALLOWED_CALLS = {"exchange.core.images": ["exec"]}
 SET_MAKERS = {"set", "frozenset"}
 #: What goes through every element of its argument in the argument's own order.
 WALKERS = {"dict", "enumerate", "filter", "iter", "list", "map", "next", "reversed", "tuple", "zip", "join"}
@@ -122,7 +124,9 @@ def pure(name: str) -> bool:
 
 @pytest.mark.parametrize("module", TREES)
 def test_a_deterministic_module_keeps_the_contract(module: str) -> None:
-    assert faults(TREES[module], set_attributes(TREES.values())) == []
+    allowed = [f"calls {name}" for name in ALLOWED_CALLS.get(module, ())]
+    found = faults(TREES[module], set_attributes(TREES.values()))
+    assert [fault.partition(": ")[2] for fault in found] == allowed, found
 
 
 @pytest.mark.parametrize(

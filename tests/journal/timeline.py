@@ -9,8 +9,8 @@ from exchange.core import State, decide, fold
 from exchange.values.accounts.commands import AddKey, OpenAccount
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Scope, Side
-from exchange.values.ids import AccountId, AdminId, KeyId, UserId, account_id, id_at
-from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.ids import AccountId, AdminId, KeyId, account_id, id_at
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
 from exchange.values.modes.commands import SetMode
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelAll, PlaceOrder
@@ -75,6 +75,7 @@ class Timeline:
                 markets=(ListedMarket(spec, MarketFilters(reference_price_ticks=15_000)),),
                 fee_tiers=(FeeTier("base", 800, 1_000),),
                 admins=(AdminSpec("root", public(ADMIN_KEY), tuple(Role)),),
+                limits=Limits(),
             )
         )
         self.do(StartProcess("build 1", clean=True))
@@ -82,7 +83,8 @@ class Timeline:
         for mode in (Mode.POST_ONLY, Mode.FULL):
             self.do(SetMode(ADMIN, mode, "open"))
         for n in range(ACCOUNTS):
-            account = account_id(UserId(self.do(OpenAccount(ADMIN))))
+            self.do(OpenAccount(ADMIN))
+            account = account_id(self.state.last_user)
             key = public(SigningKey(bytes([n + 10]) * 32))
             key_id = KeyId(id_at(self.do(AddKey(ADMIN, account, key, (Scope.READ, Scope.TRADE)))))
             self.do(CreditDeposit(ADMIN, account, "SOL", 10**15, f"sol {n}"))

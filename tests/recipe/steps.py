@@ -47,11 +47,9 @@ EDITS: Final = (
     Edit(SUBJECT, "exchange/gateway/session/methods.py", "*orders.METHODS,", " *notes.METHODS,", behind=True),
     Edit(FIELD, "exchange/core/state.py", '        "orders",\n        "settings",\n        "user",\n',
          '        "note",\n'),
-    Edit(FIELD, "exchange/core/state.py", "        self.settings = AccountSettings()\n", '        self.note = ""\n'),
-    Edit(FIELD, "exchange/core/images.py", "    keyed: bool = False\n", '    note: str = ""\n', behind=True),
-    Edit(FIELD, "exchange/core/snapshot.py", "            account.user.keyed,\n", "            account.note,\n", True),
-    Edit(FIELD, "exchange/core/snapshot.py", "    account.changed_seq = image.changed_seq\n",
-         "    account.note = image.note\n"),
+    Edit(FIELD, "exchange/core/state.py", "        self.settings = DEFAULT_SETTINGS\n", '        self.note = ""\n'),
+    Edit(FIELD, "exchange/core/accounts/image.py", "    ended_client_ids: tuple[EndedImage, ...] = ()\n",
+         '    note: str = ""\n', behind=True),
     Edit(TRADER, "docs/websocket.md", '{"id":8,"method":"session.cancelOnDisconnect","params":{"armed":true}}\n',
          '{"id":9,"method":"note.leave","params":{"text":"Back on Monday","asset":"USDC"}}\n', behind=True),
     Edit(TRADER, "clients/python/exchange_client/trading.py",
@@ -115,7 +113,7 @@ PLACES: Final[dict[str, tuple[str, ...]]] = {
         "exchange/core/notes/evolve.py",
         "exchange/core/notes/rows.py",
     ),
-    FIELD: ("exchange/core/state.py", "exchange/core/images.py", "exchange/core/snapshot.py"),
+    FIELD: ("exchange/core/state.py", "exchange/core/accounts/image.py"),
 }
 
 

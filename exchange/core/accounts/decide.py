@@ -11,7 +11,7 @@ from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, Se
 from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
 from exchange.values.enums import Pause
 from exchange.values.events import AnyEvent
-from exchange.values.ids import MAX_SUBACCOUNT, KeyId, UserId, account_id, id_at, user_of
+from exchange.values.ids import MAX_SUBACCOUNT, MAX_USER, KeyId, UserId, account_id, id_at, user_of
 from exchange.values.numbers import E9
 from exchange.values.text import MAX_TEXT
 
@@ -28,7 +28,9 @@ def ed25519_key(text: str) -> bool:
 def open_account(state: State, time_us: int, command: OpenAccount) -> list[AnyEvent]:
     if (Pause.NEW_ACCOUNTS, "") in state.pauses:
         return refuse.precondition("New accounts are paused")
-    user = UserId(state.seq + 1) if command.user is None else command.user
+    user = UserId(state.last_user + 1) if command.user is None else command.user
+    if user > MAX_USER:
+        return refuse.precondition("There are no ids left for users")
     if command.user is not None and (not user or user not in state.users):
         return refuse.invalid("Unknown user")
     if not 0 <= command.subaccount <= MAX_SUBACCOUNT or len(command.label) > MAX_TEXT:
@@ -49,7 +51,7 @@ def update_account(state: State, time_us: int, command: UpdateAccount, account: 
 def first_key(state: State, command: AddKey) -> bool:
     """A new user's, of an empty account: with any other a stranger could be let into an account that is somebody's."""
     account = state.accounts.get(command.account)
-    return account is not None and not account.user.keyed and not account.changed_seq
+    return account is not None and not account.user.keyed and not account.balances
 
 
 def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:

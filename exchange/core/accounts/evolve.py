@@ -2,6 +2,7 @@
 
 from exchange.core.state import Key, State
 from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
+from exchange.values.accounts.settings import DEFAULT_SETTINGS
 
 
 def account_opened(state: State, event: AccountOpened) -> None:
@@ -9,12 +10,14 @@ def account_opened(state: State, event: AccountOpened) -> None:
 
 
 def account_settings_changed(state: State, event: AccountSettingsChanged) -> None:
-    state.accounts[event.account].settings = event.settings
+    # Changed back is never changed: an image leaves out what `is` the default.
+    settings = DEFAULT_SETTINGS if event.settings == DEFAULT_SETTINGS else event.settings
+    state.accounts[event.account].settings = settings
 
 
 def key_added(state: State, event: KeyAdded) -> None:
     account = state.accounts[event.account]
-    key = Key(event.key_id, account, event.public_key, event.scopes, event.label)
+    key = Key(account, event.key_id, event.public_key, event.scopes, event.label)
     state.keys[event.key_id] = account.keys[event.key_id] = key
     state.key_ids[event.public_key] = event.key_id
     account.user.keyed = True

@@ -5,8 +5,6 @@ from exchange.values.money.events import Posted
 
 
 def posted(state: State, event: Posted) -> None:
-    for leg in event.legs:
-        state.accounts[leg.account].changed_seq = state.seq
     state.posted_seq = state.seq
     if event.reference:
         state.references[event.reference] = state.seq

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Order:
-    """A resting order. `pays` is the balance its reserve is locked in, `gets` where its proceeds go."""
+    """A resting order. `pays` is the balance its reserve is locked in, `gets` where its proceeds go.
+
+    What it is made of: first what it is tied to, then the fields of its image in their order (`core.orders.image`).
+    """
 
     __slots__ = (
         "account",
@@ -47,38 +50,38 @@ class Order:
 
     def __init__(
         self,
-        order_id: OrderId,
         account: "Account",
         market: "Market",
+        pays: "Balance",
+        gets: "Balance",
+        order_id: OrderId,
         side: Side,
         price_ticks: int,
         lots: int,
         left_lots: int,
         reserved_atoms: int,
+        created_us: int,
         filled_quote_atoms: int,
         post_only: bool,
         self_trade_prevention: SelfTradePrevention,
         client_id: int | None,
-        created_us: int,
-        pays: "Balance",
-        gets: "Balance",
         cancel_at_close: bool,
     ) -> None:
-        self.order_id = order_id
         self.account = account
         self.market = market
+        self.pays = pays
+        self.gets = gets
+        self.order_id = order_id
         self.side = side
         self.price_ticks = price_ticks
         self.lots = lots
         self.left_lots = left_lots
         self.reserved_atoms = reserved_atoms
+        self.created_us = created_us
         self.filled_quote_atoms = filled_quote_atoms
         self.post_only = post_only
         self.self_trade_prevention = self_trade_prevention
         self.client_id = client_id
-        self.created_us = created_us
-        self.pays = pays
-        self.gets = gets
         self.cancel_at_close = cancel_at_close
         self.level: Level | None = None
         self.previous: Order | None = None

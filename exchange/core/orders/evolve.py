@@ -1,6 +1,5 @@
 """Applying order and trade events: moves what the event says, and decides nothing."""
 
-from bisect import bisect_left, insort
 from typing import Final
 
 from exchange.core.orders.book import Order
@@ -33,28 +32,28 @@ def order_rested(state: State, event: OrderRested) -> None:
     else:
         pays, gets, book = account.balance(spec.base), account.balance(spec.quote), market.asks
     order = Order(
-        event.order_id,
         account,
         market,
+        pays,
+        gets,
+        event.order_id,
         event.side,
         event.price_ticks,
         event.lots,
         event.left_lots,
         event.reserved_atoms,
+        state.time_us,
         event.filled_quote_atoms,
         event.post_only,
         event.self_trade_prevention,
         event.client_id,
-        state.time_us,
-        pays,
-        gets,
         event.cancel_at_close,
     )
     pays.available_atoms -= event.reserved_atoms
     pays.locked_atoms += event.reserved_atoms
     book.add(order)
     market.update_id += 1
-    market.trading_seq = state.trading_seq = account.changed_seq = state.seq
+    market.trading_seq = state.trading_seq = state.seq
     state.orders[event.order_id] = order
     account.orders[event.order_id] = order
     account.open_orders[event.market] = account.open_orders.get(event.market, 0) + 1
@@ -91,7 +90,7 @@ def traded(state: State, event: Traded) -> None:
     else:
         _leave_book(state, maker)
         maker.left_lots = 0
-    market.trading_seq = state.trading_seq = taker.changed_seq = maker.account.changed_seq = state.seq
+    market.trading_seq = state.trading_seq = state.seq
     market.last_price_ticks = event.price_ticks
     market.trade_id = event.trade_id
     market.update_id += 1
@@ -109,7 +108,6 @@ def order_done(state: State, event: OrderDone) -> None:
     order.reserved_atoms -= event.released_atoms
     _leave_book(state, order)
     order.market.update_id += 1
-    order.account.changed_seq = state.seq
     if not event.declared:
         order.market.trading_seq = state.trading_seq = state.seq
 
@@ -129,10 +127,10 @@ def _leave_book(state: State, order: Order) -> None:
 def cancel_all_after_set(state: State, event: CancelAllAfterSet) -> None:
     account = state.accounts[event.account]
     if account.cancel_all_after_us:
-        del state.deadlines[bisect_left(state.deadlines, (account.cancel_all_after_us, event.account))]
+        state.deadlines.remove((account.cancel_all_after_us, event.account))
     account.cancel_all_after_us = event.deadline_us
     if event.deadline_us:
-        insort(state.deadlines, (event.deadline_us, event.account))
+        state.deadlines.add((event.deadline_us, event.account))
 
 
 def cancel_on_disconnect_set(state: State, event: CancelOnDisconnectSet) -> None:

@@ -8,7 +8,6 @@ from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked
 
 def admin_added(state: State, event: AdminAdded) -> None:
     state.admins[event.admin] = event.added
-    state.admin_ids[event.added.public_key] = event.admin
     state.added_by[event.admin] = event.by
     if len(event.by) == 1:
         state.unheard[event.admin] = None
@@ -20,7 +19,6 @@ def admin_changed(state: State, event: AdminChanged) -> None:
 
 def admin_revoked(state: State, event: AdminRevoked) -> None:
     public_key = state.admins.pop(event.admin).public_key
-    del state.admin_ids[public_key]
     del state.added_by[event.admin]
     state.unheard.pop(event.admin, None)
     state.spent_keys[public_key] = None

@@ -16,7 +16,6 @@ from exchange.values.windows.certificate import VenueKey
 
 def venue_founded(state: State, event: VenueFounded) -> None:
     state.venue = event.venue
-    state.venue_public_key = event.venue_public_key
     state.venue_keys = (VenueKey(event.venue_public_key, state.seq),)
 
 
@@ -50,6 +49,7 @@ def nothing(state: State, event: Refused | Faulted) -> None:
 def epoch_started(state: State, event: EpochStarted) -> None:
     state.epoch = event.epoch
     state.losses = (*state.losses, (event.epoch, event.lost_from_seq, event.lost_to_seq))
+    state.last_user = event.last_user
     for counters in event.counters:
         market = state.markets[counters.market]
         market.trade_id = counters.trade_id

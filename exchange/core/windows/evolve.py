@@ -86,4 +86,3 @@ def venue_key_rotated(state: State, event: VenueKeyRotated) -> None:
     last = state.venue_keys[-1]
     old = VenueKey(last.public_key, last.since_seq, state.seq, event.revoked_old)
     state.venue_keys = (*state.venue_keys[:-1], old, VenueKey(event.public_key, state.seq))
-    state.venue_public_key = event.public_key

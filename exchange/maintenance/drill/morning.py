@@ -24,7 +24,7 @@ from exchange.values.accounts.events import AccountOpened, KeyAdded
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role, Scope, Side
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, id_at, user_of
-from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
 from exchange.values.modes.commands import SetMode
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelOrder, PlaceOrder
@@ -91,6 +91,7 @@ async def found(data_dir: Path, witness_dir: Path) -> None:
             AdminSpec(name, public_key(name), (Role.OPERATOR, Role.APPROVER, Role.SUPPORT, Role.TREASURER))
             for name in ("first", "second")
         ),
+        limits=Limits(),
     )
     with whole_file(data_dir / "keys" / "venue.json") as file:
         seed = b64encode(bytes(_key_of("venue"))).decode()

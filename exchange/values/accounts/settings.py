@@ -1,11 +1,14 @@
 """What a trader sets for a sub-account."""
 
+from typing import Final
+
 import msgspec
 
+from exchange.values.base import Part
 from exchange.values.numbers import E9
 
 
-class AccountSettings(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class AccountSettings(Part, frozen=True):
     """A sub-account's own settings (wire: PATCH account). They steer margin, so spot only keeps them."""
 
     auto_borrow_settlements: bool = False
@@ -14,6 +17,10 @@ class AccountSettings(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fiel
     leverage_limit_e9: int = 10 * E9
     #: Cancel the account's orders when their market closes for maintenance.
     cancel_at_close: bool = False
+
+
+#: Of a sub-account that has changed none; one object for all of them.
+DEFAULT_SETTINGS: Final = AccountSettings()
 
 
 class SettingsChange(

@@ -3,8 +3,7 @@
 import re
 from typing import Final
 
-import msgspec
-
+from exchange.values.base import Part
 from exchange.values.enums import AssetKind, MarketKind
 from exchange.values.numbers import E9, MAX_DECIMALS
 from exchange.values.text import unseen, visible
@@ -24,7 +23,7 @@ class SpecError(ValueError):
     """A listing that would not keep exact books."""
 
 
-class AssetSpec(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+class AssetSpec(Part, frozen=True):
     """An asset; amounts are counted in atoms, 10**-decimals of one unit."""
 
     symbol: str
@@ -51,7 +50,7 @@ def symbol_of(kind: AssetKind, of: str) -> str:
     return f"{of}:{kind}"
 
 
-class MarketSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class MarketSpec(Part, frozen=True):
     """A market: a price is a count of ticks, a quantity a count of steps (lots).
 
     `tick_e9` and `step_e9` are the tick in quote units and the step in base units, times 10**9.
@@ -100,7 +99,7 @@ def spot_market(base: AssetSpec, quote: AssetSpec, tick_e9: int, step_e9: int) -
     )
 
 
-class MarketFilters(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class MarketFilters(Part, frozen=True):
     """What an order must satisfy; 0 in a maximum means none.
 
     The multipliers bound a limit price against the last active price (the last trade, or
@@ -141,14 +140,14 @@ class MarketFilters(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields
                 raise SpecError("multipliers must be a low one at most 1 and a high one at least 1")
 
 
-class ListedMarket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class ListedMarket(Part, frozen=True):
     """A market as it is listed: what never changes, and what may."""
 
     spec: MarketSpec
     filters: MarketFilters
 
 
-class FeeTier(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class FeeTier(Part, frozen=True):
     """Fees of one tier, in millionths of what the trade pays the user (10 bps = 1000 ppm)."""
 
     name: str
@@ -164,7 +163,7 @@ class FeeTier(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
                 raise SpecError(f"tier {self.name}: a fee must be 0 to 100000 ppm")
 
 
-class Limits(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Limits(Part, frozen=True):
     """Limits the core itself holds; those on connections and rates belong to the gateway."""
 
     open_orders_per_market: int = 1_000

@@ -9,7 +9,7 @@ from exchange.values.enums import (
 from exchange.values.ids import AccountId
 
 
-class Leg(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One side of a posting: `atoms` (signed) of `asset` onto a bucket of an account."""
 
     account: AccountId

@@ -1,13 +1,12 @@
 """Who an admin is."""
 
-import msgspec
-
+from exchange.values.base import Part
 from exchange.values.enums import (
     Role,
 )
 
 
-class AdminSpec(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class AdminSpec(Part, frozen=True):
     """An admin: base64 Ed25519 public key, roles, and a name for the records."""
 
     name: str

@@ -42,7 +42,7 @@ class Genesis(Command, frozen=True):
     markets: tuple[ListedMarket, ...]
     fee_tiers: tuple[FeeTier, ...]
     admins: tuple[AdminSpec, ...]
-    limits: Limits = Limits()
+    limits: Limits
     auto_resume: bool = False
 
 

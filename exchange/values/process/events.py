@@ -1,11 +1,10 @@
 """What becomes of the venue's own life, and of a command that came to nothing."""
 
-import msgspec
-
-from exchange.values.base import Event
+from exchange.values.base import Event, Part
 from exchange.values.enums import (
     Mode,
 )
+from exchange.values.ids import UserId
 from exchange.values.refusals import Code
 
 
@@ -45,7 +44,7 @@ class Refused(Event, frozen=True):
     message: str
 
 
-class MarketCounters(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class MarketCounters(Part, frozen=True):
     """Ids a market goes on from."""
 
     market: str
@@ -60,6 +59,7 @@ class EpochStarted(Event, frozen=True):
     lost_from_seq: int
     lost_to_seq: int
     counters: tuple[MarketCounters, ...]
+    last_user: UserId
 
 
 Events = VenueFounded | RuleActivated | ProcessStarted | ProcessStopped | Faulted | Refused | EpochStarted

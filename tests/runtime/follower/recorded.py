@@ -10,7 +10,7 @@ from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, OrderType, Role, Scope, SelfTradePrevention, Side, TimeInForce
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, account_id, id_at
-from exchange.values.listings.specs import AssetSpec, FeeTier, ListedMarket, MarketFilters, spot_market
+from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
 from exchange.values.modes.commands import SetMode
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.numbers import E9
@@ -56,7 +56,7 @@ class History:
     def open_account(self, user: UserId | None = None) -> None:
         subaccount = SubaccountId(0 if user is None else 1)
         self.do(OpenAccount(ADMIN, user, subaccount))
-        account = account_id(UserId(self.state.seq) if user is None else user, subaccount)
+        account = account_id(self.state.last_user if user is None else user, subaccount)
         self.do(AddKey(ADMIN, account, _key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE), reason="test"))
         self.traders.append((account, KeyId(id_at(self.state.seq))))
         for asset, atoms in (("USDC", 10**13), ("SOL", 10**15), ("BTC", 10**14)):
@@ -83,6 +83,7 @@ class History:
                 markets=listed,
                 fee_tiers=(FeeTier("base", 800, 1000),),
                 admins=(AdminSpec("first", _key(2), roles),),
+                limits=Limits(),
                 auto_resume=True,
             )
         )
