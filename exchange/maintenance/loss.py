@@ -9,7 +9,9 @@ import secrets
 import sqlite3
 import time
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from nacl.signing import SigningKey
@@ -24,6 +26,7 @@ from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.journal.writer import locked
 from exchange.runtime.follower.read_models import FILE_NAME
+from exchange.runtime.follower.read_models.lists import END_SEQ, FILL, LEGS, ORDER, AccountList, Filter, accounts
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Role
 from exchange.values.ids import AdminId
@@ -35,6 +38,8 @@ from exchange.values.text import MAX_TEXT
 
 #: Of the two approvers who sign.
 TwoKeys = tuple[SigningKey, SigningKey]
+#: What is counted of an account: orders, fills, postings.
+_COUNTED: Final = (Filter((ORDER,)), Filter((FILL,)), Filter(LEGS))
 
 
 class LossRefused(Exception):
@@ -201,30 +206,23 @@ def _write(data_dir: Path, record: Record, witness_dir: Path | None) -> None:
 
 
 def touched_since(data_dir: Path, from_seq: int) -> tuple[TouchedAccount, ...] | None:
-    """The accounts with rows beyond the journal's end, if the read models had come that far."""
+    """The accounts with history beyond the journal's end, if the read models had come that far."""
     path = data_dir / FILE_NAME
     if not path.exists():
         return None
-    counts: dict[int, list[int]] = {}
+    touched = []
     try:
-        models = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as models:
             if models.execute("SELECT seq FROM progress").fetchone()[0] < from_seq:
                 return None
-            for which, query in enumerate(
-                (
-                    "SELECT account, count(*) FROM orders WHERE order_id >= ? * 10 GROUP BY account",
-                    "SELECT account, count(*) FROM fills WHERE seq >= ? GROUP BY account",
-                    "SELECT account, count(*) FROM ledger WHERE seq >= ? GROUP BY account",
-                )
-            ):
-                for account, count in models.execute(query, (from_seq,)):
-                    counts.setdefault(account, [0, 0, 0])[which] = count
-        finally:
-            models.close()
+            for account in sorted(accounts(models)):
+                held = AccountList(models, account)
+                found = [held.rank(wanted, END_SEQ) - held.rank(wanted, from_seq) for wanted in _COUNTED]
+                if any(found):
+                    touched.append(TouchedAccount(account, *found))
     except sqlite3.Error:
         return None
-    return tuple(TouchedAccount(account, *found) for account, found in sorted(counts.items()))
+    return tuple(touched)
 
 
 def _set_aside(data_dir: Path, aside: Path, from_seq: int) -> None:

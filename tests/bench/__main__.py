@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import core, fanout, maintenance, rest, start, websocket
+from tests.bench import core, fanout, history, maintenance, rest, start, websocket
 from tests.bench.report import Row, save, show
 
 SECTIONS: Final[dict[str, Callable[[], list[Row]]]] = {
@@ -21,6 +21,7 @@ SECTIONS: Final[dict[str, Callable[[], list[Row]]]] = {
     "fanout": fanout.rows,
     "core": core.rows,
     "start": start.rows,
+    "history": history.rows,
     "maintenance": maintenance.rows,
 }
 FULL: Final = "--full"

@@ -56,5 +56,4 @@ def test_every_module_is_used() -> None:
     # The SDK is for others to import, its package names what it offers; a proof is checked by running a file.
     assert {name for name in dead if not name.startswith("exchange_client")} == {
         "verify_proof",
-        "exchange.journal.lines",  # until shown history is made from records
     }

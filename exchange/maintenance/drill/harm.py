@@ -17,6 +17,7 @@ from exchange.journal.store import JournalReader
 from exchange.journal.witness import Witness
 from exchange.maintenance.drill.messages import Scene
 from exchange.runtime.follower.read_models import FILE_NAME
+from exchange.runtime.follower.read_models.lists import ENTRY, ENTRY_BYTES, FILL, entries
 from exchange.values.record import GENESIS_CHAIN, link, seal, split
 
 #: How the drill cuts the records when it seals some.
@@ -127,9 +128,17 @@ def swapped_snapshot(case: Case) -> None:
 
 
 def deleted_fills(case: Case) -> None:
+    account, deleted = case.scene.taker, 0
     with _database(case.data / FILE_NAME) as models:
-        if not models.execute("DELETE FROM fills WHERE account = ?", (case.scene.taker,)).rowcount:
-            raise HarmFailed("there are no fills to delete")
+        chunks = models.execute("SELECT chunk, entries FROM lists WHERE account = ?", (account,)).fetchall()
+        for chunk, packed in chunks:
+            left = [ENTRY.pack(*entry) for entry in entries(packed) if entry.kind != FILL]
+            deleted += len(packed) // ENTRY_BYTES - len(left)
+            models.execute(
+                "UPDATE lists SET entries = ? WHERE account = ? AND chunk = ?", (b"".join(left), account, chunk)
+            )
+    if not deleted:
+        raise HarmFailed("there are no fills to delete")
 
 
 def deleted_segment(case: Case) -> None:

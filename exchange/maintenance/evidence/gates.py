@@ -33,7 +33,7 @@ from exchange.maintenance.evidence.gather import Closing, Evidence, balances, hi
 from exchange.maintenance.evidence.statements import totals
 from exchange.rules.gates import GATES
 from exchange.runtime.build import build_id
-from exchange.values.ids import id_at, seq_of
+from exchange.values.ids import seq_of
 from exchange.values.windows.certificate import CertificateKind, Gate, GateResult, read_certificate
 from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
@@ -258,9 +258,9 @@ class Proving:
             if reached < seq:
                 broken = [f"the read models have reached record {reached} of {seq}"]
             else:
-                found = shown_history.shown(self._data_dir, seq, id_at(seq, 9))
+                found = shown_history.shown(self._data_dir, seq)
                 broken = shown_history.untrue(evidence.histories, found)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, JournalError) as error:
             broken = [f"the read models can't be read: {error}"]
         self._found(
             Gate.HISTORY, broken, f"orders, fills and postings of {len(evidence.histories.of)} accounts as recorded"

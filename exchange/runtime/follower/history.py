@@ -7,11 +7,13 @@ from typing import Final, TypeVar
 
 import structlog
 
+from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway
 from exchange.runtime.core.outbox import Outbox
 from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed
 from exchange.runtime.follower.turns import Asker, Turns
 from exchange.values.refusals import Code, Refusal
+from exchange.values.times import utc_text
 
 #: How long an answer waits for the follower before it is refused (TIMEOUT).
 FOLLOWER_TIMEOUT_S: Final = 5.0
@@ -23,6 +25,7 @@ MAX_QUERIES: Final = 1_000
 MAX_QUERIES_PER_ASKER: Final = 250
 
 _HARMED: Final = Refusal(Code.MAINTENANCE, "History is being made anew: its file was harmed")
+_AWAY: Final = "History from {} to {} is in an archive that can't be reached at present"
 _NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
 
 Answer = TypeVar("Answer")
@@ -56,10 +59,16 @@ class History:
                     return _NOT_THERE
                 return Refusal(Code.TIMEOUT, "The history is not up to date yet")
             return await self._turns.take(asker, query)
+        except SegmentAway as error:
+            _log.error("history_away", reason=str(error))
+            return Refusal(Code.MAINTENANCE, _AWAY.format(utc_text(error.first_time_us), utc_text(error.last_time_us)))
+        except (JournalDamaged, NoSuchRecord) as error:
+            _log.critical("record_damaged", seq=error.seq, reason=str(error))
+            return Refusal(Code.SERVER_ERROR, f"Record {error.seq} can't be shown: it is not what was written")
         except ReadModelsHarmed as error:
             _log.error("read_models_harmed", reason=str(error))
             return _HARMED
-        except sqlite3.Error:
+        except (sqlite3.Error, JournalError):
             _log.exception("read_models_failed")
             return Refusal(Code.SERVER_ERROR, "The history can't be read")
         finally:

@@ -25,7 +25,8 @@ from exchange.journal import snapshots
 from exchange.journal.recovery import replay
 from exchange.journal.store import JournalReader
 from exchange.runtime.follower.messages import Check, Digest, FromFollower, Lines, Mismatch, ToFollower, encode
-from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter, Rows
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
+from exchange.runtime.follower.read_models.index_file import Indexer, take_up, unindexed
 from exchange.runtime.follower.read_models.proof import Prover, clear_scratch, put_in_place
 from exchange.runtime.follower.snapshotter import Snapshotter
 from exchange.values.record import Record
@@ -44,6 +45,9 @@ _MAX_TEXT: Final = 2_000
 #: be given up.
 PROOF_DELAY_S: Final = 30.0
 PROOF_RETRY_S: Final = 600.0
+#: How often it is looked whether a sealed segment lacks its index file, and how long one that could not be made waits.
+INDEX_LOOK_S: Final = 10.0
+INDEX_RETRY_S: Final = 600.0
 _RECEIVE_BYTES: Final = 1 << 16
 _LOOK_S: Final = 1.0
 
@@ -71,6 +75,7 @@ class Follower:
         self._models = ReadModelWriter(data_dir / FILE_NAME)
         if not self._models_belong():
             self._models.empty()
+        take_up(self._models, data_dir, self._show_life)
         # The fold from a snapshot at or before the read models, so that not a row is missed.
         recovered = replay(data_dir, self._reader, self._models.seq, self._show_life)
         self._state: State = recovered.state
@@ -83,6 +88,8 @@ class Follower:
         self.snapshotter: Snapshotter | None = None
         clear_scratch(data_dir)
         self.prover: Prover | None = None
+        self._indexer: Indexer | None = None
+        self._index_at_s = time.monotonic()
         self._prove_at_s: float | None = time.monotonic() + PROOF_DELAY_S
         tell(FromFollower(reached=self._state.seq, models=self._models.file))
 
@@ -108,16 +115,16 @@ class Follower:
         if self._durable_seq >= first_seq + BATCH_RECORDS:
             first_seq = self._reader.next_seq(self._state.seq)
         end_seq = min(self._durable_seq, first_seq + BATCH_RECORDS - 1)
-        rows = Rows()
+        rows = self._models.rows()
         for batch in self._reader.checked_batches(self._state.seq + 1, end_seq, self._chain):
-            for record in batch.records:
+            for record, line in zip(batch.records, batch.lines, strict=True):
                 self._rehearse(record)
-                rows.add(self._state, record)
+                rows.add(self._state, record, line)
                 fold(self._state, record)
                 if self._digests and self._digests[0].seq <= record.seq:
                     self._compare()
             self._chain = batch.chain
-        self._models.write(rows, self._state.seq, self._state.time_us, self._chain)
+        self._models.write(rows, self._chain)
         self._tell(FromFollower(reached=self._state.seq))
 
     def look_after_models(self) -> None:
@@ -140,6 +147,20 @@ class Follower:
         if proof.differences:
             put_in_place(self._data_dir, proof)
             raise ModelsUntrue("the read models were not what the records say, and are made anew")
+
+    def look_after_indexes(self) -> None:
+        """See to it that every sealed segment gets its index file, one after the other."""
+        if self._indexer is not None:
+            ended = self._indexer.ended()
+            if ended is None:
+                return
+            self._indexer = None
+            self._index_at_s = time.monotonic() + (INDEX_RETRY_S if ended else 0.0)
+        if time.monotonic() >= self._index_at_s:
+            self._index_at_s = time.monotonic() + INDEX_LOOK_S
+            segment = unindexed(self._data_dir)
+            if segment is not None:
+                self._indexer = Indexer(self._data_dir, segment)
 
     def look_after_snapshots(self) -> None:
         """Begin a snapshot that is due, and end one that takes too long."""
@@ -172,6 +193,8 @@ class Follower:
             self.prover.kill()
             self.prover.answer()
             clear_scratch(self._data_dir)
+        if self._indexer is not None:
+            self._indexer.kill()
         self._models.close()
         self._reader.close()
 
@@ -245,6 +268,7 @@ def _follow(core: socket.socket, follower: Follower) -> None:
         else:
             follower.look_after_models()
             follower.look_after_proof()
+            follower.look_after_indexes()
         follower.look_after_snapshots()
 
 

@@ -1,6 +1,9 @@
 """A data folder as an exchange leaves it: real journal, witness, snapshots, read models, from a venue in memory."""
 
+import sqlite3
 from base64 import b64encode
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -10,13 +13,14 @@ from exchange.core import State, fold
 from exchange.core.digest import digest
 from exchange.journal import snapshots
 from exchange.journal.layout import witness_path
-from exchange.journal.store import open_writing
+from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.maintenance.evidence import certificates
 from exchange.maintenance.evidence.gates import Outcome, Proving, Request
 from exchange.maintenance.evidence.history import Histories
 from exchange.runtime.build import build_id
-from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter, Rows
+from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
+from exchange.runtime.follower.read_models.lists import ENTRY, Entry, entries
 from exchange.values.enums import Mode
 from exchange.values.ids import AccountId
 from exchange.values.modes.commands import SetMode
@@ -143,16 +147,32 @@ def write_records(data_dir: Path, records: list[Record]) -> None:
     journal.append(journal.last_seq + 1, bodies)
     witness.write(journal.genesis, journal.last_seq, journal.last_chain)
     witness.sync()
-    state, rows = State(), Rows()
-    for record in records:
-        rows.add(state, record)
-        fold(state, record)
     for path in data_dir.glob(f"{FILE_NAME}*"):
         path.unlink()
     models = ReadModelWriter(data_dir / FILE_NAME)
-    models.write(rows, state.seq, state.time_us, journal.last_chain)
+    state, rows = State(), models.rows()
+    with JournalReader(data_dir) as reader:
+        for batch in reader.checked_batches(1, chain=GENESIS_CHAIN):
+            for record, line in zip(batch.records, batch.lines, strict=True):
+                rows.add(state, record, line)
+                fold(state, record)
+    models.write(rows, journal.last_chain)
     models.close()
     journal.close()
+
+
+def rewrite_list(data_dir: Path, account: AccountId, change: Callable[[Entry], Entry | None]) -> None:
+    """Change entries of an account in the read models' index, or leave some out."""
+    with closing(sqlite3.connect(data_dir / FILE_NAME)) as models, models:
+        for chunk, packed in models.execute(
+            "SELECT chunk, entries FROM lists WHERE account = ?", (account,)
+        ).fetchall():
+            left = [changed for entry in entries(packed) if (changed := change(entry)) is not None]
+            assert left != list(entries(packed)), "it changes nothing"
+            models.execute(
+                "UPDATE lists SET entries = ? WHERE account = ? AND chunk = ?",
+                (b"".join(ENTRY.pack(*entry) for entry in left), account, chunk),
+            )
 
 
 def as_json(value: object) -> object:

@@ -18,6 +18,7 @@ from exchange.rules import fees
 from exchange.rules.gates import GATES
 from exchange.rules.versions import BAND_BY_SIDE
 from exchange.runtime.follower.read_models import FILE_NAME
+from exchange.runtime.follower.read_models.lists import AVAILABLE, FILL, LOCKED, ORDER
 from exchange.values.enums import Side
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.events import Traded
@@ -25,7 +26,7 @@ from exchange.values.process.commands import ActivateRule
 from exchange.values.windows.certificate import CertificateKind, Gate
 from exchange.values.windows.commands import Certify, ReportGates, WaiveGate
 from tests.core.windows import by_hand as m
-from tests.maintenance.evidence.books import Books
+from tests.maintenance.evidence.books import Books, rewrite_list
 from tests.venue import ADMIN
 
 
@@ -134,19 +135,13 @@ def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
     waived.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
 
 
-@pytest.mark.parametrize("table", ["orders", "fills", "ledger"])
-def test_deleted_history_is_caught_by_account(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize("kind", [ORDER, FILL, AVAILABLE, LOCKED])
+def test_deleted_history_is_caught_by_account(tmp_path: Path, kind: int) -> None:
     books = Books(tmp_path)
     window = books.close()
     books.write()
     account = books.accounts[1]
-    with sqlite3.connect(tmp_path / FILE_NAME) as models:
-        key = "order_id" if table == "orders" else "seq"
-        models.execute(
-            f"DELETE FROM {table} WHERE account = ? AND {key} = (SELECT max({key}) FROM {table} WHERE account = ?)",
-            (account, account),
-        )
-    models.close()
+    rewrite_list(tmp_path, account, lambda entry: None if entry.kind == kind else entry)
     outcome = books.prove(window)
     assert failed(outcome) == [Gate.HISTORY]
     assert f"account {account}: " in books.report(outcome)
@@ -160,14 +155,29 @@ def test_an_order_that_met_a_fault_is_in_no_history(tmp_path: Path) -> None:
     assert not failed(books.prove(window))
 
 
-def test_a_changed_row_of_history_is_caught(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"value": 7}, {"at": 3}, {"kind": LOCKED}, {"of": 9}])
+def test_changed_history_is_caught(tmp_path: Path, change: dict[str, int]) -> None:
+    books = Books(tmp_path)
+    books.shut()
+    books.write()
+    rewrite_list(
+        tmp_path, books.accounts[0], lambda entry: entry._replace(**change) if entry.kind == AVAILABLE else entry
+    )
+    outcome = books.prove()
+    assert failed(outcome) == [Gate.HISTORY]
+    assert f"account {books.accounts[0]}: " in books.report(outcome)
+
+
+def test_history_of_an_account_that_has_none_is_caught(tmp_path: Path) -> None:
     books = Books(tmp_path)
     books.shut()
     books.write()
     with sqlite3.connect(tmp_path / FILE_NAME) as models:
-        models.execute("UPDATE ledger SET atoms = atoms + 1 WHERE account = ?", (books.accounts[0],))
+        models.execute("INSERT INTO lists SELECT 7, chunk, before, entries FROM lists WHERE account = 2")
     models.close()
-    assert failed(books.prove()) == [Gate.HISTORY]
+    outcome = books.prove()
+    assert failed(outcome) == [Gate.HISTORY]
+    assert "account 7: 0 postings on record, " in books.report(outcome)
 
 
 def test_a_swapped_snapshot_is_caught(tmp_path: Path) -> None:

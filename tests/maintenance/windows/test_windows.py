@@ -137,7 +137,7 @@ async def test_a_failed_gate_keeps_it_shut_says_why_and_takes_two_people_to_waiv
         window = await before.plan()
         await before.shut(window)
     with sqlite3.connect(house.data_dir / "read.sqlite") as models:
-        assert models.execute("DELETE FROM fills").rowcount
+        assert models.execute("DELETE FROM lists").rowcount
     async with house.up() as running:
         await running.until(lambda: running.view(window).opening.awaits is Awaited.OPERATORS)
         view = running.view(window)
@@ -380,7 +380,7 @@ async def test_gates_that_fail_after_a_certificate_take_it_back(house: House) ->
         opening = await running.shut(window)
         await running.approve(opening.certificate)
         with sqlite3.connect(house.data_dir / "read.sqlite") as models:
-            assert models.execute("DELETE FROM fills").rowcount
+            assert models.execute("DELETE FROM lists").rowcount
         admin = running.venue.admin(core.public_key(2))
         assert admin is not None
         assert running.venue.run_gates(window, admin, "a doubt") is None

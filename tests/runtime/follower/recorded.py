@@ -2,9 +2,11 @@
 
 import random
 from base64 import b64encode
+from pathlib import Path
 from typing import Final
 
 from exchange.core import State, decide, fold
+from exchange.journal.store import open_writing
 from exchange.values.accounts.commands import AddKey, OpenAccount
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, OrderType, Role, Scope, SelfTradePrevention, Side, TimeInForce
@@ -17,7 +19,7 @@ from exchange.values.numbers import E9
 from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
 from exchange.values.people.admins import AdminSpec
 from exchange.values.process.commands import Genesis, StartProcess
-from exchange.values.record import Record
+from exchange.values.record import Record, encode
 
 BEGIN_US: Final = 1_790_000_000_000_000
 MARKETS: Final = ("SOL_USDC", "BTC_USDC")
@@ -29,6 +31,13 @@ _REFERENCE_TICKS: Final = 10_000
 
 def _key(number: int) -> str:
     return b64encode(number.to_bytes(32, "big")).decode()
+
+
+def keep(data_dir: Path, records: list[Record]) -> None:
+    """Put records into the journal of a data folder, behind those that are there."""
+    journal = open_writing(data_dir)
+    journal.append(records[0].seq, [encode(record) for record in records])
+    journal.close()
 
 
 class History:

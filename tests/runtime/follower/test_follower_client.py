@@ -17,9 +17,9 @@ from exchange.runtime.follower import client as follower_client
 from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.messages import Check, Mismatch
 from exchange.runtime.follower.read_models import FILE_NAME, ReadModels
-from exchange.values.record import Record
+from exchange.values.record import Record, encode
 from tests.runtime.follower.recorded import History
-from tests.runtime.follower.test_follower import expected, keep, same_rows, state_at
+from tests.runtime.follower.test_follower import expected, same_rows, state_at
 
 __all__ = ["expected"]
 
@@ -40,7 +40,7 @@ class Core:
         self.client = await FollowerClient.start(self.data, self.mismatches.append, self.faults.append)
 
     def commit(self, records: list[Record]) -> None:
-        keep(self.journal, records)
+        self.journal.append(records[0].seq, [encode(record) for record in records])
         self.client.durable(records[-1].seq)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from exchange.journal import sealing
+from exchange.journal.layout import journal_path
 from exchange.runtime.core.life import Life
 from exchange.runtime.core.venue import CLIENT_ID_US
 from exchange.runtime.follower import history as history_module
@@ -21,6 +23,7 @@ from exchange.values.enums import OrderStatus
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.orders.views import OrderView
 from exchange.values.refusals import Code, Refusal
+from exchange.values.times import utc_text
 from tests.runtime.running import MARKET, START_US, HandClock, Traders, done, trading
 
 
@@ -221,3 +224,53 @@ async def test_history_whose_file_is_harmed_is_an_error_until_it_is_made_anew(
                 await asyncio.sleep(0.05)
         assert isinstance(order, OrderView)
         assert order.status is OrderStatus.FILLED
+
+
+async def test_history_that_an_archive_holds_is_refused_with_its_time_span_and_never_empty(
+    tmp_path: Path, traders: Traders
+) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        await done(life.venue, traders.sell(traders.ann, 10_000))
+        assert life._follower is not None
+        await life._follower.wait_for(life.state.seq, 5)
+        sealing.seal(tmp_path, segment_records=7, tail_records=0)
+        with sqlite3.connect(journal_path(tmp_path)) as journal:
+            journal.execute("DELETE FROM batches WHERE last_seq < ?", (life.state.seq,))
+        journal.close()
+        sealing.archive(tmp_path, tmp_path / "archive", life.state.seq)
+        (tmp_path / "archive").rename(tmp_path / "unplugged")
+        deposits = await life.venue.deposits(traders.ann, Page())
+        assert isinstance(deposits, Refusal)
+        assert deposits.code is Code.MAINTENANCE
+        since = utc_text(life.state.markets[MARKET].listed_us)
+        assert deposits.message.startswith(f"History from {since} to ")
+        newest = await life.venue.order_history(traders.ann, Page(limit=1))
+        assert isinstance(newest, Paged)
+        assert newest.total == 1
+        (tmp_path / "unplugged").rename(tmp_path / "archive")
+        assert isinstance(await life.venue.deposits(traders.ann, Page()), Paged)
+
+
+async def test_a_record_that_was_damaged_is_named_and_not_shown(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        placed = await done(life.venue, traders.sell(traders.ann, 10_000, 2))
+        assert isinstance(await life.venue.order_history(traders.ann, Page()), Paged)
+        await done(life.venue, traders.sell(traders.ann, 10_001, 3))
+        assert life._follower is not None
+        await life._follower.wait_for(life.state.seq, 5)
+        with sqlite3.connect(journal_path(tmp_path)) as journal:
+            [(first_seq, lines)] = journal.execute(
+                "SELECT first_seq, lines FROM batches WHERE last_seq >= ? LIMIT 1", (life.state.seq,)
+            )
+            damaged = lines.replace(b'"price_ticks":10001', b'"price_ticks":10002')
+            journal.execute("UPDATE batches SET lines = ? WHERE first_seq = ?", (damaged, first_seq))
+        journal.close()
+        refused = await life.venue.order_history(traders.ann, Page())
+        assert isinstance(refused, Refusal)
+        assert (refused.code, refused.message) == (
+            Code.SERVER_ERROR,
+            f"Record {life.state.seq} can't be shown: it is not what was written",
+        )
+        older = await life.venue.order_history(traders.ann, Page(offset=1))
+        assert isinstance(older, Paged)
+        assert older.rows == placed.orders

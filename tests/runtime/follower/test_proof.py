@@ -16,8 +16,10 @@ from exchange.runtime.follower import process as follower_module
 from exchange.runtime.follower.messages import FromFollower
 from exchange.runtime.follower.process import Follower, ModelsUntrue
 from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
+from exchange.runtime.follower.read_models.lists import CHUNK_ENTRIES, ENTRY, LEGS, AccountList, Entry
 from exchange.runtime.follower.read_models.proof import SCRATCH, clear_scratch, prove
 from exchange.runtime.port import Page, Paged
+from exchange.values.ids import AccountId
 from exchange.values.refusals import Refusal
 from tests.maintenance.evidence.books import Books
 from tests.runtime.running import HandClock, Traders, done, running, trading
@@ -57,9 +59,11 @@ def test_read_models_made_of_the_records_are_proved_and_nothing_is_left(books: B
     assert not list(books.data_dir.glob(f"{SCRATCH}*"))
 
 
-@pytest.mark.parametrize("table", ["orders", "fills", "ledger", "trades", "candles"])
-def test_every_row_and_field_counts(books: Books, harm: Callable[..., None], table: str) -> None:
-    column = {"orders": "filled_lots", "ledger": "atoms", "candles": "close_ticks"}.get(table, "price_ticks")
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("touches", "filled_lots"), ("client_ids", "order_id"), ("trades", "price_ticks"), ("candles", "close_ticks")],
+)
+def test_every_row_and_field_counts(books: Books, harm: Callable[..., None], table: str, column: str) -> None:
     harm(f"UPDATE {table} SET {column} = {column} + 1")
     proof = prove(books.data_dir)
     assert proof is not None
@@ -71,18 +75,66 @@ def test_every_row_and_field_counts(books: Books, harm: Callable[..., None], tab
     assert proof.differences[0].endswith("on record, and not shown")
 
 
-def test_what_is_shown_and_on_no_record_is_named(books: Books, harm: Callable[..., None]) -> None:
-    account = books.accounts[0]
-    harm("UPDATE fills SET account = 7 WHERE account = ?", account)
+def test_a_hash_or_time_of_a_record_that_was_changed_is_found(books: Books, harm: Callable[..., None]) -> None:
+    harm("UPDATE records SET kept = zeroblob(length(kept)) WHERE block = 0")
     proof = prove(books.data_dir)
     assert proof is not None
-    assert proof.differences[0].startswith("fills, account 7 seq ")
+    assert proof.differences[0].startswith("records, block 0: kept is ")
+
+
+def _entries(books: Books, account: AccountId) -> list[Entry]:
+    connection = sqlite3.connect(books.data_dir / FILE_NAME)
+    held = list(AccountList(connection, account).all())
+    connection.close()
+    return held
+
+
+def _shows(entries: list[Entry]) -> bytes:
+    return b"".join(ENTRY.pack(*entry) for entry in entries)
+
+
+def test_an_entry_that_is_missing_or_too_many_or_says_otherwise_is_named(
+    books: Books, harm: Callable[..., None]
+) -> None:
+    account = books.accounts[0]
+    first, second, *rest = _entries(books, account)[:CHUNK_ENTRIES]
+    sql = "UPDATE lists SET entries = ? WHERE account = ? AND chunk = 0"
+
+    def differences(shown: list[Entry]) -> tuple[str, ...]:
+        harm(sql, _shows(shown), account)
+        proof = prove(books.data_dir)
+        assert proof is not None
+        return proof.differences
+
+    named = f"account {account}, {second.words()}: "
+    assert differences([first, *rest]) == (f"{named}on record, and not shown",)
+    assert differences([first, second, *rest]) == ()
+    more = second._replace(at=second.at + 7)
+    assert differences([first, second, more, *rest]) == (f"account {account}, {more.words()}: shown, and on no record",)
+    other = second._replace(value=second.value + 1)
+    assert set(differences([first, other, *rest])) == {
+        f"account {account}, {other.words()}: shown, and on no record",
+        f"{named}on record, and not shown",
+    }
+    harm("UPDATE lists SET before = ? WHERE account = ? AND chunk = 1", b"", account)
+    harm(sql, _shows([first, second, *rest]), account)
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences == (f"account {account}: its list counts or orders its entries otherwise",)
+
+
+def test_a_list_of_an_account_that_has_none_is_named(books: Books, harm: Callable[..., None]) -> None:
+    account = books.accounts[0]
+    harm("UPDATE lists SET account = 7 WHERE account = ?", account)
+    proof = prove(books.data_dir)
+    assert proof is not None
+    assert proof.differences[0].startswith("account 7, record ")
     assert proof.differences[0].endswith("shown, and on no record")
 
 
 def test_a_table_that_does_more_than_ours_is_found(books: Books, harm: Callable[..., None]) -> None:
     connection = sqlite3.connect(books.data_dir / FILE_NAME)
-    connection.execute("CREATE TRIGGER hides AFTER INSERT ON fills BEGIN DELETE FROM fills WHERE seq = new.seq; END")
+    connection.execute("CREATE TRIGGER hides AFTER INSERT ON trades BEGIN DELETE FROM lists; END")
     connection.close()
     proof = prove(books.data_dir)
     assert proof is not None
@@ -110,18 +162,19 @@ def test_verify_covers_what_users_are_shown(books: Books, harm: Callable[..., No
     whole = CliRunner().invoke(app, ["verify", "--data", str(books.data_dir)])
     assert whole.exit_code == Exit.OK, whole.output
     assert f"to seq {books.venue.state.seq}" in whole.output
-    harm("UPDATE ledger SET balance_atoms = balance_atoms + 1 WHERE account = ?", books.accounts[0])
+    [*entries] = _entries(books, books.accounts[0])[:CHUNK_ENTRIES]
+    changed = [entry._replace(value=entry.value + 1) if entry.kind in LEGS else entry for entry in entries]
+    harm("UPDATE lists SET entries = ? WHERE account = ? AND chunk = 0", _shows(changed), books.accounts[0])
     ended = CliRunner().invoke(app, ["verify", "--data", str(books.data_dir)])
     assert ended.exit_code == Exit.JOURNAL_DAMAGED
-    assert f"read models: ledger, account {books.accounts[0]} seq " in ended.output
-    assert "balance_atoms is " in ended.output
+    assert f"read models: account {books.accounts[0]}, record " in ended.output
 
 
 def test_a_follower_puts_what_the_records_make_in_the_place_of_what_differs(
     books: Books, harm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower_module, "PROOF_DELAY_S", 0.0)
-    harm("DELETE FROM fills")
+    harm("DELETE FROM lists")
     told: list[FromFollower] = []
     follower = Follower(books.data_dir, told.append)
     follower.look_after_proof()
@@ -130,7 +183,7 @@ def test_a_follower_puts_what_the_records_make_in_the_place_of_what_differs(
     follower.close()
     proof = told[-1].proof
     assert proof is not None
-    assert proof.differences[0].startswith("fills, ")
+    assert proof.differences[0].startswith("account ")
     models = ReadModelWriter(books.data_dir / FILE_NAME)
     assert models.seq == books.venue.state.seq
     models.close()
@@ -156,7 +209,7 @@ async def test_history_that_was_altered_while_stopped_is_put_right_while_running
         expected = await life.venue.fills(traders.ann, Page())
         assert isinstance(expected, Paged)
     with sqlite3.connect(tmp_path / FILE_NAME) as models:
-        models.execute("UPDATE fills SET price_ticks = price_ticks + 1")
+        models.execute("UPDATE lists SET entries = substr(entries, 1, 23)")
     async with running(tmp_path, HandClock()) as life:
         await _until_proved(life)
         assert await life.venue.fills(traders.ann, Page()) == expected

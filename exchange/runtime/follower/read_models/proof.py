@@ -14,6 +14,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import blake2b
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +26,10 @@ from exchange.core import State, fold
 from exchange.journal.errors import JournalError
 from exchange.journal.recovery import Progress, without_collection
 from exchange.journal.store import JournalReader
-from exchange.runtime.follower.read_models.rows import Rows
+from exchange.runtime.follower.read_models.lists import AccountList, Entry
 from exchange.runtime.follower.read_models.schema import BUSY_TIMEOUT_S, FILE_NAME, VERSION, delete
 from exchange.runtime.follower.read_models.writer import ReadModelWriter
+from exchange.values.ids import AccountId
 from exchange.values.record import GENESIS_CHAIN
 
 #: Records made into rows at a time, and the most the read models may be ahead when the comparing begins: for as long
@@ -40,16 +44,16 @@ _DISK_FACTOR: Final = 2
 #: What is made again lies beside the read models under this name, with the process's id.
 SCRATCH: Final = "read.proof-"
 
-#: The columns rows are in order of, by table; `progress` has a row that is looked at first.
+#: The columns rows are in order of, by table; `progress` has a row that is looked at first, `lists` are told by entry.
 _KEYS: Final = {
-    "orders": ("account", "order_id"),
-    "fills": ("account", "seq", "index"),
-    "ledger": ("account", "seq", "index"),
+    "markets": ("number",),
+    "assets": ("number",),
+    "records": ("block",),
+    "touches": ("order_id", "seq"),
+    "client_ids": ("account", "market", "client_id"),
     "trades": ("market", "trade_id"),
     "candles": ("interval", "market", "start_us"),
 }
-
-Row = tuple[Any, ...]
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -84,7 +88,7 @@ def prove(data_dir: Path, progress: Progress | None = None, *, keep_made: bool =
     try:
         with without_collection(), JournalReader(data_dir) as reader, closing(_open(path)) as shown:
             try:
-                if shown.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                if shown.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                     return None
                 proof = _Proving(reader, shown, scratch, progress).run()
             except sqlite3.DatabaseError as error:
@@ -98,7 +102,9 @@ def prove(data_dir: Path, progress: Progress | None = None, *, keep_made: bool =
 
 def _open(path: Path) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=rw"  # "ro" can't read what a writer that is gone left in the log
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 class _Proving:
@@ -152,15 +158,15 @@ class _Proving:
         to_seq = min(to_seq, self._reader.last()[0])
         if state.seq >= to_seq:
             return
-        rows, first_seq = Rows(), state.seq
+        rows = made.rows()
         for batch in self._reader.checked_batches(state.seq + 1, to_seq, self._chain):
-            for record in batch.records:
-                rows.add(state, record)
+            for record, line in zip(batch.records, batch.lines, strict=True):
+                rows.add(state, record, line)
                 fold(state, record)
             self._chain = batch.chain
-            if state.seq - first_seq >= BATCH_RECORDS or state.seq == to_seq:
-                made.write(rows, state.seq, state.time_us, self._chain)
-                rows, first_seq = Rows(), state.seq
+            if state.seq - made.seq >= BATCH_RECORDS or state.seq == to_seq:
+                made.write(rows, self._chain)
+                rows = made.rows()
                 if self._progress is not None:
                     self._progress(state.seq, to_seq)
 
@@ -172,35 +178,70 @@ class _Proving:
                 return
             for table, key in _KEYS.items():
                 self._compare_table(true, table, key)
+            self._compare_lists(true)
         for (what,) in self._shown.execute(f"PRAGMA integrity_check({MAX_DIFFERENCES})"):
             if what != "ok":
                 self._found(what)
 
     def _compare_table(self, true: sqlite3.Connection, table: str, key: tuple[str, ...]) -> None:
-        """Go through both in the order of the key, side by side."""
-        order = ", ".join(f'"{column}"' for column in key)
-        sql = f"SELECT * FROM {table} ORDER BY {order}"
+        for shown, said in self._differing(true, table, key):
+            if said is None:
+                assert shown is not None
+                self._found(f"{_named(table, key, shown)}: shown, and on no record")
+            elif shown is None:
+                self._found(f"{_named(table, key, said)}: on record, and not shown")
+            else:
+                self._found(
+                    f"{_named(table, key, said)}: "
+                    + ", ".join(
+                        f"{column} is {_text(said[column])} on record, {_text(shown[column])} shown"
+                        for column in said.keys()  # noqa: SIM118 (a row iterates over its values)
+                        if said[column] != shown[column]
+                    )
+                )
+            if len(self._differences) >= MAX_DIFFERENCES:
+                return
+
+    def _compare_lists(self, true: sqlite3.Connection) -> None:
+        """Where chunks differ, what differs is named entry by entry."""
+        accounts: dict[AccountId, None] = {}
+        for shown, said in self._differing(true, "lists", ("account", "chunk")):
+            row = said if shown is None else shown
+            assert row is not None
+            accounts[row["account"]] = None
+            if len(accounts) >= MAX_DIFFERENCES:
+                break
+        for account in accounts:
+            before = len(self._differences)
+            ours = ((entry, True) for entry in AccountList(true, account).all())
+            theirs = ((entry, False) for entry in AccountList(self._shown, account).all())
+            for _, of_seq in groupby(merge(ours, theirs, key=_entry_seq), key=_entry_seq):
+                both = list(of_seq)
+                for entry, recorded in both:
+                    if (entry, not recorded) not in both:
+                        how = "on record, and not shown" if recorded else "shown, and on no record"
+                        self._found(f"account {account}, {entry.words()}: {how}")
+            if len(self._differences) == before:
+                self._found(f"account {account}: its list counts or orders its entries otherwise")
+
+    def _differing(
+        self, true: sqlite3.Connection, table: str, key: tuple[str, ...]
+    ) -> Iterator[tuple[sqlite3.Row | None, sqlite3.Row | None]]:
+        """Go through both in the order of the key: what is shown and what the records say, where they differ."""
+        sql = f"SELECT * FROM {table} ORDER BY {', '.join(key)}"
         shown_rows, true_rows = self._shown.execute(sql), true.execute(sql)
-        columns = [column[0] for column in true_rows.description]
-        places = [columns.index(column) for column in key]
-
-        def key_of(row: Row) -> Row:
-            return tuple(row[place] for place in places)
-
         shown, said = shown_rows.fetchone(), true_rows.fetchone()
-        while (shown is not None or said is not None) and len(self._differences) < MAX_DIFFERENCES:
+        while shown is not None or said is not None:
             if shown == said:
                 shown, said = shown_rows.fetchone(), true_rows.fetchone()
-            elif said is None or (shown is not None and key_of(shown) < key_of(said)):
-                self._found(f"{_named(table, key, key_of(shown))}: shown, and on no record")
+            elif said is None or (shown is not None and _key(shown, key) < _key(said, key)):
+                yield shown, None
                 shown = shown_rows.fetchone()
-            elif shown is None or key_of(shown) > key_of(said):
-                self._found(f"{_named(table, key, key_of(said))}: on record, and not shown")
+            elif shown is None or _key(shown, key) > _key(said, key):
+                yield None, said
                 said = true_rows.fetchone()
             else:
-                for column, one, other in zip(columns, shown, said, strict=True):
-                    if one != other:
-                        self._found(f"{_named(table, key, key_of(said))}: {column} is {other} on record, {one} shown")
+                yield shown, said
                 shown, said = shown_rows.fetchone(), true_rows.fetchone()
 
     def _found(self, what: str) -> None:
@@ -208,8 +249,20 @@ class _Proving:
             self._differences.append(what)
 
 
-def _named(table: str, key: tuple[str, ...], values: Row) -> str:
-    return f"{table}, " + " ".join(f"{column} {value}" for column, value in zip(key, values, strict=True))
+def _key(row: sqlite3.Row, key: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(row[column] for column in key)
+
+
+def _named(table: str, key: tuple[str, ...], row: sqlite3.Row) -> str:
+    return f"{table}, " + " ".join(f"{column} {row[column]}" for column in key)
+
+
+def _text(value: object) -> str:
+    return blake2b(value, digest_size=8).hexdigest() if isinstance(value, bytes) else str(value)
+
+
+def _entry_seq(marked: tuple[Entry, bool]) -> int:
+    return marked[0].seq
 
 
 class Prover:

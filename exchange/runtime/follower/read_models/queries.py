@@ -9,24 +9,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from threading import Lock
+from typing import Final
 
 import msgspec
 
+from exchange.journal.lines import Lines
 from exchange.runtime.feeds.candles import Bucket
 from exchange.runtime.feeds.intervals import bucket
-from exchange.runtime.follower.read_models.schema import BUSY_TIMEOUT_S, DEPOSITS, VERSION
+from exchange.runtime.follower.read_models.lists import DEPOSIT, FILL, LEGS, ORDER
+from exchange.runtime.follower.read_models.pages import MAX_ROWS, Few, History
+from exchange.runtime.follower.read_models.records import Records
+from exchange.runtime.follower.read_models.schema import BUSY_TIMEOUT_S, VERSION, ReadModelsHarmed
 from exchange.runtime.port import Page, Paged
-from exchange.values.base import View
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.listings.views import CandleView, TradeView
 from exchange.values.money.views import LedgerLine
 from exchange.values.orders.views import FillView, OrderView
 
-#: Most rows of one page, whatever it asks for.
-MAX_ROWS: Final = 1_000
-#: Rows by which a page goes on to the end of its last millisecond; a record makes no more for one account.
-MAX_MS_ROWS: Final = MAX_ROWS
 #: Most candles of one answer.
 MAX_CANDLES: Final = 1_000
 #: Most candles handed over at a start: a day of minutes, or a week of hours, and some room.
@@ -34,20 +34,15 @@ MAX_RECENT_CANDLES: Final = 2_000
 #: Connections kept open between queries; more are opened while more threads ask at once.
 _IDLE_CONNECTIONS: Final = 4
 
-# Without statistics SQLite prefers the key, and would walk through all of an account.
-_ORDERS_BY_CLIENT_ID: Final = "orders INDEXED BY orders_by_client_id"
-_FILLS_BY_ORDER: Final = "fills INDEXED BY fills_by_order"
-_DEPOSITS: Final = "ledger INDEXED BY deposits"
+# Trade ids have no gaps, so an offset is a subtraction.
+_TRADES: Final = """
+SELECT market, trade_id, price_ticks, lots, quote_atoms, time_us, buyer_order_id, seller_order_id, buyer_is_maker
+FROM trades WHERE market = ? AND trade_id <= (SELECT max(trade_id) FROM trades WHERE market = ?) - ?
+ORDER BY trade_id DESC LIMIT ?"""
 _CANDLES: Final = """
 SELECT start_us, open_ticks, high_ticks, low_ticks, close_ticks, lots, quote_atoms, trades FROM candles
 WHERE market = ? AND interval = ? AND start_us >= ? AND start_us < ?
 ORDER BY start_us DESC LIMIT ?"""
-
-AnyView = TypeVar("AnyView", bound=View)
-
-
-class ReadModelsHarmed(sqlite3.OperationalError):
-    """The file of read models is missing, or isn't the one that was written: no answer may be made of it."""
 
 
 class Vouched(msgspec.Struct, frozen=True):
@@ -71,10 +66,14 @@ class ReadModels:
         self._path = path
         self._vouched = vouched
         self._idle: deque[tuple[int, sqlite3.Connection]] = deque(maxlen=_IDLE_CONNECTIONS)
+        self._opening = Lock()
+        self._lines: Lines | None = None
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop()[1].close()
+        if self._lines is not None:
+            self._lines.close()
 
     def seq(self) -> int:
         """The last record the read models hold; 0: none."""
@@ -93,43 +92,59 @@ class ReadModels:
         ended_after_us: int = 0,
     ) -> OrderView | None:
         """One order by id, or the latest one under a client id; one that ended before `ended_after_us` isn't found."""
-        where = _Where(account=account, market=market, order_id=order_id, client_id=client_id)
-        where.add("coalesce(ended_us, ?) >= ?", ended_after_us, ended_after_us)
-        table = "orders" if client_id is None else _ORDERS_BY_CLIENT_ID
-        return next(iter(self._rows(OrderView, table, where, "order_id DESC", 1)), None)
+        with self._history(account) as history:
+            if order_id is None:
+                order_id = history.under_client_id(market, client_id)
+            if order_id is None:
+                return None
+            found = history.made.orders(history.order(market, order_id))
+            for order in found:
+                if order.ended_seq is None or history.records.time_us(order.ended_seq) >= ended_after_us:
+                    return order
+        return None
 
     def order_history(
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
     ) -> Paged[OrderView]:
         """Orders open and ended, in the order they were placed; times of the page are those of placing."""
-        where = _Where(account=account, market=market, order_id=order_id)
-        return self._page(OrderView, "orders", where, page, "created_us", ("order_id",))
+        with self._history(account) as history:
+            numbered = (
+                history.numbered((ORDER,), "markets", market)
+                if order_id is None
+                else Few(history.order(market, order_id))
+            )
+            entries, total = history.page(numbered, page)
+            return Paged(history.made.orders(entries), total)
 
     def fills(
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
     ) -> Paged[FillView]:
-        where = _Where(account=account, market=market, order_id=order_id)
-        table = "fills" if order_id is None else _FILLS_BY_ORDER
-        return self._page(FillView, table, where, page, "time_us", ("seq", '"index"'))
+        with self._history(account) as history:
+            numbered = (
+                history.numbered((FILL,), "markets", market) if order_id is None else history.fills_of(market, order_id)
+            )
+            entries, total = history.page(numbered, page)
+            return Paged(history.made.fills(entries), total)
 
     def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine]:
-        where = _Where(account=account, asset=asset)
-        return self._page(LedgerLine, "ledger", where, page, "time_us", ("seq", '"index"'))
+        with self._history(account) as history:
+            entries, total = history.page(history.numbered(LEGS, "assets", asset), page)
+            return Paged(history.made.ledger(entries), total)
 
     def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine]:
         """The postings that credited what came from outside."""
-        where = _Where(account=account)
-        where.add(DEPOSITS)
-        return self._page(LedgerLine, _DEPOSITS, where, page, "time_us", ("seq", '"index"'))
+        with self._history(account) as history:
+            entries, total = history.page(history.numbered((DEPOSIT,), "assets", None), page)
+            return Paged(history.made.ledger(entries), total)
 
     # --- a market's history ---
 
     def trades(self, market: str, limit: int, offset: int = 0) -> tuple[TradeView, ...]:
         """Newest first, at most `MAX_ROWS`."""
-        where = _Where(market=market)
-        # Trade ids have no gaps, so an offset is a subtraction.
-        where.add("trade_id <= (SELECT max(trade_id) FROM trades WHERE market = ?) - ?", market, max(offset, 0))
-        return self._rows(TradeView, "trades", where, "trade_id DESC", limit)
+        with self._reading() as connection:
+            found = connection.execute(_TRADES, (market, market, max(offset, 0), min(max(limit, 0), MAX_ROWS)))
+            named = (dict(zip(TradeView.__struct_fields__, row, strict=True)) for row in found)
+            return tuple(msgspec.convert(trade, TradeView, strict=False) for trade in named)
 
     def candles(self, market: str, interval: str, start_us: int, end_us: int, now_us: int) -> tuple[CandleView, ...]:
         """Candles that begin in `start_us` to `end_us` (exclusive) and not after `now_us`, oldest first.
@@ -175,26 +190,17 @@ class ReadModels:
 
     # --- how ---
 
-    def _page(
-        self, view: type[AnyView], table: str, where: "_Where", page: Page, time: str, key: tuple[str, ...]
-    ) -> Paged[AnyView]:
-        """One page and the number of rows in all, as of one moment."""
-        if page.from_us is not None:
-            where.add(f"{time} >= ?", page.from_us)
-        if page.to_us is not None:
-            where.add(f"{time} < ?", page.to_us)
-        order = ", ".join(f"{column} {'ASC' if page.ascending else 'DESC'}" for column in key)
+    @contextmanager
+    def _history(self, account: AccountId) -> Iterator[History]:
+        """What there is of an account, as of one moment."""
         with self._reading() as connection:
-            (total,) = connection.execute(f"SELECT count(*) FROM {table}{where.sql}", where.values).fetchone()
-            rows = _select(connection, view, table, where, order, page.limit, page.offset)
-            if page.whole_ms and page.ascending and len(rows) == page.limit:
-                where.add(f"{time} < ?", (getattr(rows[-1], time) // 1_000 + 1) * 1_000)
-                rows += _select(connection, view, table, where, order, MAX_MS_ROWS, page.offset + page.limit)
-            return Paged(rows, total)
+            yield History(connection, Records(connection, self._journal, _reached(connection)), account)
 
-    def _rows(self, view: type[AnyView], table: str, where: "_Where", order: str, limit: int) -> tuple[AnyView, ...]:
-        with self._reading() as connection:
-            return _select(connection, view, table, where, order, limit)
+    def _journal(self) -> Lines:
+        with self._opening:
+            if self._lines is None:
+                self._lines = Lines(self._path.parent)
+            return self._lines
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -270,40 +276,3 @@ def _candles(connection: sqlite3.Connection, market: str, interval: str, start_u
         made.lots, made.quote_atoms, made.trades = traded[4:]
         buckets.append(made)
     return buckets
-
-
-class _Where:
-    """A WHERE clause and its values."""
-
-    def __init__(self, **equal: object) -> None:
-        """Columns that must equal a value; those that are None don't matter."""
-        self._terms: list[str] = []
-        self.values: list[object] = []
-        for column, value in equal.items():
-            if value is not None:
-                self.add(f"{column} = ?", value)
-
-    def add(self, term: str, *values: object) -> None:
-        self._terms.append(term)
-        self.values += values
-
-    @property
-    def sql(self) -> str:
-        return " WHERE " + " AND ".join(self._terms)
-
-
-def _select(
-    connection: sqlite3.Connection,
-    view: type[AnyView],
-    table: str,
-    where: _Where,
-    order: str,
-    limit: int,
-    offset: int = 0,
-) -> tuple[AnyView, ...]:
-    """Rows as views: the columns have the names of the view's fields."""
-    fields = view.__struct_fields__
-    columns = ", ".join(f'"{field}"' for field in fields)
-    sql = f"SELECT {columns} FROM {table}{where.sql} ORDER BY {order} LIMIT ? OFFSET ?"
-    found = connection.execute(sql, (*where.values, min(max(limit, 0), MAX_ROWS), max(offset, 0)))
-    return tuple(msgspec.convert(dict(zip(fields, row, strict=True)), view, strict=False) for row in found)

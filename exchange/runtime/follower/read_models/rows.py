@@ -1,90 +1,127 @@
-"""What records add to the read models: order, fill, ledger, trade and candle rows. No I/O here.
+"""What records add to the read models. No I/O here.
 
-`Rows` gathers a batch of records, so that an order placed, filled and ended within the batch costs
-one row and a candle one row however many trades it holds.
+`Rows` gathers a batch of records: entries for the lists of accounts (`lists`), what happened to resting orders, trades,
+and candles, one row each however many trades they hold.
 """
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import blake2b
+from struct import Struct
+from typing import Any, Final
+
+import msgspec
 
 from exchange.core import State
-from exchange.core.ledger import cause, postings
+from exchange.core.ledger import postings
 from exchange.runtime.feeds.candles import Bucket
 from exchange.runtime.feeds.intervals import INTERVALS, bucket
-from exchange.values.actors import Origin
+from exchange.runtime.follower.read_models.lists import (
+    AVAILABLE,
+    DEPOSIT,
+    ENTRY,
+    FILL,
+    LOCKED,
+    NO_CLIENT_ID,
+    ORDER,
+)
 from exchange.values.enums import Bucket as Place
-from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, Side
+from exchange.values.enums import Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at
-from exchange.values.orders.events import IncomingOrder, OrderDone, Traded
+from exchange.values.listings.events import AssetListed, MarketListed
+from exchange.values.orders.events import OrderDone, Traded
 from exchange.values.record import Record, carried_out, placed_order
 
 Row = tuple[Any, ...]
 
+#: A record's hash and time.
+KEPT: Final = Struct("<8sQ")
+KEPT_BYTES: Final = KEPT.size
 
-class OrderChange:
-    """What a batch does to one order. `placed` is its first row if the batch placed it."""
+#: What happened to an order after it rested: some of it was filled, the rest of it was, or it ended otherwise.
+FILLED: Final = 0
+FILLED_UP: Final = 1
+ENDED: Final = 2
 
-    __slots__ = (
-        "account",
-        "cancel_reason",
-        "ended_by",
-        "ended_command",
-        "ended_seq",
-        "ended_us",
-        "expiry_reason",
-        "filled_lots",
-        "filled_quote_atoms",
-        "placed",
-        "status",
-    )
+_DEPOSIT: Final = "deposit"
+_AVAILABLE: Final = Place.AVAILABLE
+_BID: Final = Side.BID
 
-    def __init__(self, account: AccountId, placed: Row | None = None) -> None:
-        self.account = account
-        self.placed = placed
-        self.filled_lots = 0
-        self.filled_quote_atoms = 0
-        self.status = OrderStatus.NEW
-        self.expiry_reason: ExpiryReason | None = None
-        self.cancel_reason: CancelReason | None = None
-        self.ended_us: int | None = None
-        self.ended_seq: int | None = None
-        self.ended_command: str | None = None
-        self.ended_by: str | None = None
 
-    def end(self, record: Record, origin: Origin) -> None:
-        self.ended_us = record.time_us
-        self.ended_seq = record.seq
-        self.ended_command = origin.command
-        self.ended_by = origin.towards(self.account)
+def line_hash(line: bytes) -> bytes:
+    """What a record's line is held against when it is read.
+
+    Eight bytes of BLAKE2b: it is there against damage, which they miss once in 2^64; that nobody has written another
+    past is proved by the chain, whole.
+    """
+    return blake2b(line, digest_size=8).digest()
+
+
+def leg_kind(posting: str, place: Place) -> int:
+    """The kind of entry of a leg: `posting` is the posting's kind, `place` the bucket."""
+    return LOCKED if place is not _AVAILABLE else DEPOSIT if posting == _DEPOSIT else AVAILABLE
 
 
 class Rows:
-    """The rows of a batch of records, in the column order of `schema`."""
+    """What the records after `seq` add. `numbers` are those of markets and assets known so far, by symbol."""
 
-    def __init__(self) -> None:
-        self.orders: dict[OrderId, OrderChange] = {}
-        self.fills: list[Row] = []
-        self.ledger: list[Row] = []
+    def __init__(self, seq: int, markets: dict[str, int], assets: dict[str, int]) -> None:
+        self.seq = seq
+        self.time_us = 0
+        #: `KEPT` of every record; of lost ones no hash and the time of the next.
+        self.kept = bytearray()
+        self.lists: defaultdict[AccountId, bytearray] = defaultdict(bytearray)
+        #: order, seq, event's index, lots and quote atoms filled in all by then, and what happened.
+        self.touches: list[Row] = []
+        #: The newest order under a client id, by account and market's number.
+        self.client_ids: dict[tuple[AccountId, int, int], OrderId] = {}
         self.trades: list[Row] = []
+        self.markets = dict(markets)
+        self.assets = dict(assets)
+        self.new_markets: list[Row] = []
+        self.new_assets: list[Row] = []
         self._seconds: dict[tuple[str, int], Bucket] = {}
 
-    def add(self, state: State, record: Record) -> None:
-        """Take in one record; `state` is that before it, and is only read."""
-        events = record.events
+    def add(self, state: State, record: Record, line: bytes) -> None:
+        """Take in one record and its line as kept; `state` is that before it, and is only read."""
+        seq, time_us, events = record.seq, record.time_us, record.events
+        if seq > self.seq + 1:
+            self.kept += KEPT.pack(bytes(8), time_us) * (seq - self.seq - 1)
+        self.kept += KEPT.pack(blake2b(line, digest_size=8).digest(), time_us)
+        self.seq, self.time_us = seq, time_us
         if not carried_out(events):
             return
-        origin = Origin(record.command)
+        client_id = NO_CLIENT_ID
         placed = placed_order(record.command, events)
         if placed is not None:
-            self._place(record.seq, record.time_us, placed)
-        balances: dict[tuple[AccountId, str, Place], int] = {}
-        first_line = len(self.ledger)
+            market = self.markets[placed.market]
+            if placed.client_id is not None:
+                client_id = placed.client_id
+                self.client_ids[placed.account, market, client_id] = OrderId(id_at(seq))
+            self.lists[placed.account] += ENTRY.pack(seq, 0, ORDER, market, client_id)
         for index, event in enumerate(events):
             if type(event) is Traded:
-                self._traded(state, record, origin, index, event, placed)
+                self._traded(state, record, index, event, client_id)
             elif type(event) is OrderDone:
-                self._done(record, origin, event)
-            self._post(state, record, origin, event, first_line, balances)
+                if event.resting:
+                    order = state.orders[event.order_id]
+                    filled = order.lots - order.left_lots, order.filled_quote_atoms
+                    self.touches.append((event.order_id, seq, index, *filled, ENDED))
+            elif type(event) is AssetListed:
+                self.list_asset(event.asset.symbol)
+            elif type(event) is MarketListed:
+                self.list_market(event.spec.symbol, msgspec.json.encode(event.spec))
+        self._post(state, seq, events)
+
+    def list_asset(self, symbol: str) -> None:
+        self.new_assets.append((len(self.assets), symbol))
+        self.assets[symbol] = len(self.assets)
+
+    def list_market(self, symbol: str, spec: bytes) -> None:
+        """`spec`: its `MarketSpec` as JSON."""
+        self.new_markets.append((len(self.markets), symbol, spec))
+        self.markets[symbol] = len(self.markets)
 
     def candles(self) -> dict[tuple[str, str, int], Bucket]:
         """Candles of every interval, by market, interval and start."""
@@ -98,121 +135,49 @@ class Rows:
                 candles[key].merge(second)
         return candles
 
-    def _place(self, seq: int, time_us: int, command: IncomingOrder) -> None:
-        order_id = OrderId(id_at(seq))
-        placed = (
-            command.account,
-            order_id,
-            command.market,
-            command.side,
-            command.order_type,
-            command.price_ticks,
-            command.lots,
-            command.quote_atoms,
-            command.time_in_force,
-            command.post_only,
-            command.self_trade_prevention,
-            command.client_id,
-            command.slippage_ticks,
-            command.slippage_ppm,
-            time_us,
-        )
-        self.orders[order_id] = OrderChange(command.account, placed)
+    def _traded(self, state: State, record: Record, index: int, event: Traded, taker_client_id: int) -> None:
+        seq, market = record.seq, self.markets[event.market]
+        maker = state.orders[event.maker_order_id]
+        client_id = NO_CLIENT_ID if maker.client_id is None else maker.client_id
+        self.lists[event.taker_account] += ENTRY.pack(seq, index, FILL, market, taker_client_id)
+        self.lists[event.maker_account] += ENTRY.pack(seq, index, FILL, market, client_id)
+        self.touches.append(
+            (event.maker_order_id, seq, index, maker.lots - event.maker_left_lots,
+             maker.filled_quote_atoms + event.quote_atoms, FILLED if event.maker_left_lots else FILLED_UP)
+        )  # fmt: skip
+        bought = event.taker_side is _BID
+        buyer, seller = event.taker_order_id, event.maker_order_id
+        self.add_trade(
+            (event.market, event.trade_id, event.price_ticks, event.lots, event.quote_atoms, record.time_us,
+             buyer if bought else seller, seller if bought else buyer, not bought)
+        )  # fmt: skip
 
-    def _change(self, order_id: OrderId, account: AccountId) -> OrderChange:
-        change = self.orders.get(order_id)
-        if change is None:
-            change = self.orders[order_id] = OrderChange(account)
-        return change
-
-    def _done(self, record: Record, origin: Origin, event: OrderDone) -> None:
-        order = self._change(event.order_id, event.account)
-        order.status = event.status
-        order.expiry_reason = event.expiry_reason
-        order.cancel_reason = event.cancel_reason
-        order.end(record, origin)
-
-    def _traded(
-        self, state: State, record: Record, origin: Origin, index: int, event: Traded, placed: IncomingOrder | None
-    ) -> None:
-        time_us = record.time_us
-        taker = self._change(event.taker_order_id, event.taker_account)
-        maker = self._change(event.maker_order_id, event.maker_account)
-        for order in (taker, maker):
-            order.filled_lots += event.lots
-            order.filled_quote_atoms += event.quote_atoms
-            order.status = OrderStatus.PARTIALLY_FILLED
-        if not event.maker_left_lots:
-            maker.status = OrderStatus.FILLED
-            maker.end(record, origin)
-        self._fills(state, record, index, event, placed)
-        bought = event.taker_side is Side.BID
-        self.trades.append(
-            (
-                event.market,
-                event.trade_id,
-                event.price_ticks,
-                event.lots,
-                event.quote_atoms,
-                time_us,
-                event.taker_order_id if bought else event.maker_order_id,
-                event.maker_order_id if bought else event.taker_order_id,
-                not bought,
-            )
-        )
+    def add_trade(self, trade: Row) -> None:
+        """A row of the table, and what it adds to the candles."""
+        self.trades.append(trade)
+        market, _, price_ticks, lots, quote_atoms, time_us, *_ = trade
         start_us, end_us = bucket("1s", time_us)
-        second = self._seconds.get((event.market, start_us))
+        second = self._seconds.get((market, start_us))
         if second is None:
-            second = self._seconds[event.market, start_us] = Bucket(start_us, end_us)
-        second.trade(event.price_ticks, event.lots, event.quote_atoms)
+            second = self._seconds[market, start_us] = Bucket(start_us, end_us)
+        second.trade(price_ticks, lots, quote_atoms)
 
-    def _fills(self, state: State, record: Record, index: int, event: Traded, placed: IncomingOrder | None) -> None:
-        spec = state.markets[event.market].spec
-        if event.taker_side is Side.BID:
-            maker_side, taker_gets, maker_gets = Side.ASK, spec.base, spec.quote
-        else:
-            maker_side, taker_gets, maker_gets = Side.BID, spec.quote, spec.base
-        about = (event.price_ticks, event.lots, event.quote_atoms)
-        where = (record.seq, index, record.time_us, event.market, event.trade_id)
-        taker_client_id = placed.client_id if placed is not None else None
-        maker_client_id = state.orders[event.maker_order_id].client_id
-        self.fills.append(
-            (event.taker_account, *where, event.taker_order_id, taker_client_id, event.taker_side, *about,
-             event.taker_fee_atoms, taker_gets, False)
-        )  # fmt: skip
-        self.fills.append(
-            (event.maker_account, *where, event.maker_order_id, maker_client_id, maker_side, *about,
-             event.maker_fee_atoms, maker_gets, True)
-        )  # fmt: skip
-
-    def _post(
-        self,
-        state: State,
-        record: Record,
-        origin: Origin,
-        event: AnyEvent,
-        first_line: int,
-        balances: dict[tuple[AccountId, str, Place], int],
-    ) -> None:
-        """A ledger line per leg, with its bucket's balance after it.
-
-        `first_line` is where the record's lines begin, `balances` what its events so far have touched.
-        """
-        legs = postings(state, event)
-        if not legs:
-            return
-        for kind, leg in legs:
-            key = (leg.account, leg.asset, leg.bucket)
-            before = balances.get(key)
-            if before is None:
-                before = _balance(state, *key)
-            balances[key] = after = before + leg.atoms
-            index = len(self.ledger) - first_line
-            self.ledger.append(
-                (leg.account, record.seq, index, record.time_us, leg.asset, leg.bucket, leg.atoms, after,
-                 kind, origin.command, origin.towards(leg.account),
-                 *cause(event, leg.account))
-            )  # fmt: skip
+    def _post(self, state: State, seq: int, events: Sequence[AnyEvent]) -> None:
+        """An entry per leg, with its bucket's balance after it."""
+        lists, assets, pack = self.lists, self.assets, ENTRY.pack
+        balances: dict[tuple[AccountId, str, Place], int] = {}
+        index = 0
+        for event in events:
+            for posting, leg in postings(state, event):
+                account, asset, place = leg.account, leg.asset, leg.bucket
+                key = (account, asset, place)
+                before = balances.get(key)
+                if before is None:
+                    before = _balance(state, account, asset, place)
+                balances[key] = after = before + leg.atoms
+                kind = leg_kind(posting, place)
+                lists[account] += pack(seq, index, kind, assets[asset], after)
+                index += 1
 
 
 def _balance(state: State, account_id: AccountId, asset: str, place: Place) -> int:
@@ -220,4 +185,4 @@ def _balance(state: State, account_id: AccountId, asset: str, place: Place) -> i
     held = account.balances.get(asset) if account is not None else None
     if held is None:
         return 0
-    return held.available_atoms if place is Place.AVAILABLE else held.locked_atoms
+    return held.available_atoms if place is _AVAILABLE else held.locked_atoms

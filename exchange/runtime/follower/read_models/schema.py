@@ -1,8 +1,8 @@
 """The tables of the read models, in a SQLite file of their own beside the journal.
 
-Everything here can be rebuilt from the journal at any time, so a file of another version is
-emptied and filled again, never migrated. Tables are clustered by what is asked: an account's
-rows, or a market's, lie together in the order of the timeline.
+An account's history is an index over the records; public trades and candles are rows. Everything here can be rebuilt
+from the journal at any time, so a file of another version is emptied and filled again, never migrated. Tables are
+clustered by what is asked: an account's chunks, or a market's trades, lie together in the order of the timeline.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from typing import Final
 from exchange.journal.privacy import prepare_database
 
 #: Raised with every change of a table or of what its columns mean.
-VERSION: Final = 3
+VERSION: Final = 4
 FILE_NAME: Final = "read.sqlite"
 #: Volume of a candle stops here, the largest whole number SQLite holds.
 MAX_VOLUME: Final = 2**63 - 1
@@ -21,11 +21,13 @@ BUSY_TIMEOUT_S: Final = 5.0
 
 #: Pages of the file the writer keeps in memory.
 _CACHE_KIB: Final = 64 * 1024
-#: Pages (of 4 KiB) in the log before they are moved into the file: the more, the fewer are moved twice.
-_CHECKPOINT_PAGES: Final = 8_192
+#: Pages in the log before they are moved into the file: the more, the fewer are moved twice.
+_CHECKPOINT_PAGES: Final = 4_096
 
-#: What tells a deposit among the postings; an index is of these alone.
-DEPOSITS: Final = "kind = 'deposit'"
+#: A page holds at least four chunks of a list.
+_PAGE_BYTES: Final = 8_192
+#: Records whose hash and time are in one row.
+RECORDS_A_ROW: Final = 256
 
 _TABLES: Final = f"""
 CREATE TABLE progress (
@@ -36,74 +38,50 @@ CREATE TABLE progress (
 ) STRICT;
 INSERT INTO progress VALUES (0, 0, 0, zeroblob(32));
 
-CREATE TABLE orders (
+CREATE TABLE markets (
+    number INTEGER PRIMARY KEY,
+    symbol TEXT NOT NULL UNIQUE,
+    spec BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE assets (
+    number INTEGER PRIMARY KEY,
+    symbol TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Hash and time of every record, {RECORDS_A_ROW} to a row (`rows.KEPT`).
+CREATE TABLE records (
+    block INTEGER PRIMARY KEY,
+    kept BLOB NOT NULL
+) STRICT;
+
+-- What touches an account, in chunks (`lists`).
+CREATE TABLE lists (
     account INTEGER NOT NULL,
+    chunk INTEGER NOT NULL,
+    before BLOB NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (account, chunk)
+) STRICT, WITHOUT ROWID;
+
+-- What happened to an order after the record it came in by, and how far it was filled then.
+CREATE TABLE touches (
     order_id INTEGER NOT NULL,
-    market TEXT NOT NULL,
-    side TEXT NOT NULL,
-    order_type TEXT NOT NULL,
-    price_ticks INTEGER NOT NULL,
-    lots INTEGER NOT NULL,
-    quote_atoms INTEGER NOT NULL,
-    time_in_force TEXT NOT NULL,
-    post_only INTEGER NOT NULL,
-    self_trade_prevention TEXT NOT NULL,
-    client_id INTEGER,
-    slippage_ticks INTEGER,
-    slippage_ppm INTEGER,
-    created_us INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    "index" INTEGER NOT NULL,
     filled_lots INTEGER NOT NULL,
     filled_quote_atoms INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    expiry_reason TEXT,
-    cancel_reason TEXT,
-    ended_us INTEGER,
-    ended_seq INTEGER,
-    ended_command TEXT,
-    ended_by TEXT,
-    PRIMARY KEY (account, order_id)
+    what INTEGER NOT NULL,
+    PRIMARY KEY (order_id, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX orders_by_client_id ON orders (account, market, client_id);
 
-CREATE TABLE fills (
+CREATE TABLE client_ids (
     account INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    "index" INTEGER NOT NULL,
-    time_us INTEGER NOT NULL,
-    market TEXT NOT NULL,
-    trade_id INTEGER NOT NULL,
+    market INTEGER NOT NULL,
+    client_id INTEGER NOT NULL,
     order_id INTEGER NOT NULL,
-    client_id INTEGER,
-    side TEXT NOT NULL,
-    price_ticks INTEGER NOT NULL,
-    lots INTEGER NOT NULL,
-    quote_atoms INTEGER NOT NULL,
-    fee_atoms INTEGER NOT NULL,
-    fee_asset TEXT NOT NULL,
-    is_maker INTEGER NOT NULL,
-    PRIMARY KEY (account, seq, "index")
+    PRIMARY KEY (account, market, client_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX fills_by_order ON fills (account, order_id);
-
-CREATE TABLE ledger (
-    account INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    "index" INTEGER NOT NULL,
-    time_us INTEGER NOT NULL,
-    asset TEXT NOT NULL,
-    bucket TEXT NOT NULL,
-    atoms INTEGER NOT NULL,
-    balance_atoms INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    command TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    order_id INTEGER,
-    trade_id INTEGER,
-    market TEXT,
-    reference TEXT NOT NULL,
-    PRIMARY KEY (account, seq, "index")
-) STRICT, WITHOUT ROWID;
-CREATE INDEX deposits ON ledger (account, seq, "index") WHERE {DEPOSITS};
 
 CREATE TABLE trades (
     market TEXT NOT NULL,
@@ -134,6 +112,10 @@ CREATE TABLE candles (
 """
 
 
+class ReadModelsHarmed(sqlite3.OperationalError):
+    """The file of read models is missing, or isn't the one that was written: no answer may be made of it."""
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """The read models at `path`, made or made anew if there are none of this version.
 
@@ -142,19 +124,20 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     connection = _connect(path)
     try:
-        version = _version(connection)
+        whole = _version(connection) == VERSION and _says_what_it_holds(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
         if not is_damage(error):
             raise
         delete(path)
-        connection, version = _connect(path), 0
+        connection, whole = _connect(path), False
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
     # A commit lost to a power cut is folded again from the journal; only the file must stay whole.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    if version != VERSION or not _says_what_it_holds(connection):
+    if not whole:
         empty(connection)
     return connection
 

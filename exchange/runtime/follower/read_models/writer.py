@@ -1,6 +1,8 @@
-"""Writing the read models: rows of a batch, and how far they reach, in one transaction."""
+"""Writing the read models: what a batch of records adds, and how far they reach, in one transaction."""
 
 import sqlite3
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -9,18 +11,17 @@ from exchange.journal.held import HeldFile
 from exchange.runtime.feeds.candles import Bucket
 from exchange.runtime.feeds.intervals import DAY_US, HOUR_US
 from exchange.runtime.follower.read_models import schema
-from exchange.runtime.follower.read_models.rows import OrderChange, Row, Rows
+from exchange.runtime.follower.read_models.lists import CHUNK_BYTES, count, pack_counts, unpack_counts
+from exchange.runtime.follower.read_models.rows import KEPT_BYTES, Row, Rows
+from exchange.values.ids import AccountId
 
 #: Candles of one second are kept this long; all others for ever.
 SECONDS_KEPT_US: Final = 2 * DAY_US
 
-_ORDER_COLUMNS: Final = 24
-_NEW_ORDER: Final = f"INSERT INTO orders VALUES ({', '.join('?' * _ORDER_COLUMNS)})"
-_CHANGED_ORDER: Final = """
-UPDATE orders SET filled_lots = filled_lots + ?, filled_quote_atoms = filled_quote_atoms + ?,
-    status = ?, expiry_reason = ?, cancel_reason = ?, ended_us = ?,
-    ended_seq = ?, ended_command = ?, ended_by = ?
-WHERE account = ? AND order_id = ?"""
+#: Accounts whose last chunk is kept in memory between batches, the latest ones.
+MAX_TAILS: Final = 10_000
+
+_LIST: Final = "INSERT OR REPLACE INTO lists VALUES (?, ?, ?, ?)"
 _CANDLE: Final = f"""
 INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
@@ -39,11 +40,18 @@ class ReadModelWriter:
         """Open the read models at `path`, or begin them.
 
         Raises:
-            sqlite3.Error: the file can't be written.
+            sqlite3.Error: the file can't be written. If it is damaged it is deleted, for the next writer to begin anew.
         """
         self._path = path
+        self._markets: dict[str, int] = {}
+        self._assets: dict[str, int] = {}
+        self._tails: dict[AccountId, _Tail] = {}
         self._connection = schema.open_for_writing(path)
-        self.seq, self.time_us, self.chain = self._progress()
+        try:
+            self._take_up()
+        except sqlite3.DatabaseError as error:
+            self._delete_damaged(error)
+            raise
         self._held = [HeldFile(path.with_name(path.name + ending)) for ending in ("", "-wal", "-shm")]
         self._note()
 
@@ -65,8 +73,12 @@ class ReadModelWriter:
             schema.delete(self._path)
             raise
 
-    def write(self, rows: Rows, seq: int, time_us: int, chain: bytes) -> None:
-        """Add the rows of the records up to `seq`, whole or not at all.
+    def rows(self) -> Rows:
+        """To gather what the next records add."""
+        return Rows(self.seq, self._markets, self._assets)
+
+    def write(self, rows: Rows, chain: bytes) -> None:
+        """Add what `rows` has gathered since it was made here, whole or not at all; `chain` is its last record's value.
 
         Raises:
             sqlite3.Error: nothing was added. If the file is damaged it is deleted, for the next writer to begin anew.
@@ -74,48 +86,100 @@ class ReadModelWriter:
         """
         self.require_in_place()
         try:
-            self._write(rows, seq, time_us, chain)
-        except sqlite3.DatabaseError as error:
-            if schema.is_damage(error):
-                self.close()
-                schema.delete(self._path)
+            self._write(rows, chain)
+        except BaseException as error:
+            self._tails.clear()
+            self._delete_damaged(error)
             raise
-        self.seq, self.time_us, self.chain = seq, time_us, chain
+        self.seq, self.time_us, self.chain = rows.seq, rows.time_us, chain
+        self._markets, self._assets = rows.markets, rows.assets
+        while len(self._tails) > MAX_TAILS:
+            del self._tails[next(iter(self._tails))]
         self._note()
 
     def empty(self) -> None:
         """Throw all rows away, to be made again from the first record on."""
         schema.empty(self._connection)
-        self.seq, self.time_us, self.chain = self._progress()
+        self._take_up()
         self._note()
 
     def close(self) -> None:
         self._connection.close()
 
-    def _write(self, rows: Rows, seq: int, time_us: int, chain: bytes) -> None:
+    def _write(self, rows: Rows, chain: bytes) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
         execute("BEGIN IMMEDIATE")
         try:
             if self._progress() != (self.seq, self.time_us, self.chain):
                 schema.delete(self._path)
                 raise _written(self._path)
-            executemany(_NEW_ORDER, [_new_order(c) for c in rows.orders.values() if c.placed is not None])
-            executemany(_CHANGED_ORDER, [_changed_order(i, c) for i, c in rows.orders.items() if c.placed is None])
-            for table, columns, added in (
-                ("fills", 15, rows.fills),
-                ("ledger", 15, rows.ledger),
-                ("trades", 9, rows.trades),
-            ):
-                executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", added)
+            executemany("INSERT INTO markets VALUES (?, ?, ?)", rows.new_markets)
+            executemany("INSERT INTO assets VALUES (?, ?)", rows.new_assets)
+            self._write_kept(rows)
+            executemany(
+                _LIST, [chunk for account, packed in rows.lists.items() for chunk in self._grown(account, packed)]
+            )
+            executemany("INSERT INTO touches VALUES (?, ?, ?, ?, ?, ?)", rows.touches)
+            executemany(
+                "INSERT OR REPLACE INTO client_ids VALUES (?, ?, ?, ?)",
+                [(*key, order_id) for key, order_id in rows.client_ids.items()],
+            )
+            executemany("INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.trades)
             executemany(_CANDLE, [_candle(key, candle) for key, candle in rows.candles().items()])
-            if time_us // HOUR_US > self.time_us // HOUR_US:
-                self._drop_old_seconds(time_us)
-            execute("UPDATE progress SET seq = ?, time_us = ?, chain = ?", (seq, time_us, chain))
+            if rows.time_us // HOUR_US > self.time_us // HOUR_US:
+                self._drop_old_seconds(rows.time_us)
+            execute("UPDATE progress SET seq = ?, time_us = ?, chain = ?", (rows.seq, rows.time_us, chain))
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+    def _delete_damaged(self, error: BaseException) -> None:
+        if isinstance(error, sqlite3.DatabaseError) and schema.is_damage(error):
+            self.close()
+            schema.delete(self._path)
+
+    def _write_kept(self, rows: Rows) -> None:
+        """Behind the records that are there, in rows of `RECORDS_A_ROW`."""
+        block, held = divmod(self.seq, schema.RECORDS_A_ROW)
+        kept = bytearray()
+        if held:
+            kept += self._connection.execute("SELECT kept FROM records WHERE block = ?", (block,)).fetchone()[0]
+        kept += rows.kept
+        row_bytes = schema.RECORDS_A_ROW * KEPT_BYTES
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO records VALUES (?, ?)",
+            [(block + at // row_bytes, kept[at : at + row_bytes]) for at in range(0, len(kept), row_bytes)],
+        )
+
+    def _grown(self, account: AccountId, packed: bytearray) -> Iterator[Row]:
+        """The rows of the account's chunks that change when entries are added behind them."""
+        tail = self._tails.pop(account, None) or self._tail(account)
+        self._tails[account] = tail  # the latest are last
+        tail.entries += packed
+        while len(tail.entries) > CHUNK_BYTES:
+            full = tail.entries[:CHUNK_BYTES]
+            yield account, tail.chunk, pack_counts(tail.before), full
+            tail.chunk += 1
+            tail.before += count(full)
+            del tail.entries[:CHUNK_BYTES]
+        yield account, tail.chunk, pack_counts(tail.before), bytes(tail.entries)
+
+    def _tail(self, account: AccountId) -> "_Tail":
+        last = self._connection.execute(
+            "SELECT chunk, before, entries FROM lists WHERE account = ? ORDER BY chunk DESC LIMIT 1", (account,)
+        ).fetchone()
+        if last is None:
+            return _Tail(0, Counter(), bytearray())
+        return _Tail(last[0], Counter(unpack_counts(last[1])), bytearray(last[2]))
+
+    def _take_up(self) -> None:
+        self.seq, self.time_us, self.chain = self._progress()
+        execute = self._connection.execute
+        self._markets = dict(execute("SELECT symbol, number FROM markets ORDER BY number"))
+        self._assets = dict(execute("SELECT symbol, number FROM assets ORDER BY number"))
+        self._tails.clear()
 
     def _note(self) -> None:
         """What the file is like when we have written into it: nobody else may."""
@@ -137,40 +201,19 @@ class ReadModelWriter:
         )
 
 
+class _Tail:
+    """The last chunk of a list, and what is in those before it."""
+
+    __slots__ = ("before", "chunk", "entries")
+
+    def __init__(self, chunk: int, before: Counter[tuple[int, int]], entries: bytearray) -> None:
+        self.chunk = chunk
+        self.before = before
+        self.entries = entries
+
+
 def _written(path: Path) -> FilesReplaced:
     return FilesReplaced(f"another program has written to {path} while the exchange runs")
-
-
-def _new_order(change: OrderChange) -> Row:
-    assert change.placed is not None
-    return (
-        *change.placed,
-        change.filled_lots,
-        change.filled_quote_atoms,
-        change.status,
-        change.expiry_reason,
-        change.cancel_reason,
-        change.ended_us,
-        change.ended_seq,
-        change.ended_command,
-        change.ended_by,
-    )
-
-
-def _changed_order(order_id: int, change: OrderChange) -> Row:
-    return (
-        change.filled_lots,
-        change.filled_quote_atoms,
-        change.status,
-        change.expiry_reason,
-        change.cancel_reason,
-        change.ended_us,
-        change.ended_seq,
-        change.ended_command,
-        change.ended_by,
-        change.account,
-        order_id,
-    )
 
 
 def _candle(key: tuple[str, str, int], candle: Bucket) -> Row:
