@@ -79,8 +79,15 @@ def public_key(name: str) -> str:
     return b64encode(bytes(_key_of(name).verify_key)).decode()
 
 
+def keep_venue_key(data_dir: Path) -> None:
+    """Put the venue's key where what certifies looks for it."""
+    with whole_file(data_dir / "keys" / "venue.json") as file:
+        seed = b64encode(bytes(_key_of("venue"))).decode()
+        file.write(msgspec.json.encode({"apiKey": public_key("venue"), "apiSecret": seed}))
+
+
 async def found(data_dir: Path, witness_dir: Path) -> None:
-    """Write the first record, and put the venue's key where what certifies looks for it."""
+    """Write the first record, and keep the venue's key."""
     genesis = Genesis(
         venue="drill",
         venue_public_key=public_key("venue"),
@@ -93,9 +100,7 @@ async def found(data_dir: Path, witness_dir: Path) -> None:
         ),
         limits=Limits(),
     )
-    with whole_file(data_dir / "keys" / "venue.json") as file:
-        seed = b64encode(bytes(_key_of("venue"))).decode()
-        file.write(msgspec.json.encode({"apiKey": public_key("venue"), "apiSecret": seed}))
+    keep_venue_key(data_dir)
     writer = await WriterClient.start(data_dir, lambda _seq: None, lambda _reason: None, witness_dir)
     writer.append(1, [encode(Record(1, OPENS_US, genesis, decide(State(), OPENS_US, genesis)))])
     await writer.close()

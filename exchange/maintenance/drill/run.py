@@ -63,7 +63,6 @@ class Drill:
     def __init__(self, folder: Path, keep: bool = False) -> None:
         self._folder = folder.absolute()
         self._keep = keep
-        self._package = Path(exchange.__file__).parent
         self._scene: Scene
 
     def run(self, accounts: int, trades: int, faults: Iterable[Fault], progress: Progress) -> Iterator[Verdict]:
@@ -74,7 +73,7 @@ class Drill:
         """
         cases = [CONTROL, *faults]
         progress("a morning of trading, and the closing", 0, len(cases))
-        self._trade(accounts, trades)
+        self._scene = self.close(accounts, trades)
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             trying = [pool.submit(self._try, number, fault) for number, fault in enumerate(cases)]
             for done, tried in enumerate(as_completed(trying), 1):
@@ -83,13 +82,23 @@ class Drill:
                 yield verdict
 
     @property
-    def _base(self) -> Path:
+    def base(self) -> Path:
+        """What the closing left: `data`, `witness`, and the `source` it ran with."""
         return self._folder / "closed"
 
-    def _trade(self, accounts: int, trades: int) -> None:
-        base = self._base
+    def case_folder(self, number: int) -> Path:
+        """Where a case is played; the control is the first, 0."""
+        return self._folder / f"case-{number}"
+
+    def close(self, accounts: int, trades: int) -> Scene:
+        """Trade the morning and close, in the folder `base`.
+
+        Raises:
+            StageFailed
+        """
+        base = self.base
         base.mkdir(parents=True)
-        shutil.copytree(self._package, base / "source" / "exchange")
+        shutil.copytree(Path(exchange.__file__).parent, base / "source" / "exchange")
         job = Job(
             task="trade",
             data=str(base / "data"),
@@ -98,17 +107,17 @@ class Drill:
             trades=trades,
             backup=str(base / "backup.sqlite"),
         )
-        self._scene = msgspec.json.decode(_stage(base, job), type=Scene)
+        return msgspec.json.decode(_stage(base, job), type=Scene)
 
     def _try(self, number: int, fault: Fault) -> Verdict:
         started = time.monotonic()
-        case = Case(self._scene, self._folder / f"case-{number}", self._base / "backup.sqlite", RESTART_US)
+        case = Case(self._scene, self.case_folder(number), self.base / "backup.sqlite", RESTART_US)
         reopening, problem = Reopening(""), ""
         try:
             self._copy(case)
             fault.harm(case)
             with self._held(case):
-                reopening = self._reopen(case)
+                reopening = self.reopen(case)
         except (HarmFailed, StageFailed) as error:
             problem = str(error)
         named = {name: _named(case.told(name), reopening.said) for name in fault.names}
@@ -130,10 +139,9 @@ class Drill:
         )
 
     def _copy(self, case: Case) -> None:
-        """What the closing left, and the source of the next build: the same but for a version's name."""
-        shutil.copytree(self._base, case.folder, ignore=shutil.ignore_patterns("backup.sqlite"))
-        with open(case.source / "exchange" / "__init__.py", "a") as file:
-            file.write("\n# the next build\n")
+        """What the closing left, and the source of the next build."""
+        shutil.copytree(self.base, case.folder, ignore=shutil.ignore_patterns("backup.sqlite", "source"))
+        next_build(case)
 
     @contextmanager
     def _held(self, case: Case) -> Iterator[None]:
@@ -142,26 +150,38 @@ class Drill:
             yield
             return
         job = Job(task="hold", data=str(case.data), witness=str(case.witness), clock_us=case.clock_us)
-        with _start(self._base, job) as holder:
+        with _start(self.base, job) as holder:
             assert holder.stdout is not None
             if not any(line.strip() == READY.encode() for line in holder.stdout):
                 raise StageFailed("the process that was to hold the journal did not start")
             yield
             # Its standard input ends with the block.
 
-    def _reopen(self, case: Case) -> Reopening:
+    def reopen(self, case: Case) -> Reopening:
+        """Start the next build, whose source lies in the case's folder, on what the closing left there.
+
+        Raises:
+            StageFailed: it does not even run.
+        """
         job = Job(
             task="reopen",
             data=str(case.data),
             witness=str(case.witness),
             clock_us=case.clock_us,
-            scene=self._scene,
+            scene=case.scene,
             unproven=case.unproven,
         )
         reopening = msgspec.json.decode(_stage(case.folder, job), type=Reopening)
         if reopening.build == build_id():
             raise StageFailed("it was not the next build that ran")
         return reopening
+
+
+def next_build(case: Case) -> None:
+    """Put the next build beside what it is to reopen: the same source but for a word, so that it is another build."""
+    shutil.copytree(Path(exchange.__file__).parent, case.source / "exchange")
+    with open(case.source / "exchange" / "__init__.py", "a") as file:
+        file.write("\n# the next build\n")
 
 
 def _start(folder: Path, job: Job) -> subprocess.Popen[bytes]:
