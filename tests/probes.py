@@ -7,6 +7,11 @@ doesn't come out as it says.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from exchange.core import State, decide
+from exchange.core.accounts.image import ACCOUNT, AccountImage
+from exchange.core.ledger import touched
 from exchange.values.commands import AnyCommand
 from exchange.values.ids import AccountId, AdminId
 from exchange.values.refusals import Code
@@ -48,3 +53,17 @@ class Probe(NamedTuple):
     accepted: Callable[[Scene], AnyCommand]
     refused: Callable[[Scene], AnyCommand] | None = None
     code: Code | None = None
+
+
+def accounts_changed(venue: Venue, wanted: AnyCommand) -> tuple[set[AccountId], set[AccountId]]:
+    """Have a command carried out: the accounts that are others than before, and those that its events name."""
+    before = account_images(venue.state)
+    events = decide(venue.state, venue.time_us + 1_000, wanted)
+    named = {account for event in events for account in touched(venue.state, event)}
+    assert venue.do(wanted) == events
+    return {account for account, image in account_images(venue.state).items() if before.get(account) != image}, named
+
+
+def account_images(state: State) -> dict[AccountId, AccountImage]:
+    """What a snapshot says of each account, but for its ended client ids: another's can push them out."""
+    return {account: replace(ACCOUNT.write(held), ended_client_ids=()) for account, held in state.accounts.items()}

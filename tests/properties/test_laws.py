@@ -1,6 +1,5 @@
 """Laws of the core, over random flows."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from exchange.core import State, decide
 from exchange.core import machine as dispatch
 from exchange.core.digest import PARTITIONS, digest, partition_digest
 from exchange.core.invariants import violations
-from exchange.core.ledger import postings, touched
+from exchange.core.ledger import postings
 from exchange.core.snapshot import dump, load
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Bucket, OrderStatus
@@ -23,6 +22,7 @@ from exchange.values.orders.commands import PlaceOrder
 from exchange.values.orders.events import OrderDone, Traded
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, decode, encode
+from tests.probes import accounts_changed
 from tests.properties.flow import FLOWS, ORDER_FLOWS, Choice, command, open_venue, random_choices
 from tests.properties.twin import Twin
 from tests.venue import SOL_USDC, Venue, refold
@@ -130,25 +130,8 @@ def test_postings_say_what_evolve_does(choices: list[Choice]) -> None:
 def test_events_name_every_account_they_change(choices: list[Choice]) -> None:
     venue, accounts = open_venue()
     for choice in choices:
-        wanted = command(venue, accounts, choice)
-        before = account_lines(venue.state)
-        named = {
-            account
-            for event in decide(venue.state, venue.time_us + 1_000, wanted)
-            for account in touched(venue.state, event)
-        }
-        venue.do(wanted)
-        after = account_lines(venue.state)
-        assert {account for account, line in after.items() if before.get(account) != line} <= named
-
-
-def account_lines(state: State) -> dict[int, object]:
-    """What a snapshot says of each account, but for its ended client ids: another's can push them out."""
-    lines: dict[int, object] = {}
-    for image in map(json.loads, dump(state).splitlines()):
-        if "account" in image:
-            lines[image.pop("account")] = {field: said for field, said in image.items() if field != "ended"}
-    return lines
+        changed, named = accounts_changed(venue, command(venue, accounts, choice))
+        assert changed <= named
 
 
 @given(ORDER_FLOWS)
