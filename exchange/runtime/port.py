@@ -5,7 +5,7 @@ durable. Failures of the exchange itself (stopping, overloaded, too slow) come a
 too, or as `NotNow` where a query has no other way; nothing here raises for a reason a client could cause.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum, unique
 from typing import Generic, Protocol, TypeVar
 
@@ -68,7 +68,8 @@ class Page(msgspec.Struct, frozen=True):
     """Part of a history list: `limit` rows from `offset`, newest first unless `ascending`.
 
     Times in µs, `from_us` inclusive, `to_us` exclusive. `whole_ms`: a full page that ascends goes on to the end of its
-    last millisecond, by at most 1,000 rows, so that whoever goes on from the next one misses nothing.
+    last millisecond, by at most 1,000 rows, so that whoever goes on from the next one misses nothing. `as_of`: what
+    came after that record is left out.
     """
 
     limit: int = 100
@@ -77,13 +78,15 @@ class Page(msgspec.Struct, frozen=True):
     from_us: int | None = None
     to_us: int | None = None
     whole_ms: bool = False
+    as_of: int | None = None
 
 
 class Paged(msgspec.Struct, Generic[Row], frozen=True):
-    """Rows of one page, and how many there are in all."""
+    """Rows of one page, and how many there are in all; `seq`: nothing that came after that record is among them."""
 
     rows: tuple[Row, ...]
     total: int
+    seq: int = 0
 
 
 class Exchange(Protocol):
@@ -197,6 +200,14 @@ class Exchange(Protocol):
     async def ledger(
         self, account: AccountId, page: Page, *, asset: str | None = None
     ) -> Paged[LedgerLine] | Refusal: ...
+
+    async def ledger_export(
+        self, account: AccountId, page: Page, *, asset: str | None = None
+    ) -> AsyncIterator[tuple[LedgerLine, ...]] | Refusal:
+        """The ledger from the page's offset to its end, `page.limit` lines at a time, all as of one record.
+
+        One at a time for an account (TOO_MANY_REQUESTS). A piece that can't be had raises NotNow.
+        """
 
     async def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine] | Refusal:
         """What was credited to the account from outside."""

@@ -13,9 +13,9 @@ from exchange.gateway.orders.requests import client_id_of, order_id_of
 from exchange.gateway.rest.operations import Also, Answer, Routes, paged
 from exchange.gateway.rest.parameters import MAX_PAGE, SpanQuery
 from exchange.gateway.wire.errors import INVALID_SYMBOL, invalid
-from exchange.runtime.port import Exchange, Page
+from exchange.runtime.port import Exchange, NotNow
 from exchange.values.accounts.views import KeyView
-from exchange.values.ids import AccountId, OrderId
+from exchange.values.ids import OrderId
 from exchange.values.money.views import LedgerLine
 from exchange.values.refusals import Code, Refusal
 
@@ -166,46 +166,37 @@ async def ledger(exchange: Exchange, key: KeyView, params: LedgerQuery) -> list[
     """Every posting on the account's balances, with what the balance came to.
 
     Per asset and bucket (available, locked), the sum of all quantities is the balance. What is no coin has the name of
-    what it belongs to and its kind, such as `USDC:debt`. `format=csv` streams all rows as a file. This venue's own.
+    what it belongs to and its kind, such as `USDC:debt`. `format=csv` streams all rows as a file,
+    as of one moment, one at a time for an account. This venue's own.
     """
     decimals = {asset.symbol: asset.decimals for asset in exchange.all_assets()}
     page = params.page()
     if params.format == "csv":
         page = msgspec.structs.replace(page, limit=MAX_PAGE, whole_ms=False)
+        lines = await exchange.ledger_export(key.account, page, asset=params.symbol)
+        if isinstance(lines, Refusal):
+            return lines
+        return Answer(
+            media_type="text/csv; charset=utf-8",
+            headers=(("Content-Disposition", 'attachment; filename="ledger.csv"'),),
+            pieces=_csv(lines, decimals),
+        )
     found = await exchange.ledger(key.account, page, asset=params.symbol)
     if isinstance(found, Refusal):
         return found
-    if params.format == "json":
-        rows = [wire.ledger_entry_to_wire(line, decimals[line.asset]) for line in found.rows]
-        return paged(rows, params.limit, params.offset or 0, found.total)
-    return Answer(
-        media_type="text/csv; charset=utf-8",
-        headers=(("Content-Disposition", 'attachment; filename="ledger.csv"'),),
-        pieces=_csv(exchange, key.account, params.symbol, page, found.rows, decimals),
-    )
+    rows = [wire.ledger_entry_to_wire(line, decimals[line.asset]) for line in found.rows]
+    return paged(rows, params.limit, params.offset or 0, found.total)
 
 
-async def _csv(
-    exchange: Exchange,
-    account: AccountId,
-    asset: str | None,
-    page: Page,
-    lines: tuple[LedgerLine, ...],
-    decimals: dict[str, int],
-) -> AsyncIterator[bytes]:
-    """The file, page by page. Rows that are posted meanwhile are left out: its end is where it began."""
-    last_us = max((line.time_us for line in lines), default=0)
-    if not page.ascending and page.to_us is None:
-        page = msgspec.structs.replace(page, to_us=last_us + 1)
+async def _csv(lines: AsyncIterator[tuple[LedgerLine, ...]], decimals: dict[str, int]) -> AsyncIterator[bytes]:
+    """The file, piece by piece."""
     yield _csv_rows([wire.LEDGER_COLUMNS])
-    while lines:
-        yield _csv_rows([_values(wire.ledger_entry_to_wire(line, decimals[line.asset])) for line in lines])
-        page = msgspec.structs.replace(page, offset=page.offset + len(lines))
-        found = await exchange.ledger(account, page, asset=asset)
-        if isinstance(found, Refusal):
-            # Half a ledger must not look like a whole one: the connection breaks instead.
-            raise ConnectionAbortedError(found.message)
-        lines = found.rows
+    try:
+        async for piece in lines:
+            yield _csv_rows([_values(wire.ledger_entry_to_wire(line, decimals[line.asset])) for line in piece])
+    except NotNow as error:
+        # Half a ledger must not look like a whole one: the connection breaks instead.
+        raise ConnectionAbortedError(error.refusal.message) from error
 
 
 def _values(entry: wire.LedgerEntry) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """The running exchange: the deterministic core, with asyncio around it (`runtime.port.Exchange`)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -331,6 +331,11 @@ class Venue:
     async def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine] | Refusal:
         read = self._history.read_models.ledger
         return await self._of_account(account, partial(read, account, page, asset=asset))
+
+    async def ledger_export(
+        self, account: AccountId, page: Page, *, asset: str | None = None
+    ) -> AsyncIterator[tuple[LedgerLine, ...]] | Refusal:
+        return await self._history.export(account, page, partial(self.ledger, account, asset=asset))
 
     async def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine] | Refusal:
         return await self._of_account(account, partial(self._history.read_models.deposits, account, page))

@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
+import msgspec
 import structlog
 
 from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway
@@ -12,6 +13,8 @@ from exchange.runtime.core.outbox import Outbox
 from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed
 from exchange.runtime.follower.turns import Asker, Turns
+from exchange.runtime.port import NotNow, Page, Paged
+from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.times import utc_text
 
@@ -25,10 +28,12 @@ MAX_QUERIES: Final = 1_000
 MAX_QUERIES_PER_ASKER: Final = 250
 
 _HARMED: Final = Refusal(Code.MAINTENANCE, "History is being made anew: its file was harmed")
+_EXPORTING: Final = Refusal(Code.TOO_MANY_REQUESTS, "Another file of this account is under way")
 _AWAY: Final = "History from {} to {} is in an archive that can't be reached at present"
 _NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
 
 Answer = TypeVar("Answer")
+Row = TypeVar("Row")
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +46,8 @@ class History:
         self._turns = Turns(_THREADS, "history")
         self._under_way: Counter[Asker] = Counter()
         self._all_under_way = 0
+        #: Accounts that are being sent everything.
+        self._exporting: set[AccountId] = set()
 
     async def ask(self, asker: Asker, seq: int, query: Callable[[], Answer]) -> Answer | Refusal:
         """Run `query` in a thread once the read models hold every record up to `seq` that anybody can have seen.
@@ -76,6 +83,40 @@ class History:
             self._under_way[asker] -= 1
             if not self._under_way[asker]:
                 del self._under_way[asker]
+
+    async def export(
+        self, account: AccountId, page: Page, read: Callable[[Page], Awaitable[Paged[Row] | Refusal]]
+    ) -> AsyncIterator[tuple[Row, ...]] | Refusal:
+        """Every row from the page on, piece by piece, as of one record; one at a time for an account.
+
+        `read` reads a page. A piece that can't be had raises NotNow.
+        """
+        if account in self._exporting:
+            return _EXPORTING
+        first = await read(page)
+        return first if isinstance(first, Refusal) else self._pieces(account, page, read, first)
+
+    async def _pieces(
+        self,
+        account: AccountId,
+        page: Page,
+        read: Callable[[Page], Awaitable[Paged[Row] | Refusal]],
+        found: Paged[Row],
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        if account in self._exporting:  # another one has begun since
+            raise NotNow(_EXPORTING)
+        self._exporting.add(account)
+        try:
+            page = msgspec.structs.replace(page, as_of=found.seq)
+            while found.rows:
+                yield found.rows
+                page = msgspec.structs.replace(page, offset=page.offset + len(found.rows))
+                more = await read(page)
+                if isinstance(more, Refusal):
+                    raise NotNow(more)
+                found = more
+        finally:
+            self._exporting.discard(account)
 
     def close(self) -> None:
         self._turns.close()

@@ -14,7 +14,7 @@ from exchange.runtime.follower.read_models.pages import MAX_MS_ROWS, MAX_ROWS
 from exchange.runtime.port import Page, Paged
 from exchange.values.enums import Side
 from exchange.values.events import AnyEvent
-from exchange.values.ids import AccountId, OrderId, id_at
+from exchange.values.ids import AccountId, OrderId, id_at, seq_of
 from exchange.values.money.events import Leg, Posted
 from exchange.values.money.views import LedgerLine
 from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
@@ -59,12 +59,14 @@ class Oracle:
         return found[-1]
 
 
-def paged(rows: Sequence[Any], page: Page, time_us: Callable[[Any], int]) -> Paged[Any]:
-    """The page of rows that a filter let through; they are in the order of the timeline."""
+def paged(rows: Sequence[Any], page: Page, time_us: Callable[[Any], int], reached: int) -> Paged[Any]:
+    """The page of rows that a filter let through; they are in the order of the timeline, up to record `reached`."""
     in_time = [
         row
         for row in rows
-        if (page.from_us is None or time_us(row) >= page.from_us) and (page.to_us is None or time_us(row) < page.to_us)
+        if (page.from_us is None or time_us(row) >= page.from_us)
+        and (page.to_us is None or time_us(row) < page.to_us)
+        and (page.as_of is None or (seq_of(row.order_id) if isinstance(row, OrderView) else row.seq) <= page.as_of)
     ]
     ordered = in_time if page.ascending else in_time[::-1]
     behind = ordered[page.offset :]
@@ -72,7 +74,7 @@ def paged(rows: Sequence[Any], page: Page, time_us: Callable[[Any], int]) -> Pag
     if page.whole_ms and page.ascending and found and len(found) == page.limit:
         ms = time_us(found[-1]) // 1_000
         found += [row for row in behind[page.limit :] if time_us(row) // 1_000 == ms][:MAX_MS_ROWS]
-    return Paged(tuple(found), len(in_time))
+    return Paged(tuple(found), len(in_time), reached)
 
 
 def _orders(records: Sequence[Record]) -> dict[OrderId, OrderView]:

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from exchange.runtime.core.life import Life
 from exchange.runtime.core.venue import CLIENT_ID_US
 from exchange.runtime.follower import history as history_module
 from exchange.runtime.follower.read_models import FILE_NAME
-from exchange.runtime.port import Page, Paged
+from exchange.runtime.port import NotNow, Page, Paged
 from exchange.values.enums import OrderStatus
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.orders.views import OrderView
@@ -274,3 +274,49 @@ async def test_a_record_that_was_damaged_is_named_and_not_shown(tmp_path: Path, 
         older = await life.venue.order_history(traders.ann, Page(offset=1))
         assert isinstance(older, Paged)
         assert older.rows == placed.orders
+
+
+async def test_an_export_is_whole_as_of_where_it_began_and_one_at_a_time(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        venue, ann = life.venue, traders.ann
+        for number in range(8):
+            await done(venue, traders.sell(ann, 10_000 + number))
+        whole = await venue.ledger(ann, Page())
+        assert isinstance(whole, Paged)
+        for ascending in (False, True):
+            pieces = await venue.ledger_export(ann, Page(limit=3, ascending=ascending))
+            assert not isinstance(pieces, Refusal)
+            found = list(await anext(pieces))
+            refused = await venue.ledger_export(ann, Page())
+            assert isinstance(refused, Refusal)
+            assert refused.code is Code.TOO_MANY_REQUESTS
+            assert not isinstance(await venue.ledger_export(traders.bob, Page()), Refusal), "others have their own"
+            await done(venue, traders.sell(ann, 10_100))
+            async for piece in pieces:
+                assert len(piece) <= 3
+                found += piece
+            assert found == list(whole.rows if not ascending else whole.rows[::-1])
+            again = await venue.ledger(ann, Page())
+            assert isinstance(again, Paged)
+            assert again.total > whole.total, "what came meanwhile is history, and not in the file"
+            whole = again
+
+
+async def test_an_export_whose_reader_is_gone_makes_room_for_the_next(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        pieces = await life.venue.ledger_export(traders.ann, Page(limit=1))
+        assert isinstance(pieces, AsyncGenerator)
+        await anext(pieces)
+        assert isinstance(await life.venue.ledger_export(traders.ann, Page()), Refusal)
+        await pieces.aclose()
+        assert not isinstance(await life.venue.ledger_export(traders.ann, Page()), Refusal)
+
+
+async def test_an_export_that_cannot_go_on_says_so(tmp_path: Path, traders: Traders) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        pieces = await life.venue.ledger_export(traders.ann, Page(limit=1))
+        assert not isinstance(pieces, Refusal)
+        await anext(pieces)
+        (tmp_path / FILE_NAME).unlink()
+        with pytest.raises(NotNow):
+            await anext(pieces)

@@ -80,11 +80,12 @@ def random_page(choose: random.Random, times: Sequence[int]) -> Page:
         from_us=choose.choice((None, begin, begin // 1_000 * 1_000)),
         to_us=choose.choice((None, end, end // 1_000 * 1_000)),
         whole_ms=choose.random() < 0.5,
+        as_of=choose.choice((None, None, choose.randrange(len(times)))),
     )
 
 
 def test_every_page_is_what_the_events_say(history: History, oracle: Oracle, models: ReadModels) -> None:
-    choose, times = random.Random(7), sorted(oracle.times.values())
+    choose, times, last = random.Random(7), sorted(oracle.times.values()), len(history.records)
     seen = 0
     for account in accounts(history):
         orders = oracle.orders[account]
@@ -97,14 +98,16 @@ def test_every_page_is_what_the_events_say(history: History, oracle: Oracle, mod
                 return market in (None, row.market) and order_id in (None, row.order_id)
 
             found_orders = models.order_history(account, page, market=market, order_id=order_id)
-            assert found_orders == paged([o for o in orders if wanted(o)], page, lambda order: order.created_us)
+            assert found_orders == paged([o for o in orders if wanted(o)], page, lambda order: order.created_us, last)
             found_fills = models.fills(account, page, market=market, order_id=order_id)
-            assert found_fills == paged([f for f in oracle.fills[account] if wanted(f)], page, lambda f: f.time_us)
+            assert found_fills == paged(
+                [f for f in oracle.fills[account] if wanted(f)], page, lambda f: f.time_us, last
+            )
             found_ledger = models.ledger(account, page, asset=asset)
             lines = [line for line in oracle.ledger[account] if asset in (None, line.asset)]
-            assert found_ledger == paged(lines, page, lambda line: line.time_us)
+            assert found_ledger == paged(lines, page, lambda line: line.time_us, last)
             deposits = [line for line in oracle.ledger[account] if line.kind == "deposit"]
-            assert models.deposits(account, page) == paged(deposits, page, lambda line: line.time_us)
+            assert models.deposits(account, page) == paged(deposits, page, lambda line: line.time_us, last)
             seen += len(found_orders.rows) + len(found_fills.rows) + len(found_ledger.rows)
     assert seen > 10_000
 

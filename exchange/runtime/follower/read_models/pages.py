@@ -124,7 +124,8 @@ class History:
         """The entries of a page in its order, and how many there are in all."""
         first_at = self.records.first_at
         begin = 0 if page.from_us is None else numbered.rank(first_at(page.from_us))
-        end = numbered.rank(END_SEQ if page.to_us is None else first_at(page.to_us))
+        end_seq = END_SEQ if page.to_us is None else first_at(page.to_us)
+        end = numbered.rank(end_seq if page.as_of is None else min(end_seq, page.as_of + 1))
         limit, offset = min(max(page.limit, 0), MAX_ROWS), max(page.offset, 0)
         if not page.ascending:
             last = max(end - offset, begin)

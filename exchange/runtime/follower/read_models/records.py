@@ -17,7 +17,7 @@ class Records:
     def __init__(self, connection: sqlite3.Connection, lines: Callable[[], Lines], reached: int) -> None:
         self._connection = connection
         self._lines = lines
-        self._reached = reached
+        self.reached = reached
         self._kept: dict[int, bytes] = {}
 
     def read(self, seqs: Iterable[int]) -> dict[int, Record]:
@@ -43,15 +43,15 @@ class Records:
 
     def first_at(self, time_us: int) -> int:
         """The seq of the first record at that time or later; the one behind the last if there is none."""
-        low, high = 0, -(-self._reached // RECORDS_A_ROW)
+        low, high = 0, -(-self.reached // RECORDS_A_ROW)
         while low < high:
             middle = (low + high) // 2
             if KEPT.unpack(self._row(middle)[-KEPT_BYTES:])[1] < time_us:
                 low = middle + 1
             else:
                 high = middle
-        if low * RECORDS_A_ROW >= self._reached:
-            return self._reached + 1
+        if low * RECORDS_A_ROW >= self.reached:
+            return self.reached + 1
         return low * RECORDS_A_ROW + 1 + bisect_left([each for _, each in KEPT.iter_unpack(self._row(low))], time_us)
 
     def _at(self, seq: int) -> tuple[bytes, int]:
