@@ -37,7 +37,7 @@ from exchange.values.windows.commands import (
 )
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 from tests.core.windows import by_hand as m
-from tests.venue import ADMIN, FILTERS, SOL_USDC, TIERS, USDC, Venue, public_key
+from tests.venue import ADMIN, FILTERS, SOL_USDC, TIERS, USDC, Venue, deposit, public_key
 
 BTC: Final = AssetSpec("BTC", 8, "Bitcoin")
 BTC_USDC: Final = spot_market(BTC, USDC, 100_000_000, 10_000)
@@ -336,8 +336,8 @@ POWERS: Final = (
     Power(
         "`deposit`",
         CreditDeposit,
-        lambda s, a: [CreditDeposit(a, _account(s), "SOL", 10**9, "a gift")],
-        lambda s: "a gift" in s.references,
+        lambda s, a: [deposit(s, _account(s), "SOL", 10**9, "a gift", a)],
+        lambda s: "a gift" in s.sources[""].references if s.sources else False,
     ),
     Power(
         "`user-tier`",

@@ -66,6 +66,14 @@ def genesis(
     )
 
 
+def deposit(
+    state: State, account: AccountId, asset: str, atoms: int, reference: str, admin: AdminId = ADMIN
+) -> CreditDeposit:
+    """What administrators credit next by hand."""
+    source = state.sources.get("")
+    return CreditDeposit(admin, account, asset, atoms, reference, 1 if source is None else source.number + 1)
+
+
 class Venue:
     """The core with a clock that steps by a millisecond, and the records it made."""
 
@@ -125,7 +133,7 @@ class Venue:
         assert isinstance(added, KeyAdded)
         self._keys[opened.account] = added.key_id
         for asset, atoms in deposits.items():
-            self.expect(CreditDeposit(ADMIN, opened.account, asset, atoms, f"deposit {self.state.seq}"))
+            self.expect(deposit(self.state, opened.account, asset, atoms, f"deposit {self.state.seq}"))
         return opened.account
 
     def key(self, account: AccountId) -> KeyId:

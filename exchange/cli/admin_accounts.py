@@ -62,13 +62,17 @@ def deposit(
     asset: Annotated[str, typer.Argument(help="Symbol, such as USDC.")],
     amount: Annotated[str, typer.Argument(help="In units of the asset, such as 12.5.")],
     reference: Annotated[str, typer.Option(help="What it is known by outside; credited once.")],
+    source: Annotated[str, typer.Option(help="Where it came from, if its deposits are numbered apart.")] = "",
+    number: Annotated[int, typer.Option(help="Its number at the source; else the next one.")] = 0,
 ) -> None:
     """Credit a deposit."""
+    venue = venue_of(context)
     try:
-        atoms = scaled(amount, asset_of(venue_of(context), asset).decimals)
+        atoms = scaled(amount, asset_of(venue, asset).decimals)
     except ValueError as error:
         stop(Exit.USAGE, str(error))
-    send(context, CreditDeposit(AdminId(0), AccountId(account), asset, atoms, reference))
+    number = number or venue.deposits.get(source, 0) + 1
+    send(context, CreditDeposit(AdminId(0), AccountId(account), asset, atoms, reference, number, source))
 
 
 @app.command()

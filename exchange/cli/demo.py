@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -122,12 +123,13 @@ async def fund(settings: Settings, venue: Venue, admin: "Admin") -> None:
         await _open_market(admin, view.spec.symbol)
     decimals = {asset.symbol: asset.decimals for asset in venue.assets()}
     keys = []
+    numbers = count(1)
     for name, amounts in ACCOUNTS.items():
         key = KeyFile.generate(name)
         account = await _open_account(admin, key)
         for asset in sorted(amounts.keys() & decimals.keys()):
             atoms = amounts[asset] * 10 ** decimals[asset]
-            await admin.do(CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}"))
+            await admin.do(CreditDeposit(admin.admin, account, asset, atoms, f"demo {account} {asset}", next(numbers)))
         keys.append(key)
     write_private(path, keys)
 

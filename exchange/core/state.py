@@ -11,12 +11,24 @@ from typing import Final
 
 from sortedcontainers import SortedList
 
+from exchange.core.money.sources import Source
 from exchange.core.orders.book import BookSide, Order
 from exchange.core.orders.client_ids import ClientId, Ended, EndedClientIds
 from exchange.rules.modes import lower
 from exchange.values.accounts.settings import DEFAULT_SETTINGS
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.ids import VENUE, VENUE_ACCOUNTS, AccountId, AdminId, KeyId, OrderId, ProposalId, UserId, user_of
+from exchange.values.ids import (
+    VENUE,
+    VENUE_ACCOUNTS,
+    AccountId,
+    AdminId,
+    DepositId,
+    KeyId,
+    OrderId,
+    ProposalId,
+    UserId,
+    user_of,
+)
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, MarketFilters, MarketSpec
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.events import CommandProposed
@@ -224,8 +236,9 @@ class State:
         self.spent_keys: dict[str, None] = {}
         self.orders: dict[OrderId, Order] = {}
         self.ended_client_ids = EndedClientIds(self.accounts)
-        #: References of postings that must happen once, with the seq that posted them.
-        self.references: dict[str, int] = {}
+        self.sources: dict[str, Source] = {}
+        #: The last id given to a deposit.
+        self.last_deposit = DepositId(0)
 
         self.venue_mode = Mode.OFFLINE
         self.mode_reason = "not opened yet"

@@ -150,6 +150,9 @@ class Exchange(Protocol):
     async def balances(self, account: AccountId) -> tuple[BalanceView, ...]:
         """Every asset the account has ever held."""
 
+    async def deposit_numbers(self) -> dict[str, int]:
+        """The last number credited, by source of deposits; the next credit takes the next one."""
+
     async def open_orders(self, account: AccountId, market: str | None = None) -> tuple[OrderView, ...]:
         """Oldest first."""
 

@@ -2,7 +2,8 @@
 
 Every id is a whole number below 2^53, so that a client in any language can hold it.
 Ids of orders, keys, admins and the like are functions of the seq of the command that made them: another history
-can't shift them, and an id that has ended is never given again. Users are numbered: theirs is a u32 on the wire.
+can't shift them, and an id that has ended is never given again. Users and deposits are
+numbered: a user's is a u32 on the wire.
 """
 
 from typing import Final, NewType
@@ -15,6 +16,7 @@ OrderId = NewType("OrderId", int)
 KeyId = NewType("KeyId", int)
 AdminId = NewType("AdminId", int)
 ProposalId = NewType("ProposalId", int)
+DepositId = NewType("DepositId", int)
 
 MAX_ID: Final = 2**53 - 1
 #: A client id is a u32 on the wire, the number of a sub-account a u16.

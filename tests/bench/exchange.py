@@ -1,5 +1,6 @@
 """A really running exchange for the bench, with as many funded accounts as there are connections."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ def open_accounts(server: Server, count: int) -> list[Keypair]:
     decimals = {asset.symbol: asset.decimals for asset in client.venue().assets}
     nobody = AdminId(0)  # the server fills in who asks
     keys = []
+    deposits = itertools.count(1)
     for number in range(count):
         key = KeyFile.generate(f"bench {number}")
         events = client.execute(OpenAccount(nobody, label=key.name)).events
@@ -64,7 +66,7 @@ def open_accounts(server: Server, count: int) -> list[Keypair]:
         client.execute(AddKey(nobody, account, key.api_key, (Scope.READ, Scope.TRADE), key.name))
         for asset, units in FUNDS.items():
             atoms = units * 10 ** decimals[asset]
-            client.execute(CreditDeposit(nobody, account, asset, atoms, f"bench {account} {asset}"))
+            client.execute(CreditDeposit(nobody, account, asset, atoms, f"bench {account} {asset}", next(deposits)))
         keys.append(Keypair(key.api_secret))
     return keys
 

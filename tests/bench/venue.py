@@ -98,7 +98,16 @@ def open_accounts(core: Core, count: int) -> list[tuple[AccountId, KeyId]]:
         (key_event,) = core.run(AddKey(core.admin, account, public_key(1_000 + number), (Scope.READ, Scope.TRADE)))
         assert isinstance(key_event, KeyAdded)
         for asset in (USDC, SOL):
-            core.run(CreditDeposit(core.admin, account, asset.symbol, DEPOSIT_ATOMS, f"{account} {asset.symbol}"))
+            core.run(
+                CreditDeposit(
+                    core.admin,
+                    account,
+                    asset.symbol,
+                    DEPOSIT_ATOMS,
+                    f"{account} {asset.symbol}",
+                    core.state.last_deposit + 1,
+                )
+            )
         opened.append((account, key_event.key_id))
     return opened
 

@@ -11,6 +11,8 @@ from exchange.core import State
 from exchange.core.accounts import image as accounts
 from exchange.core.images import Table
 from exchange.core.listings.image import MARKET
+from exchange.core.money.image import SOURCE
+from exchange.core.money.sources import Source
 from exchange.core.orders import image as orders
 from exchange.core.orders.book import Order
 from exchange.core.snapshot import SUBJECTS
@@ -29,6 +31,7 @@ TABLES: dict[type, Table[Any]] = {
     Order: orders.ORDER,
     Market: MARKET,
     Window: WINDOW,
+    Source: SOURCE,
 }
 
 

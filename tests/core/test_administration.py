@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.core.money.sources import MAX_REFERENCES, MAX_SOURCES
 from exchange.rules.versions import BAND_BY_SIDE
 from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier
 from exchange.values.accounts.events import KeyAdded
@@ -24,7 +25,7 @@ from exchange.values.orders.commands import CancelOrder
 from exchange.values.process.commands import ActivateRule
 from exchange.values.process.events import Refused
 from exchange.values.refusals import Code
-from tests.venue import ADMIN, FILTERS, SOL, SOL_USDC, TIERS, USDC, Venue, genesis, public_key, refold
+from tests.venue import ADMIN, FILTERS, SOL, SOL_USDC, TIERS, USDC, Venue, deposit, genesis, public_key, refold
 
 BTC = AssetSpec("BTC", 8, "Bitcoin")
 BTC_USDC = spot_market(BTC, USDC, 100_000_000, 10_000)
@@ -59,21 +60,42 @@ def test_genesis_happens_once() -> None:
     assert refused(Venue(), genesis()) is Code.PRECONDITION_FAILED
 
 
-def test_deposits_are_credited_once_per_reference_and_balanced_by_custody() -> None:
+def test_a_deposit_is_credited_once_and_balanced_by_custody() -> None:
     venue = Venue()
     account = venue.account({"USDC": 5})
-    reference = next(iter(venue.state.references))
-    assert refused(venue, CreditDeposit(ADMIN, account, "USDC", 5, reference)) is Code.PRECONDITION_FAILED
     assert venue.balance(account, "USDC") == (5, 0)
     assert venue.balance(AccountId(1), "USDC") == (-5, 0)
+    credited_at = venue.state.seq
+    [reference] = venue.state.sources[""].references
+    [again] = venue.do(deposit(venue.state, account, "USDC", 5, reference))
+    assert isinstance(again, Refused)
+    assert again.message.endswith(f"has been credited: record {credited_at}")
+    for number in (0, 1, 3):
+        taken = CreditDeposit(ADMIN, account, "USDC", 5, "another", number)
+        assert refused(venue, taken) is Code.PRECONDITION_FAILED
+    venue.expect(CreditDeposit(ADMIN, account, "USDC", 5, "another", 2))
+    [posted] = venue.expect(CreditDeposit(ADMIN, account, "USDC", 5, reference, 1, "a bank"))
+    assert (posted.deposit, posted.number, posted.source) == (3, 1, "a bank")  # type: ignore[union-attr]
     venue.check()
+
+
+def test_state_holds_of_deposits_what_a_bound_says() -> None:
+    venue = Venue()
+    account = venue.account({})
+    for n in range(MAX_REFERENCES + 50):
+        venue.expect(deposit(venue.state, account, "USDC", 5, f"wire {n}"))
+    assert len(venue.state.sources[""].references) == MAX_REFERENCES
+    for n in range(1, MAX_SOURCES):
+        venue.expect(CreditDeposit(ADMIN, account, "USDC", 5, "first", 1, f"source {n}"))
+    more = CreditDeposit(ADMIN, account, "USDC", 5, "first", 1, "one more")
+    assert refused(venue, more) is Code.PRECONDITION_FAILED
 
 
 def test_no_asset_can_grow_beyond_what_the_ledger_counts() -> None:
     venue = Venue()
     account = venue.account({"USDC": 2**62 - 1})
     for atoms in (1, 0, -1):
-        assert refused(venue, CreditDeposit(ADMIN, account, "USDC", atoms, "x")) is Code.INVALID_CLIENT_REQUEST
+        assert refused(venue, deposit(venue.state, account, "USDC", atoms, "x")) is Code.INVALID_CLIENT_REQUEST
 
 
 def test_fee_tiers_follow_the_user_over_all_sub_accounts() -> None:

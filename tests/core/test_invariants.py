@@ -11,7 +11,17 @@ from exchange.core.orders.book import Order
 from exchange.core.state import Account, Balance, Market, User
 from exchange.values.accounts.commands import RevokeKey
 from exchange.values.enums import Side
-from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, ProposalId, SubaccountId, UserId, account_id
+from exchange.values.ids import (
+    AccountId,
+    AdminId,
+    DepositId,
+    KeyId,
+    OrderId,
+    ProposalId,
+    SubaccountId,
+    UserId,
+    account_id,
+)
 from exchange.values.orders.commands import SetCancelAllAfter
 from exchange.values.people.commands import RevokeAdmin
 from exchange.values.people.events import CommandProposed
@@ -73,6 +83,8 @@ def adopt(state: State) -> None:
 HARMS: Final[dict[str, Callable[[State], object]]] = {
     "atoms come from nowhere": lambda s: setattr(ann(s).balances["SOL"], "available_atoms", 10**15),
     "somebody owes": owe,
+    "a source stands under another name": lambda s: s.sources.update({"a bank": s.sources[""]}),
+    "more deposits are numbered than there are": lambda s: setattr(s, "last_deposit", DepositId(0)),
     "an order reserves less than it can cost": lambda s: setattr(order(s), "reserved_atoms", 1),
     "more is locked than is reserved": lambda s: setattr(ann(s).balances["SOL"], "locked_atoms", 1),
     "a level says it holds more": lambda s: setattr(order(s).level, "lots", 10**6),

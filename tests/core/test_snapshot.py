@@ -12,6 +12,7 @@ from exchange.core import State
 from exchange.core.digest import digest
 from exchange.core.images import Table
 from exchange.core.invariants import violations
+from exchange.core.money.sources import Source
 from exchange.core.orders.book import Order
 from exchange.core.snapshot import SUBJECTS, SnapshotError, dump, load
 from exchange.core.state import Account, Balance, Key, Market, User, Window
@@ -59,8 +60,19 @@ def objects(state: State) -> dict[type, Any]:
     """One of each kind that has a table, with the most in it."""
     account = next(account for account in state.accounts.values() if len(account.orders) == 2)
     order = next(iter(account.orders.values()))
-    held = {User: account.user, Account: account, Order: order, Balance: order.pays, Market: order.market}
-    return {**held, Key: next(iter(account.keys.values())), Window: state.windows[WindowId(1)]}
+    held: dict[type, Any] = {
+        User: account.user,
+        Account: account,
+        Order: order,
+        Balance: order.pays,
+        Market: order.market,
+    }
+    return {
+        **held,
+        Key: next(iter(account.keys.values())),
+        Window: state.windows[WindowId(1)],
+        Source: state.sources[""],
+    }
 
 
 def _open_another(user: User) -> None:
@@ -92,6 +104,7 @@ CHANGES: Final[dict[str, Callable[[Any], object]]] = {
     ),
     "spent_keys": lambda s: s.spent_keys.update({public_key(9): None}),
     "orphaned": lambda s: s.orphaned.update({(AccountId(1), "session"): None}),
+    "sources": lambda s: s.sources.update({"a bank": Source("a bank")}),
     "references": lambda s: s.references.update({"a reference": 7}),
     "venue_keys": lambda s: setattr(s, "venue_keys", (*s.venue_keys, VenueKey(public_key(9), 7))),
     "windows": lambda s: s.windows.clear(),
@@ -117,7 +130,7 @@ CHANGES: Final[dict[str, Callable[[Any], object]]] = {
     "waiting": lambda w: setattr(w, "waiting", ("SOL_USDC",)),
 }
 #: What an object is found by: another one is another object.
-IDENTITY: Final = {(User, "user_id"), (Account, "account_id")}
+IDENTITY: Final = {(User, "user_id"), (Account, "account_id"), (Source, "source")}
 
 
 def fields() -> Iterator[tuple[type, str]]:

@@ -31,7 +31,6 @@ from exchange.values.accounts.commands import AddKey
 from exchange.values.enums import Mode, Role, Scope
 from exchange.values.ids import AccountId
 from exchange.values.modes.commands import SetMode
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
 from exchange.values.people.events import AdminAdded
@@ -85,6 +84,10 @@ class HttpVenue:
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://venue")
         signers = [Signer(number) for number in range(1, 7)]
         self.ann, self.bob, self.reader, self.founder, self.auditor, self.blind = signers
+
+    async def deposit_numbers(self) -> dict[str, int]:
+        """The last number of each source, as an admin reads them."""
+        return await self.life.venue.deposit_numbers()
 
     @property
     def digest(self) -> str:
@@ -169,7 +172,7 @@ async def http_venue(data_dir: Path, limits: GatewayLimits | None = None) -> Asy
         for account in (ann, bob):
             for asset in (core.SOL, core.USDC):
                 atoms = 10 ** (6 + asset.decimals)
-                await done(life.venue, CreditDeposit(core.ADMIN, account, asset.symbol, atoms, f"{asset}{account}"))
+                await done(life.venue, core.deposit(life.state, account, asset.symbol, atoms, f"{asset}{account}"))
         venue = HttpVenue(life, clock, limits or GatewayLimits(requests_per_minute=1_000_000))
         async with venue.http:
             yield venue

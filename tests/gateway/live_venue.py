@@ -27,7 +27,6 @@ from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Scope
 from exchange.values.ids import AccountId, KeyId
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.record import Record, decode
 from tests import venue as core
 
@@ -101,7 +100,7 @@ class LiveVenue:
             self.commit(OpenAccount(core.ADMIN))
             account = list(self.core.state.accounts)[-1]
             for asset, atoms in (("SOL", 1_000 * 10**9), ("USDC", 100_000 * 10**6)):
-                self.commit(CreditDeposit(core.ADMIN, account, asset, atoms, f"{asset} {account}"))
+                self.commit(core.deposit(self.core.state, account, asset, atoms, f"{asset} {account}"))
         self._keys += 1
         signing_key = SigningKey(self._keys.to_bytes(32, "big"))
         public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()

@@ -12,11 +12,11 @@ from exchange.values.enums import Mode, Role, Scope, Side
 from exchange.values.ids import AccountId, AdminId, KeyId, account_id, id_at
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
 from exchange.values.modes.commands import SetMode
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelAll, PlaceOrder
 from exchange.values.people.admins import AdminSpec
 from exchange.values.process.commands import Genesis, StartProcess
 from exchange.values.record import GENESIS_CHAIN, Record, Signed, encode, link
+from tests.venue import deposit
 
 ADMIN_KEY = SigningKey(bytes([8]) * 32)
 VENUE_KEY = SigningKey(bytes([7]) * 32)
@@ -87,6 +87,6 @@ class Timeline:
             account = account_id(self.state.last_user)
             key = public(SigningKey(bytes([n + 10]) * 32))
             key_id = KeyId(id_at(self.do(AddKey(ADMIN, account, key, (Scope.READ, Scope.TRADE)))))
-            self.do(CreditDeposit(ADMIN, account, "SOL", 10**15, f"sol {n}"))
-            self.do(CreditDeposit(ADMIN, account, "USDC", 10**15, f"usdc {n}"))
+            self.do(deposit(self.state, account, "SOL", 10**15, f"sol {n}"))
+            self.do(deposit(self.state, account, "USDC", 10**15, f"usdc {n}"))
             self.traders.append((account, key_id))

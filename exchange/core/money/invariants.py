@@ -26,4 +26,13 @@ def no_negative_balance(state: State) -> Iterator[str]:
                 yield overdraft(account.account_id, asset, held)
 
 
-INVARIANTS: Final = (zero_sum, no_negative_balance)
+def deposits_are_numbered(state: State) -> Iterator[str]:
+    """There are at least as many deposits as their sources have numbered."""
+    if any(name != source.source for name, source in state.sources.items()):
+        yield "a source of deposits stands under another name"
+    numbered = sum(source.number for source in state.sources.values())
+    if numbered > state.last_deposit:
+        yield f"sources have numbered {numbered} deposits, and the last one is {state.last_deposit}"
+
+
+INVARIANTS: Final = (zero_sum, no_negative_balance, deposits_are_numbered)

@@ -10,7 +10,7 @@ from exchange.rules.limits import MAX_MATCHES_PER_ORDER
 from exchange.rules.versions import RULES
 from exchange.values.enums import Mode, Role
 from exchange.values.events import AnyEvent
-from exchange.values.ids import AdminId, UserId, id_at
+from exchange.values.ids import AdminId, DepositId, UserId, id_at
 from exchange.values.listings.events import AssetListed, FeeTiersChanged, LimitsChanged, MarketListed
 from exchange.values.listings.specs import MAX_OPEN_ORDERS_PER_MARKET, AssetSpec, SpecError
 from exchange.values.modes.events import AutoResumeChanged, ModeChanged
@@ -128,8 +128,10 @@ def accept_loss(state: State, time_us: int, command: AcceptLoss) -> Decision:
         )
         for market in state.markets.values()
     )
-    last_user = UserId(state.last_user + lost)
-    events: Decision = [EpochStarted(state.epoch + 1, state.seq + 1, command.lost_to_seq, counters, last_user)]
+    last_user, last_deposit = UserId(state.last_user + lost), DepositId(state.last_deposit + lost)
+    events: Decision = [
+        EpochStarted(state.epoch + 1, state.seq + 1, command.lost_to_seq, counters, last_user, last_deposit)
+    ]
     if state.venue_mode is not Mode.OFFLINE:
         events.append(ModeChanged(Mode.OFFLINE, state.venue_mode, f"records were lost: {command.reason}"))
     return events

@@ -50,6 +50,7 @@ def epoch_started(state: State, event: EpochStarted) -> None:
     state.epoch = event.epoch
     state.losses = (*state.losses, (event.epoch, event.lost_from_seq, event.lost_to_seq))
     state.last_user = event.last_user
+    state.last_deposit = event.last_deposit
     for counters in event.counters:
         market = state.markets[counters.market]
         market.trade_id = counters.trade_id

@@ -32,12 +32,13 @@ Example = dict[str, Any]
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """The venue as an admin sees it."""
+    """The venue as an admin sees it. `deposits` has the last number credited by source ("": by hand)."""
 
     people: PeopleView
     status: StatusView
     assets: tuple[AssetSpec, ...]
     markets: tuple[MarketView, ...]
+    deposits: dict[str, int]
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -93,6 +94,7 @@ _STATUS_EXAMPLE: Final[Example] = {
     },
     "assets": [{"symbol": "SOL", "decimals": 9, "display_name": "Solana"}],
     "markets": [],
+    "deposits": {"": 16},
 }
 
 
@@ -102,7 +104,8 @@ async def status(exchange: Exchange, admin: AdminView) -> Overview:
     people, now_us = exchange.people(), exchange.now_us()
     waiting = tuple(proposal for proposal in people.proposals if now_us < proposal.expires_us)
     people = msgspec.structs.replace(people, proposals=waiting)
-    return Overview(people, exchange.status(), exchange.all_assets(), exchange.markets())
+    deposits = await exchange.deposit_numbers()
+    return Overview(people, exchange.status(), exchange.all_assets(), exchange.markets(), deposits)
 
 
 class RunGates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ EXAMPLES: Final[tuple[AdminCommand, ...]] = (
     AddKey(_ADMIN, _ACCOUNT, KEY, (Scope.READ, Scope.TRADE), "bot", "New bot"),
     RevokeKey(_ADMIN, KeyId(180), "Lost by its owner"),
     SetUserTier(_ADMIN, UserId(17), 1, "Volume of February"),
-    CreditDeposit(_ADMIN, _ACCOUNT, "USDC", 1_000_000_000, "wire 2026-03-01/17"),
+    CreditDeposit(_ADMIN, _ACCOUNT, "USDC", 1_000_000_000, "wire 2026-03-01/17", 1),
     SetFeeTiers(_ADMIN, (FeeTier("VIP 0", 800, 1_000),), "New schedule"),
     SetLimits(_ADMIN, Limits(open_orders_per_market=500), "Too many resting orders"),
     ListAsset(_ADMIN, _JUP, "Asked for by many"),

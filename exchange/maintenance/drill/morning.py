@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -161,10 +161,15 @@ class Morning:
         keys = [event.key_id for each in keyed for event in each.events if isinstance(event, KeyAdded)]
         self._traders = list(zip(ids, keys, strict=True))
         deposits: list[Outcome] = []
+        numbers = count(1)
         for asset, least_atoms in (("ETH", 10**13), ("SOL", 10**13), ("USDC", 10**12)):
             amounts = [(each, draw.randrange(least_atoms, 2 * least_atoms)) for each in ids]
             deposits = await run_all(
-                venue, (CreditDeposit(_ADMIN, each, asset, atoms, f"{asset} {each}") for each, atoms in amounts)
+                venue,
+                (
+                    CreditDeposit(_ADMIN, each, asset, atoms, f"{asset} {each}", next(numbers))
+                    for each, atoms in amounts
+                ),
             )
         return deposits
 

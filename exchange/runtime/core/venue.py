@@ -234,6 +234,11 @@ class Venue:
         await self._durable()
         return views
 
+    async def deposit_numbers(self) -> dict[str, int]:
+        numbers = {name: source.number for name, source in self._state.sources.items()}
+        await self._durable()
+        return numbers
+
     async def open_orders(self, account: AccountId, market: str | None = None) -> tuple[OrderView, ...]:
         orders = self._state.accounts[account].orders.values()
         views = tuple(order_view(order) for order in orders if market is None or order.market.symbol == market)

@@ -6,7 +6,7 @@ from exchange.values.base import Event
 from exchange.values.enums import (
     Bucket,
 )
-from exchange.values.ids import AccountId
+from exchange.values.ids import AccountId, DepositId
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
@@ -19,11 +19,17 @@ class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unkn
 
 
 class Posted(Event, frozen=True):
-    """A posting: its legs sum to zero per asset. `reference` is held so that it is posted once."""
+    """A posting: its legs sum to zero per asset.
+
+    A deposit has an id of its own over all sources, and its source, number and reference (`CreditDeposit`).
+    """
 
     kind: str
     legs: tuple[Leg, ...]
     reference: str = ""
+    deposit: DepositId = DepositId(0)
+    number: int = 0
+    source: str = ""
 
 
 Events = Posted

@@ -4,7 +4,7 @@ from exchange.values.base import Event, Part
 from exchange.values.enums import (
     Mode,
 )
-from exchange.values.ids import UserId
+from exchange.values.ids import DepositId, UserId
 from exchange.values.refusals import Code
 
 
@@ -60,6 +60,7 @@ class EpochStarted(Event, frozen=True):
     lost_to_seq: int
     counters: tuple[MarketCounters, ...]
     last_user: UserId
+    last_deposit: DepositId
 
 
 Events = VenueFounded | RuleActivated | ProcessStarted | ProcessStopped | Faulted | Refused | EpochStarted

@@ -11,13 +11,12 @@ from exchange.values.commands import AnyCommand
 from exchange.values.enums import Action, CancelReason, Mode, Pause, Scope, Side, TimeInForce
 from exchange.values.modes.commands import ResumeModes, SetMode, SetPause
 from exchange.values.modes.events import ModeChanged
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter, SetCancelOnDisconnect
 from exchange.values.orders.events import CancelOnDisconnectSet, OrderDone
 from exchange.values.process.commands import StartProcess, StopProcess
 from exchange.values.process.events import ProcessStarted, Refused
 from exchange.values.refusals import Code
-from tests.venue import ADMIN, Venue, public_key
+from tests.venue import ADMIN, Venue, deposit, public_key
 
 START = {"SOL": 100 * 10**9, "USDC": 100_000 * 10**6}
 
@@ -44,7 +43,7 @@ def attempts(venue: Venue) -> dict[str, tuple[Action, AnyCommand]]:
         "IOC that meets nothing": (Action.TAKE_LIMIT, venue.limit(trader, Side.BID, 9_999, 1, TimeInForce.IOC)),
         "market": (Action.TAKE_MARKET, venue.market(trader, Side.BID, 1)),
         "market by cost": (Action.TAKE_MARKET, venue.market(trader, Side.BID, quote_atoms=10**6)),
-        "deposit": (Action.DEPOSIT, CreditDeposit(ADMIN, trader, "SOL", 1, "x")),
+        "deposit": (Action.DEPOSIT, deposit(venue.state, trader, "SOL", 1, "x")),
     }
 
 
@@ -131,12 +130,12 @@ def test_a_paused_asset_takes_no_deposit_and_the_others_do() -> None:
     venue = Venue().open()
     account = venue.account({})
     venue.expect(SetPause(ADMIN, Pause.DEPOSITS, True, "the provider is down", "SOL"))
-    [refusal] = venue.do(CreditDeposit(ADMIN, account, "SOL", 1, "a"))
+    [refusal] = venue.do(deposit(venue.state, account, "SOL", 1, "a"))
     assert isinstance(refusal, Refused)
     assert refusal.code is Code.PRECONDITION_FAILED
-    venue.expect(CreditDeposit(ADMIN, account, "USDC", 1, "b"))
+    venue.expect(deposit(venue.state, account, "USDC", 1, "b"))
     venue.expect(SetPause(ADMIN, Pause.DEPOSITS, False, "it is back", "SOL"))
-    venue.expect(CreditDeposit(ADMIN, account, "SOL", 1, "a"))
+    venue.expect(deposit(venue.state, account, "SOL", 1, "a"))
 
 
 def test_an_unflagged_quote_that_crosses_is_refused_in_post_only_and_the_order_behind_it_still_rests() -> None:

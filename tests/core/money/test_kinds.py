@@ -28,7 +28,6 @@ from exchange.values.ids import CLEARING, CUSTODY, FEES, VENUE_ACCOUNTS, Account
 from exchange.values.listings.commands import ListAsset, ListMarket
 from exchange.values.listings.events import AssetListed
 from exchange.values.listings.specs import AssetSpec, ListedMarket, SpecError, spot_market, symbol_of
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.money.events import Leg, Posted
 from exchange.values.money.holdings import holder, may_be_negative
 from exchange.values.process.events import Refused
@@ -37,7 +36,7 @@ from tests.gateway.live_venue import LiveVenue
 from tests.maintenance.evidence.books import Books
 from tests.patched import teach
 from tests.runtime.running import HandClock, Seen
-from tests.venue import ADMIN, FILTERS, USDC, Venue
+from tests.venue import ADMIN, FILTERS, USDC, Venue, deposit
 
 LOTS = AssetSpec(symbol_of(AssetKind.CONTRACT, "SOL_USDC_PERP"), 2, kind=AssetKind.CONTRACT)
 DEBT = AssetSpec(symbol_of(AssetKind.DEBT, "USDC"), 6, kind=AssetKind.DEBT)
@@ -149,7 +148,7 @@ async def test_clients_know_coins_alone() -> None:
     seen = Seen()
     venue.exchange.watch(Topic(Channel.BALANCE_UPDATE, account=bob), seen.add)
     venue.commit(long_short_and_borrowed(ann, bob))
-    venue.commit(CreditDeposit(ADMIN, bob, "USDC", 1, "one more"))
+    venue.commit(deposit(venue.core.state, bob, "USDC", 1, "one more"))
     assert [balance.asset for balance in await venue.exchange.balances(bob)] == ["SOL", "USDC"]
     assert [update.asset for update in seen] == ["USDC"]  # type: ignore[union-attr]
     assert {asset.symbol for asset in venue.exchange.assets()} == {"SOL", "USDC"}
@@ -181,7 +180,7 @@ def test_only_coins_are_listed_traded_and_credited() -> None:
     for wanted in (
         ListAsset(ADMIN, AssetSpec("SOL:debt", 9, kind=AssetKind.DEBT), "test"),
         ListMarket(ADMIN, sold, "test"),
-        CreditDeposit(ADMIN, ann, DEBT.symbol, 1, "shares"),
+        deposit(venue.state, ann, DEBT.symbol, 1, "shares"),
     ):
         assert isinstance(venue.do(wanted)[0], Refused), wanted
 

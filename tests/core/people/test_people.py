@@ -16,7 +16,6 @@ from exchange.values.ids import AdminId, ProposalId
 from exchange.values.listings.commands import SetFeeTiers
 from exchange.values.listings.events import FeeTiersChanged
 from exchange.values.modes.commands import DropToCancelOnly, SetMode, SetPause
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin, ChangeAdmin, RevokeAdmin, WithdrawProposal
 from exchange.values.people.events import AdminAdded, AdminChanged, AdminRevoked, CommandProposed, ProposalEnded
@@ -25,7 +24,7 @@ from exchange.values.refusals import Code
 from exchange.values.windows.commands import RotateVenueKey
 from exchange.values.windows.events import VenueKeyRotated
 from tests.core.windows import by_hand as m
-from tests.venue import ADMIN, ALL_ROLES, TIERS, Venue, genesis, public_key
+from tests.venue import ADMIN, ALL_ROLES, TIERS, Venue, deposit, genesis, public_key
 
 AUDITOR = AdminSpec("auditor", public_key(601), (Role.AUDITOR,))
 
@@ -369,7 +368,7 @@ def test_only_a_new_users_first_key_is_one_persons_to_add(two: tuple[Venue, Admi
     venue.state = load(dump(venue.state))
     proposed(venue, add(account))
     [funded] = venue.expect(OpenAccount(ADMIN))
-    venue.expect(CreditDeposit(ADMIN, funded.account, "USDC", 5, "before the key"))  # type: ignore[union-attr]
+    venue.expect(deposit(venue.state, funded.account, "USDC", 5, "before the key"))  # type: ignore[union-attr]
     proposed(venue, add(funded.account))  # type: ignore[union-attr]
     assert refused(venue, replace(add(account), reason="")) is Code.INVALID_CLIENT_REQUEST
     assert second

@@ -16,7 +16,6 @@ from exchange.values.listings.commands import ListAsset, ListMarket, SetLimits
 from exchange.values.listings.specs import AssetSpec, Limits, ListedMarket, spot_market
 from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetAutoResume, SetMode
 from exchange.values.modes.events import ModeChanged
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import PlaceOrder, SetCancelAllAfter
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin
@@ -38,7 +37,7 @@ from exchange.values.windows.commands import (
 )
 from exchange.values.windows.plan import WindowId, WindowPlan, WindowStage
 from tests.core.windows import by_hand as m
-from tests.venue import ADMIN, FILTERS, USDC, Venue, public_key
+from tests.venue import ADMIN, FILTERS, USDC, Venue, deposit, public_key
 
 START = {"SOL": 10**13, "USDC": 10**13}
 BTC_USDC = spot_market(AssetSpec("BTC", 8, "Bitcoin"), USDC, 100_000_000, 10_000)
@@ -209,7 +208,7 @@ def test_a_deposit_does_not_void_it() -> None:
     window = m.plan(venue)
     m.shut(venue, window)
     m.approve(venue, m.certify(venue, window), ADMIN, second)
-    venue.expect(CreditDeposit(ADMIN, account, "SOL", 1, "late"))
+    venue.expect(deposit(venue.state, account, "SOL", 1, "late"))
     m.open_window(venue, window)
 
 

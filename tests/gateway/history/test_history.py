@@ -232,6 +232,7 @@ async def test_deposits_that_were_recorded_are_listed(venue: HttpVenue) -> None:
     for atoms, reference in ((2_500_000, "wire 1"), (1, "wire 2")):
         venue.clock.pass_s(1)
         body = {"account": account.account, "asset": "USDC", "atoms": atoms, "reference": reference}
+        body["number"] = (await venue.deposit_numbers())[""] + 1
         assert (await venue.ask(venue.founder, "POST", "/admin/v1/deposits", body)).status == 200
     deposits = await venue.ask(venue.ann, "GET", DEPOSITS)
     assert [(row["symbol"], row["quantity"], row["reference"]) for row in deposits.json[:2]] == [

@@ -61,6 +61,7 @@ def example_venue() -> tuple[core.Venue, dict[str, int]]:
         "window": window,
         "certificate": maintenance.certify(venue),
         "second": second,
+        "number": max((source.number for source in venue.state.sources.values()), default=0) + 1,
     }
     maintenance.fail(venue, window, Gate.FLOORS)
     return venue, ids
@@ -127,6 +128,7 @@ async def test_an_account_from_its_opening_to_its_first_order(venue: HttpVenue) 
     added = await post(venue, "keys", key)
     key_id = added.json["events"][0]["key_id"]
     deposit = {"account": account, "asset": "USDC", "atoms": 1_000_000_000, "reference": "wire 1"}
+    deposit["number"] = (await venue.deposit_numbers())[""] + 1
     credited = await post(venue, "deposits", deposit)
     assert credited.json["seq"] == added.json["seq"] + 1
     again = await post(venue, "deposits", deposit)
@@ -196,8 +198,8 @@ async def test_what_says_more_than_the_command_is_not_taken_for_it(venue: HttpVe
         ("mode", {"mode": "CANCEL_ONLY", "reason": "x", "market": "NO_SUCH"}),
         ("accounts", {"label": 5}),
         ("keys", {"account": 5, "public_key": "no key", "scopes": []}),
-        ("deposits", {"account": 1, "asset": "USDC", "atoms": -5, "reference": "r"}),
-        ("deposits", {"account": 1, "asset": "USDC", "atoms": 1.5, "reference": "r"}),
+        ("deposits", {"account": 1, "asset": "USDC", "atoms": -5, "reference": "r", "number": 1}),
+        ("deposits", {"account": 1, "asset": "USDC", "atoms": 1.5, "reference": "r", "number": 1}),
         ("limits", []),
         ("limits", b"{"),
     ],

@@ -20,14 +20,13 @@ from exchange.rules.versions import BAND_BY_SIDE
 from exchange.runtime.follower.read_models import FILE_NAME
 from exchange.runtime.follower.read_models.lists import AVAILABLE, FILL, LOCKED, ORDER
 from exchange.values.enums import Side
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.events import Traded
 from exchange.values.process.commands import ActivateRule
 from exchange.values.windows.certificate import CertificateKind, Gate
 from exchange.values.windows.commands import Certify, ReportGates, WaiveGate
 from tests.core.windows import by_hand as m
 from tests.maintenance.evidence.books import Books, rewrite_list
-from tests.venue import ADMIN
+from tests.venue import ADMIN, deposit
 
 
 def failed(outcome: Outcome) -> list[Gate]:
@@ -38,7 +37,7 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     books = Books(tmp_path)
     window = books.close()
     books.snapshot()
-    books.venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+    books.venue.expect(deposit(books.venue.state, books.accounts[0], "SOL", 5, "in the window"))
     books.write()
     outcome = books.prove(window)
     assert outcome.passed, books.report(outcome)

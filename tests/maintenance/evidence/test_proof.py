@@ -15,13 +15,12 @@ from nacl.signing import SigningKey
 import verify_proof
 from exchange.journal.store import open_writing
 from exchange.maintenance.evidence import certificates, proofs
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.record import encode
 from exchange.values.windows.commands import Certify, RotateVenueKey
 from exchange.values.windows.plan import WindowId
 from tests.core.windows import by_hand as m
 from tests.maintenance.evidence.books import KEY, Books, as_json
-from tests.venue import ADMIN, public_key
+from tests.venue import ADMIN, deposit, public_key
 from verify_proof import BadProof, verify
 
 Json = dict[str, Any]
@@ -31,7 +30,7 @@ def certified(tmp_path: Path, opening: bool = True) -> tuple[Books, WindowId]:
     books = Books(tmp_path)
     window = books.close()
     if opening:
-        books.venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 5, "in the window"))
+        books.venue.expect(deposit(books.venue.state, books.accounts[0], "SOL", 5, "in the window"))
         books.write()
         outcome = books.prove(window)
         assert outcome.signed is not None

@@ -16,7 +16,6 @@ from exchange.values.accounts.commands import RevokeKey, SetUserTier
 from exchange.values.enums import Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import CUSTODY, FEES, AccountId, OrderId, id_at, user_of
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.money.events import Posted
 from exchange.values.numbers import format_decimal
 from exchange.values.orders.commands import CancelAll, PlaceOrder
@@ -24,7 +23,7 @@ from exchange.values.orders.events import OrderDone, OrderRested, Traded
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 from tests.maintenance.evidence.books import Books
-from tests.venue import ADMIN, SOL, SOL_USDC
+from tests.venue import ADMIN, SOL, SOL_USDC, deposit
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +32,8 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     made = Books(tmp_path_factory.mktemp("data"), trades=200)
     made.snapshot()
     venue, ann, bob = made.venue, made.accounts[0], made.accounts[1]
-    venue.expect(CreditDeposit(ADMIN, ann, "USDC", 10**12, "ann"))
-    venue.expect(CreditDeposit(ADMIN, bob, "SOL", 10**13, "bob"))
+    venue.expect(deposit(venue.state, ann, "USDC", 10**12, "ann"))
+    venue.expect(deposit(venue.state, bob, "SOL", 10**13, "bob"))
     for account in made.accounts:
         venue.expect(CancelAll(account, venue.key(account), SOL_USDC.symbol))
     venue.expect(venue.limit(ann, Side.BID, 10_030, 50))

@@ -16,7 +16,6 @@ from exchange.rules.gates import GATES
 from exchange.values.enums import CancelReason, Mode, Side
 from exchange.values.ids import AccountId, OrderId, id_at
 from exchange.values.modes.commands import DropToCancelOnly
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelForAccount, SetCancelAllAfter
 from exchange.values.process.commands import AcceptLoss, StartProcess
 from exchange.values.record import encode
@@ -24,7 +23,7 @@ from exchange.values.windows.certificate import CertificateKind, Gate, GateResul
 from exchange.values.windows.commands import ReportGates, WaiveGate
 from tests.core.windows import by_hand as m
 from tests.maintenance.evidence.books import Books
-from tests.venue import ADMIN
+from tests.venue import ADMIN, deposit
 
 
 class BadDay:
@@ -37,7 +36,7 @@ class BadDay:
         venue.do(venue.cancel_all(self.ann))  # so that what ends below is what is placed below
         self.from_seq = venue.state.seq + 1
         venue.expect(SetCancelAllAfter(self.ann, venue.key(self.ann), 1_000_000))
-        venue.expect(CreditDeposit(ADMIN, self.ann, "USDC", 10**9, "for the day"))
+        venue.expect(deposit(venue.state, self.ann, "USDC", 10**9, "for the day"))
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
         venue.expect(venue.cancel(self.ann, OrderId(id_at(venue.state.seq))))
         venue.expect(venue.limit(self.ann, Side.BID, 9_000, 10, post_only=True))
@@ -181,7 +180,7 @@ def test_lost_records_are_named_and_the_span_is_told_on_both_sides_of_them(tmp_p
     lost_us = venue.time_us
     venue.time_us += 10_000_000
     venue.expect(AcceptLoss(ADMIN, books.second, venue.state.seq + 50, "00" * 32, "the disk is gone"))
-    venue.expect(CreditDeposit(ADMIN, books.accounts[0], "SOL", 7, "again"))
+    venue.expect(deposit(venue.state, books.accounts[0], "SOL", 7, "again"))
     journal = open_writing(tmp_path)
     for part in (venue.records[:before], venue.records[before:]):
         journal.append(part[0].seq, [encode(record) for record in part])

@@ -8,7 +8,6 @@ from exchange.runtime.port import Channel, Page, Paged, Topic
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import CancelReason, ExpiryReason, OrderStatus, SelfTradePrevention, Side, TimeInForce
 from exchange.values.ids import AccountId
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.money.views import BalanceUpdate
 from exchange.values.orders.views import OrderUpdate
 from exchange.values.updates import Update
@@ -154,7 +153,7 @@ async def test_balances_are_told_as_they_stand_after_each_change(tmp_path: Path,
             (traders.buy(bob, 10_000, 2), {"SOL", "USDC"}),
             (traders.buy(bob, 9_000, 2), set()),
             (traders.core.cancel_all(ann), {"SOL"}),
-            (CreditDeposit(core.ADMIN, ann, "USDC", 7, "more"), {"USDC"}),
+            (core.deposit(life.state, ann, "USDC", 7, "more"), {"USDC"}),
         ]
         for command, assets in steps:
             await done(venue, command)

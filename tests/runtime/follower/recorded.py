@@ -14,12 +14,12 @@ from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, account_id, id_at
 from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
 from exchange.values.modes.commands import SetMode
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.numbers import E9
 from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
 from exchange.values.people.admins import AdminSpec
 from exchange.values.process.commands import Genesis, StartProcess
 from exchange.values.record import Record, encode
+from tests.venue import deposit
 
 BEGIN_US: Final = 1_790_000_000_000_000
 MARKETS: Final = ("SOL_USDC", "BTC_USDC")
@@ -69,7 +69,7 @@ class History:
         self.do(AddKey(ADMIN, account, _key(1_000 + self.state.seq), (Scope.READ, Scope.TRADE), reason="test"))
         self.traders.append((account, KeyId(id_at(self.state.seq))))
         for asset, atoms in (("USDC", 10**13), ("SOL", 10**15), ("BTC", 10**14)):
-            self.do(CreditDeposit(ADMIN, account, asset, atoms, f"{account}-{asset}"))
+            self.do(deposit(self.state, account, asset, atoms, f"{account}-{asset}"))
 
     def run(self, commands: int, pause_us: int = 400_000) -> "History":
         """Random trading, every kind of order and end in it; `pause_us` between two commands on average."""

@@ -15,10 +15,10 @@ from exchange.runtime.follower.read_models import FILE_NAME, ReadModels, index_f
 from exchange.runtime.port import Page
 from exchange.values.listings.commands import ListAsset, ListMarket
 from exchange.values.listings.specs import AssetSpec, ListedMarket, MarketFilters, spot_market
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.numbers import E9
 from tests.runtime.follower.recorded import ADMIN, History, keep
 from tests.runtime.follower.test_read_models import tables
+from tests.venue import deposit
 
 SEGMENT = 400
 
@@ -143,7 +143,7 @@ def test_what_was_listed_later_keeps_its_number_whatever_it_is_called(tmp_path: 
     history.do(ListMarket(ADMIN, ListedMarket(market, MarketFilters(10_000)), "test"))
     history.run(200)
     account, _ = history.traders[0]
-    history.do(CreditDeposit(ADMIN, account, "AAVE", 5_000, "aave"))
+    history.do(deposit(history.state, account, "AAVE", 5_000, "aave"))
     history.run(200)
     last = len(history.records)
     data = tmp_path / "data"
