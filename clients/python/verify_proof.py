@@ -1,11 +1,11 @@
 """Checks the proof of one account over one maintenance window; needs nothing of the exchange but its word.
 
-    python verify_proof.py PROOF.json [--venue-key BASE64]
+    python verify_proof.py PROOF.json [--venue-key BASE64 ...]
 
 The proof says what the exchange stated of your account when it closed and when it opened, and how each
 statement leads to a root it signed. This file checks both signatures, both statements and both paths, and
-prints in plain words what differs between closing and opening. Compare the venue's public key with one
-you have from elsewhere (`--venue-key`): a proof can't vouch for the key it carries.
+prints in plain words what differs between closing and opening. A proof can't vouch for the keys it carries: say which
+keys of the venue you know from elsewhere (`--venue-key`, once for each), and nothing signed with another one counts.
 
     leaf(salt, statement) = BLAKE2b-256(0x00 || salt || statement)
     node(left, right)     = BLAKE2b-256(0x01 || left || right)
@@ -33,19 +33,19 @@ class BadProof(Exception):
     """The proof does not prove what it says."""
 
 
-def verify(proof: Json, venue_key: str | None = None) -> list[str]:
-    """Check a proof and say what it shows, line by line.
+def verify(proof: Json, *venue_keys: str) -> list[str]:
+    """Check a proof and say what it shows, line by line. `venue_keys`: those known as the venue's; none: any it names.
 
     Raises:
         BadProof: it does not hold, with the reason.
     """
     try:
-        return _verify(proof, venue_key)
+        return _verify(proof, venue_keys)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise BadProof(f"the proof is malformed: {error!r}") from error
 
 
-def _verify(proof: Json, venue_key: str | None) -> list[str]:
+def _verify(proof: Json, venue_keys: tuple[str, ...]) -> list[str]:
     if proof["format"] != FORMAT:
         raise BadProof(f"the proof has format {proof['format']}; this file reads {FORMAT}")
     closing, opening = proof["closing"], proof["opening"]
@@ -57,7 +57,7 @@ def _verify(proof: Json, venue_key: str | None) -> list[str]:
         if part is None:
             lines.append("The window has not been certified for opening yet.")
             continue
-        certificates[kind] = certificate = _check_part(proof, kind, part, venue_key)
+        certificates[kind] = certificate = _check_part(proof, kind, part, venue_keys)
         lines.append(
             f"{kind.capitalize()} certificate: record {certificate['as_of_seq']}, build {certificate['build']}, "
             f"{certificate['statements']} accounts, signed by {certificate['public_key']}."
@@ -74,14 +74,18 @@ def _verify(proof: Json, venue_key: str | None) -> list[str]:
     return lines
 
 
-def _check_part(proof: Json, kind: str, part: Json, venue_key: str | None) -> Json:
+def _check_part(proof: Json, kind: str, part: Json, venue_keys: tuple[str, ...]) -> Json:
     """What the part's certificate says; every promise of the part is checked."""
     certificate: Json = json.loads(part["certificate"])
     if certificate["kind"] != kind:
         raise BadProof(f"the {kind} part holds a certificate of kind {certificate['kind']}")
     if certificate["window"] != proof["window"]:
         raise BadProof(f"the {kind} certificate is of another window")
-    _check_key(proof["venue_keys"], certificate["public_key"], part["recorded_seq"], kind, venue_key)
+    _check_key(proof["venue_keys"], certificate["public_key"], part["recorded_seq"], kind)
+    if venue_keys and certificate["public_key"] not in venue_keys:
+        raise BadProof(
+            f"the {kind} certificate is signed with {certificate['public_key']}, which is no key you know as the venue's"
+        )
     text = part["certificate"].encode()
     try:
         VerifyKey(base64.b64decode(certificate["public_key"])).verify(text, base64.b64decode(part["signature"]))
@@ -101,9 +105,7 @@ def _check_part(proof: Json, kind: str, part: Json, venue_key: str | None) -> Js
     return certificate
 
 
-def _check_key(keys: list[Json], public_key: str, recorded_seq: int, kind: str, venue_key: str | None) -> None:
-    if venue_key is not None and venue_key not in [key["public_key"] for key in keys]:
-        raise BadProof("the key you know as the venue's is not among its keys")
+def _check_key(keys: list[Json], public_key: str, recorded_seq: int, kind: str) -> None:
     for key in keys:
         if key["public_key"] == public_key:
             if key.get("revoked"):
@@ -159,10 +161,15 @@ def differences(before: Json, after: Json) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check the proof of one account over one maintenance window.")
     parser.add_argument("proof", type=argparse.FileType("rb"), help="the proof, as the exchange gave it (- for stdin)")
-    parser.add_argument("--venue-key", help="the venue's public key as you know it from elsewhere (base64)")
+    parser.add_argument(
+        "--venue-key",
+        action="append",
+        default=[],
+        help="a public key of the venue as you know it from elsewhere (base64); again for each, where it was rotated",
+    )
     arguments = parser.parse_args()
     try:
-        lines = verify(json.load(arguments.proof), arguments.venue_key)
+        lines = verify(json.load(arguments.proof), *arguments.venue_key)
     except (BadProof, json.JSONDecodeError) as error:
         print(f"NOT PROVED: {error}", file=sys.stderr)
         return 1

@@ -123,10 +123,14 @@ def test_another_key_signs_nothing(proof: Json) -> None:
     forged["closing"]["signature"] = b64encode(other.sign(text.encode()).signature).decode()
     with pytest.raises(BadProof, match="never the venue's"):
         verify(forged)
-    # A liar who also replaces the list of keys is found by who knows the venue's key.
-    forged["venue_keys"] = [{"public_key": certificate["public_key"], "since_seq": 0, "until_seq": 0, "revoked": False}]
-    with pytest.raises(BadProof, match="the key you know"):
-        verify(forged, b64encode(bytes(KEY.verify_key)).decode())
+    # A liar who also replaces the list of keys, or enters theirs beside the venue's, is found by who knows that one.
+    own = {"public_key": certificate["public_key"], "since_seq": 0}
+    known = b64encode(bytes(KEY.verify_key)).decode()
+    for keys in ([own], [*proof["venue_keys"], own]):
+        forged["venue_keys"] = keys
+        with pytest.raises(BadProof, match="no key you know"):
+            verify(forged, known)
+    verify({**forged, "opening": None}, known, own["public_key"])
 
 
 def test_a_rotated_key_still_proves_what_it_signed_and_a_revoked_one_does_not(tmp_path: Path) -> None:
