@@ -82,10 +82,9 @@ def _check_part(proof: Json, kind: str, part: Json, venue_keys: tuple[str, ...])
     if certificate["window"] != proof["window"]:
         raise BadProof(f"the {kind} certificate is of another window")
     _check_key(proof["venue_keys"], certificate["public_key"], part["recorded_seq"], kind)
-    if venue_keys and certificate["public_key"] not in venue_keys:
-        raise BadProof(
-            f"the {kind} certificate is signed with {certificate['public_key']}, which is no key you know as the venue's"
-        )
+    signer = certificate["public_key"]
+    if venue_keys and signer not in venue_keys:
+        raise BadProof(f"the {kind} certificate is signed with {signer}, which is no key you know as the venue's")
     text = part["certificate"].encode()
     try:
         VerifyKey(base64.b64decode(certificate["public_key"])).verify(text, base64.b64decode(part["signature"]))

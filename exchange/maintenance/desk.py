@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+import structlog
 
+from exchange.journal.errors import JournalError, SegmentAway
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, proofs
 from exchange.maintenance.evidence.certificates import CertificateError, Signed
@@ -14,6 +16,7 @@ from exchange.runtime.core.life import Life
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.people.views import AdminView
 from exchange.values.refusals import Code, Refusal
+from exchange.values.times import utc_text
 from exchange.values.windows.certificate import CertificateId
 from exchange.values.windows.plan import WindowId
 from exchange.values.windows.views import CertificatesView, SignedCertificate
@@ -25,8 +28,12 @@ MAX_WAITING: Final = 100
 
 _NO_CERTIFICATE: Final = Refusal(Code.RESOURCE_NOT_FOUND, "No certificate of that window is on record")
 _TOO_MANY: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many proofs are being made")
+_AWAY: Final = "Certificates from {} to {} are in an archive that can't be reached at present"
+_UNREADABLE: Final = Refusal(Code.SERVER_ERROR, "The certificates can't be read")
 
 RunGates = Callable[[WindowId, AdminView, str], Refusal | None]
+
+_log = structlog.get_logger(__name__)
 
 
 class Desk:
@@ -40,11 +47,14 @@ class Desk:
         self._waiting = 0
         self._read = lru_cache(KEPT_CERTIFICATES)(certificates.read)
 
-    async def certificates(self, limit: int) -> CertificatesView:
+    async def certificates(self, limit: int) -> CertificatesView | Refusal:
         state = self._life.state
         newest = sorted(state.issued, reverse=True)[:limit]
         await self._life.settled()
-        found = await self._fetch(newest)
+        try:
+            found = await self._fetch(newest)
+        except JournalError as error:
+            return _unread(error)
         return CertificatesView(
             state.venue_keys,
             tuple(
@@ -66,8 +76,9 @@ class Desk:
             async with self._turn:
                 await self._life.settled()
                 found = await self._fetch([of for of, which in state.issued.items() if which == window])
-                if not found:
-                    found = await asyncio.to_thread(certificates.long_ago, self._life.data_dir, window)
+                # Of a window that the state has let go of it may still know the opening one.
+                if not found or (window and proofs.window_certificates(found, window)[0] is None):
+                    found |= await asyncio.to_thread(certificates.long_ago, self._life.data_dir, window)
                 if not found:
                     return _NO_CERTIFICATE
                 proof = await asyncio.to_thread(
@@ -75,18 +86,25 @@ class Desk:
                 )
         except CertificateError as error:
             return Refusal(Code.RESOURCE_NOT_FOUND, f"There is no proof: {error}")
+        except JournalError as error:
+            return _unread(error)
         finally:
             self._waiting -= 1
         return msgspec.json.encode(proof)
 
     async def _fetch(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
-        """The certificates as they stand in their records; of the newest they are remembered."""
-        missing = [certificate_id for certificate_id in wanted if certificate_id not in self._recorded]
+        """The certificates as they stand in their records, remembered while the state knows of them.
+
+        Raises:
+            JournalError
+        """
+        known = self._recorded
+        missing = [certificate_id for certificate_id in wanted if certificate_id not in known]
         if missing:
-            found = await asyncio.to_thread(self._look_up, missing)
-            known = self._life.state.issued
-            self._recorded = {of: signed for of, signed in (self._recorded | found).items() if of in known}
-        return {certificate_id: self._recorded[certificate_id] for certificate_id in wanted}
+            known = known | await asyncio.to_thread(self._look_up, missing)
+            issued = self._life.state.issued
+            self._recorded = {of: signed for of, signed in known.items() if of in issued}
+        return {certificate_id: known[certificate_id] for certificate_id in wanted}
 
     def _look_up(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
         with JournalReader(self._life.data_dir) as journal:
@@ -95,3 +113,10 @@ class Desk:
                 for wanted_id in wanted
                 for certificate_id, signed in certificates.recorded(journal, seq_of(wanted_id), seq_of(wanted_id))
             }
+
+
+def _unread(error: JournalError) -> Refusal:
+    _log.error("certificates_unread", reason=str(error))
+    if isinstance(error, SegmentAway):
+        return Refusal(Code.MAINTENANCE, _AWAY.format(utc_text(error.first_time_us), utc_text(error.last_time_us)))
+    return _UNREADABLE

@@ -173,7 +173,7 @@ class Exchange(Protocol):
     def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         """Have the gates run for a window under way, or (0) for the venue as it stands; what they find is recorded."""
 
-    async def certificates(self, limit: int) -> CertificatesView:
+    async def certificates(self, limit: int) -> CertificatesView | Refusal:
         """The newest certificates on record."""
 
     async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:

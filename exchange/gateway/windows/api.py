@@ -138,9 +138,11 @@ async def maintenance(exchange: Exchange) -> wire.Maintenance:
     },
     history=True,
 )
-async def certificates(exchange: Exchange, params: CertificatesQuery) -> Certificates:
+async def certificates(exchange: Exchange, params: CertificatesQuery) -> Certificates | Refusal:
     """The newest certificates, and the keys they are signed with."""
     view = await exchange.certificates(params.limit)
+    if isinstance(view, Refusal):
+        return view
     return Certificates(
         view.venue_keys,
         tuple(

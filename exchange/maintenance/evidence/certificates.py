@@ -21,7 +21,6 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from exchange.core import State
-from exchange.journal.errors import JournalError
 from exchange.journal.privacy import make_folder, open_private
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import history, merkle
@@ -213,7 +212,9 @@ def read(data_dir: Path, on_record: Signed) -> Body:
         lines = tuple((place / "statements.jsonl").read_bytes().splitlines())
         histories = history.load((place / "histories.jsonl").read_bytes().splitlines())
         secret = bytes.fromhex(kept.secret)
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except OSError as error:  # its text names the folder, which is nobody's to know
+        raise CertificateError(f"{place.name}: {error.strerror}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
         raise CertificateError(f"{place.name}: {error}") from error
     if signed != on_record:
         raise CertificateError(f"{place.name} is not the certificate on record")
@@ -243,20 +244,17 @@ def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, Signed]:
     """The certificates of a window that the state has let go of; those that are kept say where in the journal they are.
 
     Raises:
-        CertificateError: they can't be looked up now, as where an archive is away.
+        JournalError: they can't be looked up now, as where an archive is away.
     """
     found = {}
-    try:
-        with JournalReader(data_dir) as journal:
-            end_seq, _ = journal.last()
-            for signed in _kept_of(data_dir, window):
-                made_seq = signed.certificate.as_of_seq
-                for certificate_id, each in recorded(journal, made_seq + 1, min(made_seq + MAX_LATER, end_seq)):
-                    if each == signed:
-                        found[certificate_id] = each
-                        break
-    except JournalError as error:
-        raise CertificateError(str(error)) from error
+    with JournalReader(data_dir) as journal:
+        end_seq, _ = journal.last()
+        for signed in _kept_of(data_dir, window):
+            made_seq = signed.certificate.as_of_seq
+            for certificate_id, each in recorded(journal, made_seq + 1, min(made_seq + MAX_LATER, end_seq)):
+                if each == signed:
+                    found[certificate_id] = each
+                    break
     return found
 
 

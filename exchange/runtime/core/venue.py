@@ -63,7 +63,7 @@ class Desk(Protocol):
 
     def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None: ...
 
-    async def certificates(self, limit: int) -> CertificatesView: ...
+    async def certificates(self, limit: int) -> CertificatesView | Refusal: ...
 
     async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal: ...
 
@@ -296,7 +296,7 @@ class Venue:
     def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         return _NO_DESK if self.desk is None else self.desk.run_gates(window, asked_by, reason)
 
-    async def certificates(self, limit: int) -> CertificatesView:
+    async def certificates(self, limit: int) -> CertificatesView | Refusal:
         return CertificatesView((), ()) if self.desk is None else await self.desk.certificates(limit)
 
     async def proof(self, account: AccountId, window: WindowId | None) -> bytes | Refusal:

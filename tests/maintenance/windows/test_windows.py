@@ -1,7 +1,6 @@
 """Windows over a running venue: kept to time, proved, and never half open."""
 
 import asyncio
-import json
 import sqlite3
 from pathlib import Path
 
@@ -16,14 +15,13 @@ from exchange.values.listings.commands import SetLimits
 from exchange.values.listings.specs import Limits
 from exchange.values.modes.commands import SetMode
 from exchange.values.orders.commands import CancelOrder
-from exchange.values.refusals import Code, Refusal
-from exchange.values.windows.certificate import CertificateKind, Gate, read_certificate
+from exchange.values.refusals import Code
+from exchange.values.windows.certificate import Gate
 from exchange.values.windows.commands import ApproveOpening, CancelWindow, RotateVenueKey, WaiveGate
 from exchange.values.windows.plan import WindowId, WindowStage
 from exchange.values.windows.views import Awaited, Condition
 from tests import venue as core
 from tests.maintenance.windows.house import BTC_USDC, SECOND_US, SOL_USDC, House, Running
-from verify_proof import verify
 
 
 @pytest.fixture
@@ -56,27 +54,6 @@ async def test_a_window_from_its_plan_over_a_restart_to_its_end(house: House) ->
         assert [order.price_ticks for order in after.state.orders.values()] == [9_900]
         assert violations(after.state) == []
         await after.do(house.order(house.bob, Side.ASK, 9_900))
-
-
-async def test_the_proof_of_a_window_convinces_a_verifier_that_knows_nothing_of_us(house: House) -> None:
-    async with house.up() as running:
-        window = await running.plan()
-        opening = await running.shut(window)
-        document = await running.venue.proof(house.ann, None)
-        assert isinstance(document, bytes)
-        proof = json.loads(document)
-        assert proof["window"] == window
-        assert verify(proof, house.key.api_key)
-        assert await running.venue.proof(house.ann, window) == document
-        shown = await running.venue.certificates(10)
-        assert [read_certificate(each.text).kind for each in shown.certificates] == [
-            CertificateKind.OPENING,
-            CertificateKind.CLOSING,
-        ]
-        assert shown.certificates[0].certificate_id == opening.certificate
-        none = await running.venue.proof(house.ann, type(window)(999))
-        assert isinstance(none, Refusal)
-        assert none.code is Code.RESOURCE_NOT_FOUND
 
 
 async def test_what_is_not_approved_in_time_is_delayed_and_opens_when_it_is(house: House) -> None:
