@@ -24,12 +24,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from exchange.journal import frames
+from exchange.journal import blocks, frames
 from exchange.journal.errors import JournalError, JournalLocked, LogGone, OutOfSequence, SegmentError
 from exchange.journal.held import HeldJournal
 from exchange.journal.layout import lock_path, witness_path
 from exchange.journal.privacy import UMASK, make_folder, open_private
-from exchange.journal.segments import Segment, manifest, manifest_path
+from exchange.journal.segments import RECORDS, Segment, manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
 from exchange.journal.witness import SYNC_INTERVAL_S, Witness
 
@@ -43,6 +43,8 @@ SEAL_AT_RECORDS: Final = 500_000
 _DROPPED_ROWS: Final = 8
 #: Segments that are looked at before rows are deleted, oldest first; rows that lie in others wait.
 _LOOKED_AT: Final = 2
+#: The files without which no record of a segment is found.
+_NEEDED: Final = (RECORDS, blocks.KIND)
 
 
 def main() -> None:
@@ -145,11 +147,13 @@ class Upkeep:
         """The seq up to which the segments that replace the oldest rows are seen to be there: only those rows go."""
         seen_seq = 0
         for segment in [one for one in self._segments if self._first_seq <= one.last_seq][:_LOOKED_AT]:
-            path = segment.path(self._data_dir)
-            if not path.exists() or path.stat().st_size != segment.sealed.file_bytes:
-                print(f"journal writer: {path} is not what was sealed; its rows stay", file=sys.stderr)  # noqa: T201
-                self._droppable_seq = seen_seq
-                break
+            files = segment.files()
+            for kind in _NEEDED:
+                path = segment.path(self._data_dir, kind)
+                if not path.exists() or path.stat().st_size != files.get(kind, (-1, ""))[0]:
+                    print(f"journal writer: {path} is not what was sealed; its rows stay", file=sys.stderr)  # noqa: T201
+                    self._droppable_seq = seen_seq
+                    return seen_seq
             seen_seq = segment.last_seq
         return seen_seq
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal import segments, writer
+from exchange.journal import blocks, segments, writer
 from exchange.journal.errors import JournalDamaged, SegmentError, UnknownFormat
 from exchange.journal.layout import journal_path, segments_dir
 from exchange.journal.sealing import SEGMENT_RECORDS, TAIL_RECORDS, archive, seal
@@ -53,12 +53,13 @@ def test_writing_and_sealing_go_on(data_dir: Path) -> None:
     assert read(data_dir) == list(range(1, RECORDS + 1_001))
 
 
-def test_rows_stay_until_their_segment_is_there(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor are they sealed again meanwhile."""
+@pytest.mark.parametrize("kind", [segments.RECORDS, blocks.KIND])
+def test_rows_stay_until_their_segment_is_there(data_dir: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """With the table its records are found by. Nor are they sealed again meanwhile."""
     journal = open_writing(data_dir)
     journal.append(RECORDS + 1, bodies(RECORDS + 1, 1_000))
     last = seal(data_dir, 500, 400)[-1]
-    last.path(data_dir).rename(data_dir / "elsewhere")
+    last.path(data_dir, kind).rename(data_dir / "elsewhere")
     monkeypatch.setattr(writer, "SYNC_INTERVAL_S", 0.0)
     monkeypatch.setattr(writer, "SEAL_AT_RECORDS", journal.last_seq - last.last_seq + 1)
     sealers: list[object] = []
