@@ -3,8 +3,6 @@
 import msgspec
 
 from exchange.journal.errors import JournalDamaged, UnknownRecord
-from exchange.values.process.commands import AcceptLoss
-from exchange.values.process.events import EpochStarted
 from exchange.values.record import Record, RecordError, decode, decode_lines, follow, head, split
 
 #: Saves decoding: a line without these bytes is no AcceptLoss.
@@ -50,6 +48,27 @@ class Loss(msgspec.Struct, frozen=True):
     witness_chain: str
 
 
+class _Command(msgspec.Struct, frozen=True):
+    type: str
+    witness_chain: str = ""
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str
+    lost_from_seq: int = 0
+    lost_to_seq: int = 0
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What of a record tells a loss. A newer build's has one too, though this one can't fold it."""
+
+    command: _Command
+    events: list[_Event]
+
+
+_decode_said = msgspec.json.Decoder(_Said).decode
+
+
 def loss_before(first_line: bytes) -> Loss | None:
     """What the first record of a batch says is lost before it: the one way seqs are not dense.
 
@@ -58,10 +77,13 @@ def loss_before(first_line: bytes) -> Loss | None:
     """
     if _ACCEPTS_LOSS not in first_line:
         return None
-    record = decode(first_line)
-    for event in record.events:
-        if isinstance(record.command, AcceptLoss) and isinstance(event, EpochStarted):
-            return Loss(event.lost_from_seq, event.lost_to_seq, record.command.witness_chain)
+    try:
+        said = _decode_said(first_line)
+    except msgspec.MsgspecError as error:
+        raise RecordError(str(error)) from error
+    for event in said.events:
+        if said.command.type == "AcceptLoss" and event.type == "EpochStarted":
+            return Loss(event.lost_from_seq, event.lost_to_seq, said.command.witness_chain)
     return None
 
 

@@ -201,3 +201,18 @@ def test_a_state_this_build_cannot_load_names_the_build_it_is_of(mine: Path) -> 
     path.write_bytes(b'{"header":%b,"hash":"%b"}\nbeyond\n' % (raw, snapshots._hash(raw, b"beyond\n").encode()))
     with pytest.raises(SnapshotDamaged, match="made by build next, can't be loaded"):
         snapshots.load(path)
+
+
+def test_a_loss_that_a_newer_build_has_declared_is_none_of_ours_to_find_missing(mine: Path) -> None:
+    data = mine / "data"
+    journal = open_writing(data)
+    lost_from, seq = journal.last_seq + 1, journal.last_seq + 10
+    command = b'{"type":"AcceptLoss","first_admin":11,"second_admin":12,"lost_to_seq":%d,"witness_chain":"00","%b":1}'
+    event = b'{"type":"EpochStarted","epoch":2,"lost_from_seq":%d,"lost_to_seq":%d,"counters":[],"%b":1}'
+    said = (command % (seq - 1, FIELD.encode()), event % (lost_from, seq - 1, FIELD.encode()))
+    journal.append(seq, [b'{"seq":%d,"time_us":%d,"command":%b,"events":[%b]}' % (seq, 2 * 10**15, *said)])
+    journal.close()
+    with JournalReader(data) as reader:
+        assert (reader.next_seq(lost_from - 1), reader.before(seq)) == (seq, lost_from - 1)
+    with pytest.raises(UnknownRecord, match=f"record {seq}, written by build build 1.*{FIELD}"):
+        recover(data, accept_missing_witness=True, now_us=None)
