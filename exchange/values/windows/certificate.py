@@ -10,6 +10,7 @@ from typing import Final, NewType
 
 import msgspec
 
+from exchange.values.base import Part
 from exchange.values.ids import AdminId
 from exchange.values.windows.plan import WindowId
 
@@ -94,8 +95,11 @@ class Certificate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 read_certificate: Final = msgspec.json.Decoder(Certificate).decode
 
 
-class VenueKey(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A key the venue signs with from `since_seq` on; `until_seq` 0: still. Revoked: nothing it signed counts."""
+class VenueKey(Part, frozen=True):
+    """A key the venue signs with from `since_seq` on; `until_seq` 0: still. Revoked: nothing it signed counts.
+
+    It is in no text that is signed: the state holds it, and refuses one with a field of a newer build.
+    """
 
     public_key: str
     since_seq: int
