@@ -138,3 +138,17 @@ def test_a_certificate_stays_while_it_counts_for_any_scope_and_its_approvals_and
     assert not venue.state.certificates, "a start voids them all"
     assert not venue.state.approvals
     assert {of: venue.state.issued[of] for of in (kept, newer)} == {kept: window, newer: again}
+
+
+def test_what_was_waived_at_a_start_stays_when_a_window_ends_meanwhile() -> None:
+    venue, _ = traded()
+    second = m.second_approver(venue)
+    planned = m.plan(venue, ahead_us=3_000 * m.MINUTE)
+    venue.expect(StartProcess("b2", True))
+    m.fail(venue, WindowId(0), Gate.FLOORS)
+    for admin in (ADMIN, second):
+        venue.expect(WaiveGate(admin, WindowId(0), Gate.FLOORS, "known"))
+    venue.expect(CancelWindow(ADMIN, planned, "not needed"))
+    opening = m.certify(venue, WindowId(0), waived={Gate.FLOORS: (ADMIN, second)})
+    m.approve(venue, opening, ADMIN, second)
+    venue.open()
