@@ -29,7 +29,7 @@ WRITTEN: Final = (
     "journal/*.py",
     "maintenance/evidence/*.py",
 )
-_STRUCTS: Final = {"Command", "Event", "Image", "msgspec.Struct"}
+_STRUCTS: Final = {"Command", "Event", "Image", "Part", "msgspec.Struct"}
 #: Written, but put together by hand out of what is no object of the state.
 _BY_HAND: Final = {"EndedImage"}
 #: The objects of the state whose fields the images have, by the file they are in.
