@@ -230,7 +230,7 @@ class State:
         #: Of these, whom one person alone added and who has asked for nothing yet (a dict for its order): whoever holds
         #: their key has not been heard of.
         self.unheard: dict[AdminId, None] = {}
-        #: What waits for a second person (`core.agreement`).
+        #: What waits for a second person (`core.people.agreement`).
         self.proposals: dict[ProposalId, CommandProposed] = {}
         #: Revoked public keys of traders and admins: none comes back as anybody's (a dict for its order).
         self.spent_keys: dict[str, None] = {}

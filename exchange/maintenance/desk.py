@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Desk:
-    """Implements `runtime.venue.Desk`."""
+    """Implements `runtime.core.venue.Desk`."""
 
     def __init__(self, life: Life, run_gates: RunGates) -> None:
         self._life = life

@@ -104,3 +104,22 @@ def test_constants_a_document_names_are_in_the_code(document: Path) -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "exchange").rglob("*.py"))
     named = set(re.findall(r"`(?:\w+\.)*((?:MAX|MIN|KEPT|SEAL|TAIL|SEGMENT|CHECK)_[A-Z_]+)`", document.read_text()))
     assert {name for name in named if not re.search(rf"\b{name}\b", code)} == set()
+
+
+def test_what_the_code_says_of_itself_is_said_and_there() -> None:
+    """No docstring still has to be written, and a module that one names from its package on is there."""
+    package = ROOT / "exchange"
+    layers = {path.name for path in package.iterdir() if path.is_dir()}
+    missing = []
+    for path in package.rglob("*.py"):
+        source = path.read_text()
+        missing += [f"{path.name}: {note}" for note in re.findall(r"\b(?:TODO|FIXME)\b", source)]
+        for name in re.findall(r"`(\w+(?:\.\w+)+)(?:\(\))?`", source):
+            *module, last = name.split(".")
+            inside = package.joinpath(*module)
+            if module[0] not in layers or (inside / last).exists() or (inside / f"{last}.py").exists():
+                continue
+            text = inside.with_suffix(".py").read_text() if inside.with_suffix(".py").exists() else ""
+            if not re.search(rf"^(?:(?:async )?def |class |){last}\b", text, re.MULTILINE):
+                missing.append(f"{path.name}: {name}")
+    assert not missing

@@ -16,14 +16,8 @@ from exchange.values.orders.views import OrderView
 
 # On the path of every order: reading a member off its enum class costs several times a global.
 _LIMIT: Final = OrderType.LIMIT
-
-
 _GTC: Final = TimeInForce.GTC
-
-
 _NEW: Final = OrderStatus.NEW
-
-
 _PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
 
 

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Deciding on windows: planned, begun, closed, taken step by step up again. Nothing here changes state."""
 
 from exchange.core import refuse
 from exchange.core.modes.clearance import clearance

@@ -30,10 +30,7 @@ class SetUserTier(Command, frozen=True):
 
 
 class OpenAccount(Command, frozen=True):
-    """Open a user's first account, or a sub-account of `user`.
-
-    A new user's id is the seq of this command.
-    """
+    """Open a new user's first account, or a sub-account of `user`. Users are numbered in the order they come."""
 
     NAME: ClassVar[str] = "accounts"
 
