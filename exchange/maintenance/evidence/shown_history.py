@@ -32,8 +32,8 @@ from exchange.runtime.follower.read_models.lists import (
     Filter,
     accounts,
 )
-from exchange.runtime.follower.read_models.made import listings
 from exchange.runtime.follower.read_models.rows import leg_kind
+from exchange.runtime.follower.read_models.views import listings
 from exchange.values.enums import Bucket
 from exchange.values.ids import AccountId, id_at
 from exchange.values.money.events import Leg

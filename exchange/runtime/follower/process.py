@@ -268,8 +268,8 @@ def _follow(core: socket.socket, follower: Follower) -> None:
         else:
             follower.look_after_models()
             follower.look_after_proof()
-            follower.look_after_indexes()
         follower.look_after_snapshots()
+        follower.look_after_indexes()
 
 
 def main() -> None:

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchange.core import State, fold
 from exchange.journal.errors import FilesReplaced
+from exchange.journal.lines import Lines
 from exchange.runtime.feeds.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
 from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed, ReadModelWriter, Rows, Vouched
 from exchange.runtime.follower.read_models.pages import MAX_ROWS
 from exchange.runtime.follower.read_models.queries import MAX_CANDLES
+from exchange.runtime.follower.read_models.records import Records
 from exchange.runtime.follower.read_models.schema import MAX_VOLUME, VERSION
 from exchange.runtime.follower.read_models.writer import SECONDS_KEPT_US
 from exchange.runtime.port import Page
@@ -20,6 +23,7 @@ from exchange.values.enums import Side
 from exchange.values.ids import CUSTODY, AccountId, OrderId
 from exchange.values.listings.views import CandleView, TradeView
 from exchange.values.orders.events import Traded
+from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode, link, seal
 from tests.runtime.follower.recorded import BEGIN_US, MARKETS, History, keep
 
@@ -339,6 +343,24 @@ def test_seconds_are_dropped_with_age_and_other_candles_stay(tmp_path: Path) -> 
         assert seconds[0].start_us >= oldest_us > BEGIN_US + 200 * 400_000
         assert models.recent_candles(MARKETS[0], "1m", 0, history.time_us)[0].start_us <= BEGIN_US + MINUTE_US
     assert kept[0] == kept[1]
+
+
+def test_lost_records_leave_a_gap_that_times_go_over(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "read.sqlite"
+    writer, state = ReadModelWriter(path), State()
+    fill(writer, state, history.records[:300], 300)
+    refused = next(record for record in history.records if type(record.events[0]) is Refused)
+    beyond = msgspec.structs.replace(refused, seq=1_301, time_us=state.time_us + 1_000)
+    rows = writer.rows()
+    rows.add(state, beyond, encode(beyond))
+    writer.write(rows, bytes(32))
+    with sqlite3.connect(path) as connection:
+        records = Records(connection, lambda: Lines(tmp_path), writer.seq)
+        assert records.first_at(state.time_us) <= 300
+        assert records.first_at(state.time_us + 1) == 301, "the first that is lost"
+        assert records.time_us(1_301) == state.time_us + 1_000
+        assert records.first_at(state.time_us + 1_001) == 1_302
+    connection.close()
 
 
 def test_a_volume_beyond_what_the_file_holds_stops_there(history: History, tmp_path: Path) -> None:

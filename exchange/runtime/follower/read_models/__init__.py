@@ -1,6 +1,7 @@
-"""History kept for questions: orders, fills, ledger, trades and candles in an SQLite file of their own.
+"""History kept for questions: an index over the records by account, and trades and candles, in an SQLite file.
 
-`rows` makes rows of records, `writer` adds them (the follower does), `queries` answers (the venue asks).
+`rows` says what records add, `writer` adds it (the follower does). `queries` answers (the venue asks): `pages` finds
+entries in the `lists` of accounts, and `views` makes lines of their `records`.
 """
 
 from exchange.runtime.follower.read_models.queries import ReadModels, Vouched

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final, Literal, Protocol
 
 from exchange.runtime.follower.read_models.lists import END_SEQ, FILL, ORDER, AccountList, Entry, Filter
-from exchange.runtime.follower.read_models.made import Made
 from exchange.runtime.follower.read_models.records import Records
 from exchange.runtime.follower.read_models.rows import ENDED
+from exchange.runtime.follower.read_models.views import Views
 from exchange.runtime.port import Page
 from exchange.values.ids import AccountId, OrderId, id_at, seq_of
 
@@ -86,14 +86,14 @@ def _seq(entry: Entry) -> int:
 
 
 class History:
-    """Of one account. `made` makes lines of entries."""
+    """Of one account. `views` makes lines of entries."""
 
     def __init__(self, connection: sqlite3.Connection, records: Records, account: AccountId) -> None:
         self._connection = connection
         self._account = account
         self._list = AccountList(connection, account)
         self.records = records
-        self.made = Made(connection, records, account)
+        self.views = Views(connection, records, account)
 
     def numbered(self, kinds: tuple[int, ...], of: Literal["markets", "assets"], symbol: str | None) -> Numbered:
         """Entries of some kinds; where there is a `symbol`, of that market or asset alone."""

@@ -97,7 +97,7 @@ class ReadModels:
                 order_id = history.under_client_id(market, client_id)
             if order_id is None:
                 return None
-            found = history.made.orders(history.order(market, order_id))
+            found = history.views.orders(history.order(market, order_id))
             for order in found:
                 if order.ended_seq is None or history.records.time_us(order.ended_seq) >= ended_after_us:
                     return order
@@ -114,7 +114,7 @@ class ReadModels:
                 else Few(history.order(market, order_id))
             )
             entries, total = history.page(numbered, page)
-            return Paged(history.made.orders(entries), total, history.records.reached)
+            return Paged(history.views.orders(entries), total, history.records.reached)
 
     def fills(
         self, account: AccountId, page: Page, *, market: str | None = None, order_id: OrderId | None = None
@@ -124,18 +124,18 @@ class ReadModels:
                 history.numbered((FILL,), "markets", market) if order_id is None else history.fills_of(market, order_id)
             )
             entries, total = history.page(numbered, page)
-            return Paged(history.made.fills(entries), total, history.records.reached)
+            return Paged(history.views.fills(entries), total, history.records.reached)
 
     def ledger(self, account: AccountId, page: Page, *, asset: str | None = None) -> Paged[LedgerLine]:
         with self._history(account) as history:
             entries, total = history.page(history.numbered(LEGS, "assets", asset), page)
-            return Paged(history.made.ledger(entries), total, history.records.reached)
+            return Paged(history.views.ledger(entries), total, history.records.reached)
 
     def deposits(self, account: AccountId, page: Page) -> Paged[LedgerLine]:
         """The postings that credited what came from outside."""
         with self._history(account) as history:
             entries, total = history.page(history.numbered((DEPOSIT,), "assets", None), page)
-            return Paged(history.made.ledger(entries), total, history.records.reached)
+            return Paged(history.views.ledger(entries), total, history.records.reached)
 
     # --- a market's history ---
 

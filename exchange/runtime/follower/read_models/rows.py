@@ -88,7 +88,7 @@ class Rows:
         seq, time_us, events = record.seq, record.time_us, record.events
         if seq > self.seq + 1:
             self.kept += KEPT.pack(bytes(8), time_us) * (seq - self.seq - 1)
-        self.kept += KEPT.pack(blake2b(line, digest_size=8).digest(), time_us)
+        self.kept += KEPT.pack(line_hash(line), time_us)
         self.seq, self.time_us = seq, time_us
         if not carried_out(events):
             return
@@ -164,25 +164,19 @@ class Rows:
 
     def _post(self, state: State, seq: int, events: Sequence[AnyEvent]) -> None:
         """An entry per leg, with its bucket's balance after it."""
-        lists, assets, pack = self.lists, self.assets, ENTRY.pack
+        lists, assets, accounts, pack = self.lists, self.assets, state.accounts, ENTRY.pack
         balances: dict[tuple[AccountId, str, Place], int] = {}
-        index = 0
+        at = 0
         for event in events:
             for posting, leg in postings(state, event):
-                account, asset, place = leg.account, leg.asset, leg.bucket
-                key = (account, asset, place)
-                before = balances.get(key)
-                if before is None:
-                    before = _balance(state, account, asset, place)
-                balances[key] = after = before + leg.atoms
-                kind = leg_kind(posting, place)
-                lists[account] += pack(seq, index, kind, assets[asset], after)
-                index += 1
-
-
-def _balance(state: State, account_id: AccountId, asset: str, place: Place) -> int:
-    account = state.accounts.get(account_id)
-    held = account.balances.get(asset) if account is not None else None
-    if held is None:
-        return 0
-    return held.available_atoms if place is _AVAILABLE else held.locked_atoms
+                account, asset, place = key = (leg.account, leg.asset, leg.bucket)
+                after = balances.get(key)
+                if after is None:
+                    owner = accounts.get(account)
+                    held = None if owner is None else owner.balances.get(asset)
+                    after = 0
+                    if held is not None:
+                        after = held.available_atoms if place is _AVAILABLE else held.locked_atoms
+                balances[key] = after = after + leg.atoms
+                lists[account] += pack(seq, at, leg_kind(posting, place), assets[asset], after)
+                at += 1

@@ -61,8 +61,8 @@ def listings(connection: sqlite3.Connection) -> State:
     return state
 
 
-class Made:
-    """Makes lines of one account."""
+class Views:
+    """Makes the lines of one account."""
 
     def __init__(self, connection: sqlite3.Connection, records: Records, account: AccountId) -> None:
         self._connection = connection
