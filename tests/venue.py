@@ -1,8 +1,12 @@
-"""A small venue in memory, for tests: the real core, records included, without a process around it."""
+"""The venue that tests are about, in memory: the real core, records included, without a process around it.
+
+This is the one place where tests found a venue; what lies on a disk or runs in a process is made of its records.
+"""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Self
 
 from msgspec.structs import replace
 from nacl.signing import SigningKey
@@ -15,7 +19,15 @@ from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import Mode, OrderType, ProposalEnd, Role, Scope, SelfTradePrevention, Side, TimeInForce
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, SubaccountId, UserId, id_at, user_of
-from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
+from exchange.values.listings.specs import (
+    AssetSpec,
+    FeeTier,
+    Limits,
+    ListedMarket,
+    MarketFilters,
+    MarketSpec,
+    spot_market,
+)
 from exchange.values.modes.commands import SetMode
 from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelAll, CancelOrder, PlaceOrder
@@ -23,10 +35,11 @@ from exchange.values.people.admins import AdminSpec
 from exchange.values.people.events import CommandProposed, ProposalEnded
 from exchange.values.process.commands import Genesis
 from exchange.values.process.events import Refused
-from exchange.values.record import Record
+from exchange.values.record import Record, Signed
 
 SOL = AssetSpec("SOL", 9, "Solana")
 USDC = AssetSpec("USDC", 6, "USD Coin")
+BEGIN_US = 1_750_000_000_000_000
 #: Tick 0.01 USDC, step 0.01 SOL: one tick times one lot is 100 atoms of USDC.
 SOL_USDC = spot_market(SOL, USDC, 10_000_000, 10_000_000)
 FILTERS = MarketFilters(reference_price_ticks=10_000)
@@ -53,12 +66,14 @@ def genesis(
     auto_resume: bool = False,
     venue_key: str = public_key(1),
     founders: tuple[AdminSpec, ...] = (),
+    assets: tuple[AssetSpec, ...] = (SOL, USDC),
+    markets: tuple[MarketSpec, ...] = (SOL_USDC,),
 ) -> Genesis:
     return Genesis(
         "test venue",
         venue_key,
-        (SOL, USDC),
-        (ListedMarket(SOL_USDC, filters),),
+        assets,
+        tuple(ListedMarket(spec, filters) for spec in markets),
         TIERS,
         founders or (AdminSpec("founder", public_key(2), ALL_ROLES),),
         limits or Limits(),
@@ -84,24 +99,30 @@ class Venue:
         auto_resume: bool = False,
         venue_key: str = public_key(1),
         founders: tuple[AdminSpec, ...] = (),
+        assets: tuple[AssetSpec, ...] = (SOL, USDC),
+        markets: tuple[MarketSpec, ...] = (SOL_USDC,),
+        begin_us: int = BEGIN_US,
+        step_us: int = 1_000,
     ) -> None:
+        """Its first record, at `begin_us`, and no other; `step_us` lie between two records."""
         self.state = State()
         self.records: list[Record] = []
-        self.time_us = 1_750_000_000_000_000
+        self.time_us = begin_us - step_us
+        self.step_us = step_us
         self._keys: dict[AccountId, KeyId] = {}
-        self.expect(genesis(filters, limits, auto_resume, venue_key, founders))
+        self.expect(genesis(filters, limits, auto_resume, venue_key, founders, assets, markets))
 
-    def open(self) -> "Venue":
+    def open(self) -> Self:
         """All modes FULL."""
         self.expect(SetMode(ADMIN, Mode.POST_ONLY, "test"))
         self.expect(SetMode(ADMIN, Mode.FULL, "test"))
         return self
 
-    def do(self, command: AnyCommand) -> list[AnyEvent]:
+    def do(self, command: AnyCommand, *signed: Signed) -> list[AnyEvent]:
         """Decide and fold one command; its events."""
-        self.time_us += 1_000
+        self.time_us += self.step_us
         events = decide(self.state, self.time_us, command)
-        record = Record(next_seq(self.state, command), self.time_us, command, events)
+        record = Record(next_seq(self.state, command), self.time_us, command, events, signed)
         fold(self.state, record)
         self.records.append(record)
         return events

@@ -49,6 +49,7 @@ from tests.bench.report import Row, middle
 from tests.bench.start import Journal, resident_bytes
 from tests.bench.venue import START_US, Translator, founded, open_accounts
 from tests.core.windows.by_hand import NO_WINDOW
+from tests.venue import ADMIN
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Exchange:
         self.journal = Journal(self.core)
 
     async def open(self) -> None:
-        admin = self.core.admin
+        admin = ADMIN
         self.core.run(StartProcess(build_id(), True))
         for mode in (Mode.POST_ONLY, Mode.FULL):
             self.core.run(SetMode(admin, mode, "bench"))
@@ -124,7 +125,7 @@ class Exchange:
         core = self.core
         offline_us = START_US + core.state.seq
         plan = WindowPlan(offline_us, offline_us + HOUR_US, offline_us + HOUR_US, "bench")
-        (planned,) = core.run(PlanWindow(core.admin, plan))
+        (planned,) = core.run(PlanWindow(ADMIN, plan))
         assert isinstance(planned, WindowPlanned)
         core.run(BeginWindow(planned.window))
         while not core.state.windows[planned.window].closed:

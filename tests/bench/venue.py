@@ -12,21 +12,17 @@ from exchange.values.accounts.events import AccountOpened, KeyAdded
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, OrderType, Role, Scope, Side
 from exchange.values.events import AnyEvent
-from exchange.values.ids import AccountId, AdminId, KeyId, OrderId, id_at
-from exchange.values.listings.specs import AssetSpec, FeeTier, Limits, ListedMarket, MarketFilters, spot_market
+from exchange.values.ids import AccountId, KeyId, OrderId, id_at
+from exchange.values.listings.specs import Limits, MarketFilters
 from exchange.values.modes.commands import SetMode
-from exchange.values.money.commands import CreditDeposit
 from exchange.values.orders.commands import CancelOrder, PlaceOrder
 from exchange.values.people.admins import AdminSpec
-from exchange.values.people.events import AdminAdded
-from exchange.values.process.commands import Genesis
 from exchange.values.process.events import Refused
 from exchange.values.record import Record, encode
 from tests.bench.flow import MID_TICKS, Kind, Step
+from tests.venue import ADMIN, SOL, SOL_USDC, USDC, deposit, genesis
 
-USDC: Final = AssetSpec("USDC", 6)
-SOL: Final = AssetSpec("SOL", 9)
-SPEC: Final = spot_market(SOL, USDC, tick_e9=10**7, step_e9=10**7)
+SPEC: Final = SOL_USDC
 START_US: Final = 1_750_000_000_000_000
 #: More than any flow here can spend.
 DEPOSIT_ATOMS: Final = 10**13
@@ -43,7 +39,6 @@ class Core:
         self.state = State()
         self.lines: list[bytes] = []
         self.keep = keep
-        self.admin = AdminId(0)
 
     def run(self, command: AnyCommand) -> list[AnyEvent]:
         """One command and everything it causes.
@@ -71,20 +66,16 @@ def public_key(number: int) -> str:
 def founded(*, keep: bool = False, venue_key: str = public_key(0)) -> Core:
     """One market, open."""
     core = Core(keep=keep)
-    events = core.run(
-        Genesis(
-            venue="bench",
-            venue_public_key=venue_key,
-            assets=(USDC, SOL),
-            markets=(ListedMarket(SPEC, MarketFilters(reference_price_ticks=MID_TICKS)),),
-            fee_tiers=(FeeTier("VIP0", 800, 1_000),),
-            admins=(AdminSpec("bench", public_key(1), tuple(Role)),),
-            limits=Limits(open_orders_per_market=5_000),
+    core.run(
+        genesis(
+            MarketFilters(reference_price_ticks=MID_TICKS),
+            Limits(open_orders_per_market=5_000),
+            venue_key=venue_key,
+            founders=(AdminSpec("bench", public_key(1), tuple(Role)),),
         )
     )
-    core.admin = next(event.admin for event in events if isinstance(event, AdminAdded))
     for mode in (Mode.POST_ONLY, Mode.FULL):
-        core.run(SetMode(core.admin, mode, "bench"))
+        core.run(SetMode(ADMIN, mode, "bench"))
     return core
 
 
@@ -92,22 +83,13 @@ def open_accounts(core: Core, count: int) -> list[tuple[AccountId, KeyId]]:
     """Funded accounts with a trading key each."""
     opened: list[tuple[AccountId, KeyId]] = []
     for number in range(count):
-        (account_event,) = core.run(OpenAccount(core.admin))
+        (account_event,) = core.run(OpenAccount(ADMIN))
         assert isinstance(account_event, AccountOpened)
         account = account_event.account
-        (key_event,) = core.run(AddKey(core.admin, account, public_key(1_000 + number), (Scope.READ, Scope.TRADE)))
+        (key_event,) = core.run(AddKey(ADMIN, account, public_key(1_000 + number), (Scope.READ, Scope.TRADE)))
         assert isinstance(key_event, KeyAdded)
         for asset in (USDC, SOL):
-            core.run(
-                CreditDeposit(
-                    core.admin,
-                    account,
-                    asset.symbol,
-                    DEPOSIT_ATOMS,
-                    f"{account} {asset.symbol}",
-                    core.state.last_deposit + 1,
-                )
-            )
+            core.run(deposit(core.state, account, asset.symbol, DEPOSIT_ATOMS, f"{account} {asset.symbol}"))
         opened.append((account, key_event.key_id))
     return opened
 
