@@ -22,7 +22,7 @@ from exchange.runtime.core.venue import Venue
 from exchange.runtime.feeds.intervals import INTERVALS
 from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.messages import Check, Mismatch
-from exchange.runtime.port import Channel, Page, Topic
+from exchange.runtime.port import Channel, Page, Paged, Topic
 from exchange.values.enums import Mode
 from exchange.values.listings.views import DepthDelta
 from exchange.values.modes.commands import ResumeModes, SetMode
@@ -69,9 +69,14 @@ async def picture(venue: Venue, traders: Traders, now_us: int) -> dict[str, Any]
             await venue.account(account),
             await venue.balances(account),
             await venue.open_orders(account),
-            await venue.order_history(account, Page(limit=1_000)),
-            await venue.fills(account, Page(limit=1_000)),
-            await venue.ledger(account, Page(limit=1_000)),
+            *(
+                (found.rows, found.total) if isinstance(found, Paged) else found
+                for found in (
+                    await venue.order_history(account, Page(limit=1_000)),
+                    await venue.fills(account, Page(limit=1_000)),
+                    await venue.ledger(account, Page(limit=1_000)),
+                )
+            ),
         ]
     return shown
 
