@@ -2,9 +2,10 @@
 
     instruction=admin:keys.revoke&key_id=180&reason=Lost%20by%20its%20owner&timestamp=<ms>&window=<ms>[&nonce=<nonce>]
 
-The fields stand by name, each with the text it has in JSON (a string without its quotes), percent-encoded or as it
-is; a null may be left out, and `admin`, which the key says, always is. Clients spell it in these few ways
-(`gateway.auth` tries them all), and the record keeps what was signed; here it is read back.
+The fields stand by name, each with the text it has in JSON (a string without its quotes); all of them percent-encoded,
+or all as they are; a null may be left out, and `admin`, which the key says, always is. Clients spell it in these few
+ways (`gateway.auth` tries them all), and the record keeps what was signed; here it is read back. A text says one
+command: where all values could be percent-encoded they are, whatever else was meant.
 """
 
 import re
@@ -22,6 +23,7 @@ NAMES: Final[dict[type, str]] = {kind: kind.NAME for kind in get_args(AnyCommand
 _SIGNED: Final = re.compile(
     r"instruction=([^&]*)((?:&[^&]*)*)&timestamp=[0-9]+&window=[0-9]+(?:&nonce=[A-Za-z0-9_-]+)?"
 )
+_ENCODED: Final = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})*")
 _NULLS: Final = ("null", "None")
 _encode = msgspec.json.Encoder().encode
 
@@ -57,6 +59,8 @@ def says(text: str, command: AnyCommand) -> bool:
         if not mark or field_name in said:
             return False
         said[field_name] = value
+    if all(map(_ENCODED.fullmatch, said.values())):
+        said = {field_name: unquote(value) for field_name, value in said.items()}
     for field in msgspec.structs.fields(command):
         if field.name != "admin" and not _stands_for(said.pop(field.name, None), field, getattr(command, field.name)):
             return False
@@ -66,11 +70,9 @@ def says(text: str, command: AnyCommand) -> bool:
 def _stands_for(text: str | None, field: msgspec.structs.FieldInfo, value: Any) -> bool:
     if text is None:
         return value is None or (not field.required and value == field.default)
-    if value is None:
-        return text in _NULLS
-    if isinstance(value, str):
-        return str(value) in (text, unquote(text))
-    return any(_decoded(each, field.type) == value for each in (text, unquote(text)))
+    if text in _NULLS and field.default is None:
+        return value is None
+    return text == value if isinstance(value, str) else _decoded(text, field.type) == value
 
 
 def _decoded(text: str, kind: Any) -> object:

@@ -1,6 +1,7 @@
 """What is signed says its command, in every spelling the gateway takes, and no other."""
 
 from typing import Any
+from urllib.parse import quote, unquote
 
 import msgspec
 import pytest
@@ -13,8 +14,8 @@ from exchange.values.enums import Mode
 from exchange.values.ids import AdminId
 from exchange.values.modes.commands import SetMode
 from exchange.values.signing import instruction, says, text_of
-from exchange.values.windows.commands import CancelWindow
-from exchange.values.windows.plan import WindowId
+from exchange.values.windows.commands import CancelWindow, PlanWindow
+from exchange.values.windows.plan import WindowId, WindowPlan
 
 ADMIN = AdminId(11)
 
@@ -79,3 +80,22 @@ def test_a_field_may_be_called_as_a_part_of_the_signature_is() -> None:
     text = "instruction=admin:windows.cancel&reason=not ready&window=54060&timestamp=1&window=5000"
     assert says(text, command)
     assert not says(text, replace(command, window=WindowId(5_000)))
+
+
+def signed(said: str) -> str:
+    return f"instruction={instruction('windows')}&plan={said}&timestamp=1&window=5000"
+
+
+def test_a_text_says_one_command_though_it_could_be_read_in_two_ways() -> None:
+    """What stands in a reason is nothing else, and a null no text: whoever makes up records finds no second meaning."""
+    times = '{"offline_at_us":1,"post_only_at_us":2,"full_at_us":3,'
+    said = times + '"reason":"x%22,%22markets%22:[%22A%22],%22reason%22:%22y"}'
+    for text in (signed(said), signed(quote(said, safe=""))):
+        assert says(text, PlanWindow(ADMIN, msgspec.json.decode(said, type=WindowPlan)))
+        assert not says(text, PlanWindow(ADMIN, msgspec.json.decode(unquote(said), type=WindowPlan)))
+    percent = TEXT.replace("open", "50%25")
+    assert says(percent, replace(MODE, reason="50%"))
+    assert not says(percent, replace(MODE, reason="50%25"))
+    nobody = TEXT.replace("SOL_USDC", "null")
+    assert says(nobody, replace(MODE, market=None))
+    assert not says(nobody, replace(MODE, market="null"))

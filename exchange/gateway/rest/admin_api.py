@@ -130,7 +130,9 @@ async def run_gates(exchange: Exchange, admin: AdminView, params: RunGates) -> A
 
 
 #: It would stand in the record as the proof that this was asked for, and prove something else.
-_NOT_THE_COMMAND: Final = Refusal(Code.INVALID_CLIENT_REQUEST, "Sign the fields of the body, and nothing besides")
+_NOT_THE_COMMAND: Final = Refusal(
+    Code.INVALID_CLIENT_REQUEST, "Sign the fields of the body, and nothing besides; percent-encoded, if one has a %"
+)
 
 
 def _fields_of(command: type[AdminCommand]) -> type[msgspec.Struct]:
