@@ -11,7 +11,7 @@ import structlog
 from exchange.journal.errors import JournalError, SegmentAway
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, proofs
-from exchange.maintenance.evidence.certificates import CertificateError, Signed
+from exchange.maintenance.evidence.certificates import CertificateError, SignedText
 from exchange.runtime.core.life import Life
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.people.views import AdminView
@@ -42,7 +42,7 @@ class Desk:
     def __init__(self, life: Life, run_gates: RunGates) -> None:
         self._life = life
         self.run_gates = run_gates
-        self._recorded: dict[CertificateId, Signed] = {}
+        self._recorded: dict[CertificateId, SignedText] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._read = lru_cache(KEPT_CERTIFICATES)(certificates.read)
@@ -92,7 +92,7 @@ class Desk:
             self._waiting -= 1
         return msgspec.json.encode(proof)
 
-    async def _fetch(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
+    async def _fetch(self, wanted: list[CertificateId]) -> dict[CertificateId, SignedText]:
         """The certificates as they stand in their records, remembered while the state knows of them.
 
         Raises:
@@ -106,7 +106,7 @@ class Desk:
             self._recorded = {of: signed for of, signed in known.items() if of in issued}
         return {certificate_id: known[certificate_id] for certificate_id in wanted}
 
-    def _look_up(self, wanted: list[CertificateId]) -> dict[CertificateId, Signed]:
+    def _look_up(self, wanted: list[CertificateId]) -> dict[CertificateId, SignedText]:
         with JournalReader(self._life.data_dir) as journal:
             return {
                 certificate_id: signed

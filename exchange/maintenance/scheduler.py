@@ -19,7 +19,7 @@ from exchange.core.state import Window
 from exchange.core.windows.scope import opening_problem, targets
 from exchange.core.windows.view import in_post_only, opens_us, start_certificate, window_certificate
 from exchange.maintenance.desk import Desk
-from exchange.maintenance.evidence.gates import Outcome, Progress, Request
+from exchange.maintenance.evidence.messages import Progress, Request, Verdict
 from exchange.maintenance.evidence.worker import CLOSING, GATES, WorkFailed, work
 from exchange.maintenance.venue_key import VenueKeyError, seed_of
 from exchange.runtime.core.life import Life
@@ -196,14 +196,14 @@ class Scheduler:
         return window in self._asked or (unproved and (waived or window not in self._failed))
 
     async def _close(self, window: Window) -> None:
-        outcome = await self._certificate(CertificateKind.CLOSING, window.window_id, window.plan.markets)
-        if outcome is None:
+        verdict = await self._certificate(CertificateKind.CLOSING, window.window_id, window.plan.markets)
+        if verdict is None:
             return
-        if outcome.signed is not None:
-            done = await self._execute(Certify(outcome.signed.text, outcome.signed.signature))
+        if verdict.signed is not None:
+            done = await self._execute(Certify(verdict.signed.text, verdict.signed.signature))
         else:
             done = False
-            await self._execute(DelayWindow(window.window_id, outcome.reason))
+            await self._execute(DelayWindow(window.window_id, verdict.reason))
         if not done:
             self._retry_later(window.window_id)
 
@@ -212,18 +212,18 @@ class Scheduler:
         if window is not None and window.stage in (WindowStage.ONGOING, WindowStage.DELAYED):
             await self._execute(BeginVerifying(window_id))
         self._asked.pop(window_id, None)
-        outcome = await self._certificate(CertificateKind.OPENING, window_id, markets)
-        if outcome is None:
+        verdict = await self._certificate(CertificateKind.OPENING, window_id, markets)
+        if verdict is None:
             return
-        if outcome.signed is None:
+        if verdict.signed is None:
             self._failed[window_id] = None
-            await self._execute(ReportGates(window_id, outcome.results, outcome.reason, outcome.report))
+            await self._execute(ReportGates(window_id, verdict.results, verdict.reason, verdict.report))
             return
         self._failed.pop(window_id, None)
-        if not await self._execute(Certify(outcome.signed.text, outcome.signed.signature)):
+        if not await self._execute(Certify(verdict.signed.text, verdict.signed.signature)):
             self._retry_later(window_id)
 
-    async def _certificate(self, kind: CertificateKind, window: WindowId, markets: tuple[str, ...]) -> Outcome | None:
+    async def _certificate(self, kind: CertificateKind, window: WindowId, markets: tuple[str, ...]) -> Verdict | None:
         """What the process that makes the certificate says; None: it failed, and is tried again later."""
         life = self._life
 

@@ -30,8 +30,8 @@ from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.journal.verify import verify as verify_journal
 from exchange.maintenance.evidence import certificates, history
-from exchange.maintenance.evidence.gates import Outcome, Request
 from exchange.maintenance.evidence.gather import histories_path
+from exchange.maintenance.evidence.messages import Request, Verdict
 from exchange.maintenance.evidence.rehearsal import rehearse as rehearse_journal
 from exchange.maintenance.evidence.worker import CLOSING, GATES, work
 from exchange.runtime.build import build_id
@@ -103,7 +103,7 @@ class Exchange:
         if not await self.follower.wait_for(self.core.state.seq, self.timeout_s):
             raise RuntimeError("the follower does not keep up")
 
-    async def prove(self, module: str, window: WindowId = NO_WINDOW) -> tuple[float, Outcome]:
+    async def prove(self, module: str, window: WindowId = NO_WINDOW) -> tuple[float, Verdict]:
         """Seconds and outcome of one certificate's process."""
         state = self.core.state
         request = Request(

@@ -35,7 +35,7 @@ from exchange.maintenance.drill.morning import (
     found,
     public_key,
 )
-from exchange.maintenance.evidence.gates import Report, Request
+from exchange.maintenance.evidence.messages import GatesReport, Request
 from exchange.maintenance.evidence.worker import GATES, WorkFailed, work
 from exchange.maintenance.scheduler import TICK_S, Scheduler
 from exchange.maintenance.venue_key import seed_of
@@ -200,7 +200,7 @@ class Attempt:
         for result in results:
             if not result.passed:
                 self._object(f"gate: {result.gate}", result.evidence)
-        read = msgspec.json.decode((self._data_dir / "reports" / f"{report}.json").read_bytes(), type=Report)
+        read = msgspec.json.decode((self._data_dir / "reports" / f"{report}.json").read_bytes(), type=GatesReport)
         self._said += [line for finding in read.findings for line in finding.details]
 
     def _object(self, guard: str, said: str) -> None:

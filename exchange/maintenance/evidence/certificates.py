@@ -50,7 +50,7 @@ class CertificateError(ValueError):
     """A certificate, or what is kept beside it, is missing, damaged or not what was signed."""
 
 
-class Signed(msgspec.Struct, frozen=True, omit_defaults=True):
+class SignedText(msgspec.Struct, frozen=True, omit_defaults=True):
     """A certificate as it was signed, and the signature (base64, Ed25519 over the text's UTF-8)."""
 
     text: str
@@ -107,7 +107,7 @@ def certify(
     closing_id: CertificateId | None = None,
     gates: Sequence[GateResult] = (),
     version: int = STATEMENT_VERSION,
-) -> Signed:
+) -> SignedText:
     """Sign for the state as it stands at `state.seq`, whose record chain is `chain`.
 
     Raises:
@@ -134,10 +134,10 @@ def certify(
         gates=tuple(gates),
     )
     text = _encode(certificate)
-    return Signed(text.decode(), b64encode(key.sign(text).signature).decode())
+    return SignedText(text.decode(), b64encode(key.sign(text).signature).decode())
 
 
-def check_signature(signed: Signed, keys: Sequence[VenueKey], recorded_seq: int) -> None:
+def check_signature(signed: SignedText, keys: Sequence[VenueKey], recorded_seq: int) -> None:
     """Whether the venue signed this text, with a key that was its own when the certificate was recorded.
 
     Raises:
@@ -166,7 +166,7 @@ def folder(data_dir: Path, certificate: Certificate) -> Path:
     return data_dir / FOLDER / f"{certificate.kind}-{certificate.as_of_seq}"
 
 
-def keep(data_dir: Path, signed: Signed, made: Body) -> None:
+def keep(data_dir: Path, signed: SignedText, made: Body) -> None:
     """Write the certificate's folder: whole, or not at all."""
     target = folder(data_dir, signed.certificate)
     make_folder(target.parent)
@@ -198,7 +198,7 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def read(data_dir: Path, on_record: Signed) -> Body:
+def read(data_dir: Path, on_record: SignedText) -> Body:
     """What was kept with a certificate that is on record, checked against it to the last byte.
 
     Raises:
@@ -207,7 +207,7 @@ def read(data_dir: Path, on_record: Signed) -> Body:
     certificate = on_record.certificate
     place = folder(data_dir, certificate)
     try:
-        signed = msgspec.json.decode((place / "certificate.json").read_bytes(), type=Signed)
+        signed = msgspec.json.decode((place / "certificate.json").read_bytes(), type=SignedText)
         kept = msgspec.json.decode((place / "secret.json").read_bytes(), type=_Kept)
         lines = tuple((place / "statements.jsonl").read_bytes().splitlines())
         histories = history.load((place / "histories.jsonl").read_bytes().splitlines())
@@ -232,15 +232,15 @@ def read(data_dir: Path, on_record: Signed) -> Body:
 # --- on record ---------------------------------------------------------------------------------------
 
 
-def recorded(journal: JournalReader, from_seq: int, to_seq: int) -> Iterator[tuple[CertificateId, Signed]]:
+def recorded(journal: JournalReader, from_seq: int, to_seq: int) -> Iterator[tuple[CertificateId, SignedText]]:
     """Every certificate in these records. Raises JournalError."""
     for record in journal.records(from_seq, to_seq):
         for event in record.events:
             if isinstance(event, CertificateIssued):
-                yield event.certificate_id, Signed(event.text, event.signature)
+                yield event.certificate_id, SignedText(event.text, event.signature)
 
 
-def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, Signed]:
+def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, SignedText]:
     """The certificates of a window that the state has let go of; those that are kept say where in the journal they are.
 
     Raises:
@@ -258,7 +258,7 @@ def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, Signed]:
     return found
 
 
-def _kept_of(data_dir: Path, window: WindowId) -> Iterator[Signed]:
+def _kept_of(data_dir: Path, window: WindowId) -> Iterator[SignedText]:
     """What is kept of a window, whose certificates are all made after it was planned."""
     seqs = {}
     for path in (data_dir / FOLDER).glob("[!.]*-*"):
@@ -267,7 +267,7 @@ def _kept_of(data_dir: Path, window: WindowId) -> Iterator[Signed]:
             seqs[int(seq), kind] = path
     for _, path in sorted(seqs.items())[:MAX_FOLDERS]:
         try:
-            signed = msgspec.json.decode((path / "certificate.json").read_bytes(), type=Signed)
+            signed = msgspec.json.decode((path / "certificate.json").read_bytes(), type=SignedText)
             wanted = signed.certificate.window == window
         except (OSError, msgspec.MsgspecError, CertificateError):
             continue

@@ -1,6 +1,6 @@
 """`python -m exchange.maintenance.evidence.closing`: makes the closing certificate of a window, beside the exchange.
 
-Speaks like `gates`. It folds the records by itself and holds the outcome against the running state,
+Speaks as `messages` says. It folds the records by itself and holds what they lead to against the running state,
 so what is certified at the close is what the records say, or nothing is.
 """
 
@@ -13,13 +13,13 @@ from nacl.signing import SigningKey
 from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates
-from exchange.maintenance.evidence.gates import Outcome, Progress, Request, Said, speak
 from exchange.maintenance.evidence.gather import Evidence
+from exchange.maintenance.evidence.messages import Progress, Request, Said, Verdict, speak
 from exchange.runtime.build import build_id
 from exchange.values.windows.certificate import CertificateKind, Gate
 
 
-def close(request: Request, say: Callable[[Said], None]) -> Outcome:
+def close(request: Request, say: Callable[[Said], None]) -> Verdict:
     """The closing certificate, signed and kept; or why there is none.
 
     Raises:
@@ -34,7 +34,7 @@ def close(request: Request, say: Callable[[Said], None]) -> Outcome:
     if evidence.state.build != build_id():
         broken.append("the program on disk is not the one that runs")
     if broken:
-        return Outcome(False, (), f"the closing books could not be certified: {broken[0]}", "")
+        return Verdict(False, (), f"the closing books could not be certified: {broken[0]}", "")
     made = certificates.body(evidence.state, evidence.histories)
     signed = certificates.certify(
         CertificateKind.CLOSING,
@@ -47,7 +47,7 @@ def close(request: Request, say: Callable[[Said], None]) -> Outcome:
         key=SigningKey(b64decode(request.seed)),
     )
     certificates.keep(data_dir, signed, made)
-    return Outcome(True, (), "", "", signed)
+    return Verdict(True, (), "", "", signed)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """The gates of an opening: `python -m exchange.maintenance.evidence.gates`, a process beside the exchange.
 
-Takes a `Request` as JSON on standard input, says how far it is in lines of JSON on standard output
-({"progress": {...}}), and last what it found ({"outcome": {...}}). All gates passed, or waived by two
-approvers: the outcome carries the signed opening certificate. The report for operators, with every
-account, asset, amount and order, is in `<data>/reports/`.
+Speaks as `messages` says. All gates passed, or waived by two approvers: the verdict carries the signed opening
+certificate. The report for operators, with every account, asset, amount and order, is in `<data>/reports/`.
 """
 
 import os
 import shutil
 import sqlite3
-import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable
@@ -28,97 +25,22 @@ from exchange.journal.layout import whole_file, witness_path
 from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, shown_history
-from exchange.maintenance.evidence.certificates import Signed
+from exchange.maintenance.evidence.certificates import SignedText
 from exchange.maintenance.evidence.gather import Closing, Evidence, balances, histories_path
+from exchange.maintenance.evidence.messages import Finding, GatesReport, Progress, Request, Said, Verdict, speak
 from exchange.maintenance.evidence.statements import totals
 from exchange.rules.gates import GATES
 from exchange.runtime.build import build_id
 from exchange.values.ids import seq_of
 from exchange.values.windows.certificate import CertificateKind, Gate, GateResult, read_certificate
 from exchange.values.windows.events import CertificateIssued
-from exchange.values.windows.plan import WindowId
 
 #: The exchange does not reopen with less room than this: an hour of a busy day's records, and a state's worth.
 MIN_FREE_DISK_BYTES: Final = 512 * 2**20
 MIN_FREE_MEMORY_BYTES: Final = 256 * 2**20
 #: How long the read models may take to catch up with the journal's end.
 READ_MODELS_WAIT_S: Final = 60.0
-#: Accounts and amounts named in a gate's operators' lines; a report is for people.
-MAX_DETAILS: Final = 1_000
 _PROGRESS_S: Final = 0.2
-_NICE: Final = 10
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What to prove. `window` 0: a start without a window. `markets` empty: the whole venue.
-
-    `live_seq` and `live_digest` are the running state's own, if it was asked. `seed` is the venue's
-    signing key (base64). `gates`: only these (an incident asks for INVARIANTS alone), else all.
-    """
-
-    data: str
-    seed: str
-    time_us: int
-    witness: str | None = None
-    window: WindowId = WindowId(0)
-    markets: tuple[str, ...] = ()
-    live_seq: int = 0
-    live_digest: str = ""
-    gates: tuple[Gate, ...] = ()
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """`done` of `total` records, or gates' own units; `gate` is the one being worked on."""
-
-    gate: Gate
-    done: int
-    total: int
-
-
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`reason` is public; `report` is the name of the operators' report, without its ending."""
-
-    passed: bool
-    results: tuple[GateResult, ...]
-    reason: str
-    report: str
-    signed: Signed | None = None
-
-
-class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the process's output."""
-
-    progress: Progress | None = None
-    outcome: Outcome | None = None
-
-
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One gate in the operators' report."""
-
-    gate: Gate
-    passed: bool
-    evidence: str
-    details: tuple[str, ...] = ()
-
-
-class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What operators read. Details are capped; `omitted` counts what is not in here."""
-
-    build: str
-    window: WindowId
-    as_of_seq: int
-    time_us: int
-    findings: tuple[Finding, ...]
-    seconds: float
-
-    def text(self) -> str:
-        lines = [f"# Gates, build {self.build}, window {self.window or 'none'}, as of record {self.as_of_seq}", ""]
-        for finding in self.findings:
-            lines.append(f"- **{finding.gate}** {'passed' if finding.passed else 'FAILED'}: {finding.evidence}")
-            lines += [f"  - {line}" for line in finding.details[:MAX_DETAILS]]
-            if len(finding.details) > MAX_DETAILS:
-                lines.append(f"  - and {len(finding.details) - MAX_DETAILS} more")
-        return "\n".join([*lines, "", f"Took {self.seconds:.1f} s.", ""])
 
 
 class Proving:
@@ -132,7 +54,7 @@ class Proving:
         self._said_at = 0.0
         self._findings: list[Finding] = []
 
-    def run(self) -> Outcome:
+    def run(self) -> Verdict:
         """Raises JournalError: there is no journal to prove."""
         started = time.monotonic()
         with without_collection(), JournalReader(self._data_dir) as reader:
@@ -147,9 +69,9 @@ class Proving:
             failed = [result for result in results if not result.passed and not result.waived_by]
             if failed:
                 reason = f"gate {failed[0].gate} failed: {failed[0].evidence}"
-                return Outcome(False, results, reason, report)
+                return Verdict(False, results, reason, report)
             signed = self._sign(reader, evidence, closing, results)
-        return Outcome(True, results, "all gates passed or waived", report, signed)
+        return Verdict(True, results, "all gates passed or waived", report, signed)
 
     # --- what the records can't tell of themselves ---
 
@@ -162,7 +84,7 @@ class Proving:
                     if isinstance(event, CertificateIssued):
                         certificate = read_certificate(event.text)
                         if certificate.kind is CertificateKind.CLOSING and certificate.window == self._request.window:
-                            return Closing(event.certificate_id, Signed(event.text, event.signature), certificate)
+                            return Closing(event.certificate_id, SignedText(event.text, event.signature), certificate)
         except JournalError:
             pass  # the pass over the records meets it too, and says what is damaged
         return None
@@ -313,7 +235,9 @@ class Proving:
 
     def _report(self, evidence: Evidence, seconds: float) -> str:
         request = self._request
-        report = Report(build_id(), request.window, evidence.state.seq, request.time_us, tuple(self._findings), seconds)
+        report = GatesReport(
+            build_id(), request.window, evidence.state.seq, request.time_us, tuple(self._findings), seconds
+        )
         name = f"gates-{evidence.state.seq}-{request.time_us}"
         folder = self._data_dir / "reports"
         for ending, content in (("json", msgspec.json.encode(report)), ("md", report.text().encode())):
@@ -323,7 +247,7 @@ class Proving:
 
     def _sign(
         self, reader: JournalReader, evidence: Evidence, closing: Closing | None, results: tuple[GateResult, ...]
-    ) -> Signed:
+    ) -> SignedText:
         """The opening certificate; and, where everything passed, a checkpoint that the next run begins at."""
         key = SigningKey(b64decode(self._request.seed))
         made = certificates.body(evidence.state, evidence.histories)
@@ -351,25 +275,6 @@ class Proving:
         if now - self._said_at >= _PROGRESS_S:
             self._said_at = now
             self._say(Said(progress=Progress(gate, done, total)))
-
-
-def speak(work: Callable[[Request, Callable[[Said], None]], Outcome]) -> None:
-    """Read a request, do `work`, say what came of it; ends the process with 1 if the journal can't be read."""
-    os.nice(_NICE)
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
-    encode = msgspec.json.Encoder().encode
-
-    def say(said: Said) -> None:
-        sys.stdout.buffer.write(encode(said) + b"\n")
-        sys.stdout.buffer.flush()
-
-    try:
-        say(Said(outcome=work(request, say)))
-    except JournalError as error:
-        print(f"{sys.argv[0]}: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(1)  # the exchange that asked is gone
 
 
 def _available_memory_bytes() -> int:

@@ -20,7 +20,7 @@ from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, statements
-from exchange.maintenance.evidence.certificates import Body, CertificateError, Signed, check_signature
+from exchange.maintenance.evidence.certificates import Body, CertificateError, SignedText, check_signature
 from exchange.maintenance.evidence.comparison import AccountDifference, compare
 from exchange.maintenance.evidence.history import Histories
 from exchange.maintenance.evidence.rehearsal import Rehearsal
@@ -37,7 +37,7 @@ class Closing(msgspec.Struct, frozen=True):
     """The closing certificate that the opening is held against: as it stands on record, and what it says."""
 
     certificate_id: CertificateId
-    signed: Signed
+    signed: SignedText
     certificate: Certificate
 
 

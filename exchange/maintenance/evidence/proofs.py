@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from exchange.maintenance.evidence import certificates, merkle
-from exchange.maintenance.evidence.certificates import Body, CertificateError, Signed
+from exchange.maintenance.evidence.certificates import Body, CertificateError, SignedText
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.windows.certificate import CertificateId, CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId
@@ -20,7 +20,7 @@ from exchange.values.windows.plan import WindowId
 FORMAT: Final = 1
 
 #: Reads what is kept with a certificate.
-Reader = Callable[[Path, Signed], Body]
+Reader = Callable[[Path, SignedText], Body]
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,7 +51,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def part(
     data_dir: Path,
-    signed: Signed,
+    signed: SignedText,
     recorded_seq: int,
     account: AccountId,
     read: Reader = certificates.read,
@@ -73,7 +73,7 @@ def part(
 
 
 def window_certificates(
-    signed: Mapping[CertificateId, Signed], window: WindowId
+    signed: Mapping[CertificateId, SignedText], window: WindowId
 ) -> tuple[CertificateId | None, CertificateId | None]:
     """The closing certificate of a window and the newest opening one, as far as they are among these."""
     found: dict[CertificateKind, CertificateId] = {}
@@ -88,7 +88,7 @@ def prove(
     venue_keys: tuple[VenueKey, ...],
     account: AccountId,
     window: WindowId,
-    signed: Mapping[CertificateId, Signed],
+    signed: Mapping[CertificateId, SignedText],
     read: Reader = certificates.read,
 ) -> Proof:
     """The proof of one account over one window; `signed` holds its certificates as they are on record.

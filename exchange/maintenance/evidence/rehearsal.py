@@ -77,7 +77,7 @@ def _difference(state: State, record: Record, otherwise: list[AnyEvent] | Except
     return Difference(record.seq, _encode(record.command).decode(), _encode(record.events).decode(), rehearsed, moved)
 
 
-class Report(msgspec.Struct, frozen=True):
+class RehearsalReport(msgspec.Struct, frozen=True):
     """What a rehearsal of records 1 to `to_seq` by `build` found."""
 
     build: str
@@ -116,7 +116,7 @@ class Report(msgspec.Struct, frozen=True):
         return "\n".join(lines)
 
 
-def rehearse(data_dir: Path, progress: Progress | None = None) -> Report:
+def rehearse(data_dir: Path, progress: Progress | None = None) -> RehearsalReport:
     """Rehearse a whole journal, from genesis.
 
     Raises:
@@ -129,4 +129,4 @@ def rehearse(data_dir: Path, progress: Progress | None = None) -> Report:
             fold_batch(state, batch, rehearsal.see)
             if progress is not None:
                 progress(state.seq, end_seq)
-    return Report(build_id(), state.seq, rehearsal.count, tuple(rehearsal.differences))
+    return RehearsalReport(build_id(), state.seq, rehearsal.count, tuple(rehearsal.differences))

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from exchange.maintenance.evidence.gates import Outcome, Progress, Request, Said
+from exchange.maintenance.evidence.messages import Progress, Request, Said, Verdict
 
 CLOSING: Final = "exchange.maintenance.evidence.closing"
 GATES: Final = "exchange.maintenance.evidence.gates"
@@ -23,7 +23,7 @@ class WorkFailed(Exception):
     """The process could not do its work; it says nothing about the books."""
 
 
-async def work(module: str, request: Request, on_progress: Callable[[Progress], None]) -> Outcome:
+async def work(module: str, request: Request, on_progress: Callable[[Progress], None]) -> Verdict:
     """Have `module` do its work in a process of its own. Cancelled, it ends the process.
 
     Raises:
@@ -41,7 +41,7 @@ async def work(module: str, request: Request, on_progress: Callable[[Progress], 
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    outcome: Outcome | None = None
+    verdict: Verdict | None = None
     try:
         async with asyncio.timeout(TIMEOUT_S):
             process.stdin.write(msgspec.json.encode(request))
@@ -50,7 +50,7 @@ async def work(module: str, request: Request, on_progress: Callable[[Progress], 
                 said = _decode(line)
                 if said.progress is not None:
                     on_progress(said.progress)
-                outcome = said.outcome or outcome
+                verdict = said.verdict or verdict
             code = await process.wait()
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise WorkFailed(f"{module}: {error!r}") from error
@@ -58,6 +58,6 @@ async def work(module: str, request: Request, on_progress: Callable[[Progress], 
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if outcome is None:
+    if verdict is None:
         raise WorkFailed(f"{module} ended with {code}")
-    return outcome
+    return verdict

@@ -16,7 +16,7 @@ from exchange.core.ledger import postings
 from exchange.journal.errors import JournalDamaged
 from exchange.journal.recovery import Progress
 from exchange.journal.show import Units
-from exchange.maintenance.evidence import gates
+from exchange.maintenance.evidence.messages import Finding, GatesReport
 from exchange.maintenance.evidence.reading import Span, read
 from exchange.maintenance.evidence.statements import totals
 from exchange.maintenance.stories.incident_report import (
@@ -24,12 +24,12 @@ from exchange.maintenance.stories.incident_report import (
     Fault,
     GateRun,
     Happening,
+    IncidentReport,
     Issued,
     ModeSpan,
-    Moved,
+    NetChange,
     Outage,
     RefusedCode,
-    Report,
 )
 from exchange.maintenance.stories.words import routine, say
 from exchange.values.actors import account_of, actor
@@ -48,7 +48,7 @@ MAX_LINES: Final = 10_000
 MAX_ACCOUNTS: Final = 10_000
 
 
-def investigate(data_dir: Path, span: Span, progress: Progress | None = None) -> Report:
+def investigate(data_dir: Path, span: Span, progress: Progress | None = None) -> IncidentReport:
     """Damaged records end it early, and are named in it.
 
     Raises:
@@ -156,11 +156,11 @@ class _Investigation:
             said = say(event, self._units)
             self._timeline.append(Happening(seq, time_us, actor(command), type(command).__name__, said))
 
-    def _findings(self, report: str) -> tuple[gates.Finding, ...]:
+    def _findings(self, report: str) -> tuple[Finding, ...]:
         """The operators' report of a run, if it is still there."""
         try:
             return msgspec.json.decode(
-                (self._data_dir / "reports" / f"{report}.json").read_bytes(), type=gates.Report
+                (self._data_dir / "reports" / f"{report}.json").read_bytes(), type=GatesReport
             ).findings
         except (OSError, msgspec.MsgspecError):
             return ()
@@ -208,12 +208,12 @@ class _Investigation:
 
     # --- the end ---
 
-    def report(self, state: State, span: Span, damage: str) -> Report:
+    def report(self, state: State, span: Span, damage: str) -> IncidentReport:
         self._modes_may_differ = True
         self._note_modes(state)
         self._units.learn_state(state)
         hardest = sorted(self._accounts.items(), key=lambda item: item[1].weight, reverse=True)
-        return Report(
+        return IncidentReport(
             venue=state.venue,
             from_seq=span.from_seq,
             to_seq=state.seq,
@@ -242,7 +242,7 @@ class _Investigation:
 
     def _affected(self, account: AccountId, of: _Account) -> Affected:
         moved = tuple(
-            Moved(asset, bucket, atoms, self._units.amount(asset, atoms))
+            NetChange(asset, bucket, atoms, self._units.amount(asset, atoms))
             for (asset, bucket), atoms in sorted(of.moved.items())
             if atoms
         )

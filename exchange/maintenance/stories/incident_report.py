@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exchange.maintenance.evidence.gates import Finding
+from exchange.maintenance.evidence.messages import Finding
 from exchange.values.enums import Mode
 from exchange.values.ids import AccountId
 from exchange.values.windows.certificate import AssetTotal, Certificate, CertificateId, GateResult
@@ -77,7 +77,7 @@ class RefusedCode(msgspec.Struct, frozen=True):
     last_seq: int
 
 
-class Moved(msgspec.Struct, frozen=True):
+class NetChange(msgspec.Struct, frozen=True):
     """Net change of one bucket over the span, and the same in units."""
 
     asset: str
@@ -95,10 +95,10 @@ class Affected(msgspec.Struct, frozen=True):
     ended_for_them: dict[str, int]
     orders_placed: int
     fills: int
-    moved: tuple[Moved, ...]
+    moved: tuple[NetChange, ...]
 
 
-class Report(msgspec.Struct, frozen=True):
+class IncidentReport(msgspec.Struct, frozen=True):
     """The draft as data; `text` of `incident_text` is the same for people."""
 
     venue: str

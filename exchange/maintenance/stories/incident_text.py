@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from exchange.maintenance.stories.incident_report import Affected, GateRun, Report
+from exchange.maintenance.stories.incident_report import Affected, GateRun, IncidentReport
 from exchange.values.text import visible, visible_lines
 from exchange.values.times import stamp
 
@@ -12,11 +12,11 @@ MAX_ROWS: Final = 200
 _HELD_BY: Final = ("users", "venue", "custody", "clearing")
 
 
-def text(report: Report) -> str:
+def text(report: IncidentReport) -> str:
     return visible_lines("\n".join(_lines(report))) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: IncidentReport) -> Iterator[str]:
     yield f"# Incident on {report.venue}, records {report.from_seq} to {report.to_seq}"
     yield ""
     yield f"From {stamp(report.from_us)} to {stamp(report.to_us)}, {report.records} records. A draft made from records;"
@@ -85,7 +85,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield "\n## What changes\n\n[Who does what, by when.]"
 
 
-def _impact(report: Report) -> Iterator[str]:
+def _impact(report: IncidentReport) -> Iterator[str]:
     down_us = sum(outage.to_us - outage.from_us for outage in report.outages)
     yield f"- {len(report.outages)} interruptions of the process, {down_us // 1000:,} ms in all:"
     for outage in report.outages:

@@ -16,8 +16,9 @@ from exchange.journal.layout import witness_path
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
 from exchange.maintenance.evidence import certificates
-from exchange.maintenance.evidence.gates import Outcome, Proving, Request
+from exchange.maintenance.evidence.gates import Proving
 from exchange.maintenance.evidence.history import Histories
+from exchange.maintenance.evidence.messages import Request, Verdict
 from exchange.runtime.build import build_id
 from exchange.runtime.follower.read_models import FILE_NAME, ReadModelWriter
 from exchange.runtime.follower.read_models.lists import ENTRY, Entry, entries
@@ -78,7 +79,7 @@ class Books:
             key=KEY,
         )
         if forged:
-            signed = certificates.Signed(signed.text, b64encode(bytes(64)).decode())
+            signed = certificates.SignedText(signed.text, b64encode(bytes(64)).decode())
         certificates.keep(self.data_dir, signed, made)
         [issued] = venue.expect(Certify(signed.text, signed.signature))
         assert isinstance(issued, CertificateIssued)
@@ -93,11 +94,11 @@ class Books:
             chain = link(chain, encode(record))
         return state, histories, chain
 
-    def signed(self) -> dict[CertificateId, certificates.Signed]:
+    def signed(self) -> dict[CertificateId, certificates.SignedText]:
         """Every certificate on record."""
         events = (event for record in self.venue.records for event in record.events)
         return {
-            e.certificate_id: certificates.Signed(e.text, e.signature)
+            e.certificate_id: certificates.SignedText(e.text, e.signature)
             for e in events
             if isinstance(e, CertificateIssued)
         }
@@ -110,7 +111,7 @@ class Books:
         state, _, chain = self.read_back()
         snapshots.write(self.data_dir, state, chain)
 
-    def prove(self, window: WindowId = m.NO_WINDOW, live: bool = True) -> Outcome:
+    def prove(self, window: WindowId = m.NO_WINDOW, live: bool = True) -> Verdict:
         """Run the gates on what is on disk."""
         request = Request(
             data=str(self.data_dir),
@@ -122,8 +123,8 @@ class Books:
         )
         return Proving(request, lambda said: None).run()
 
-    def report(self, outcome: Outcome) -> str:
-        return (self.data_dir / "reports" / f"{outcome.report}.md").read_text()
+    def report(self, verdict: Verdict) -> str:
+        return (self.data_dir / "reports" / f"{verdict.report}.md").read_text()
 
     def fault(self, command: PlaceOrder) -> None:
         """A bug stopped this command: it stands on record, and has done nothing."""

@@ -53,10 +53,10 @@ def reopen(books: Books) -> str:
     window = shut(books)
     books.venue.expect(StartProcess(build_id(), True))
     books.write()
-    outcome = books.prove(window)
-    if outcome.signed is None:
-        return f"{outcome.reason}\n{books.report(outcome)}"
-    books.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
+    verdict = books.prove(window)
+    if verdict.signed is None:
+        return f"{verdict.reason}\n{books.report(verdict)}"
+    books.venue.expect(Certify(verdict.signed.text, verdict.signed.signature))
     m.approve(books.venue, max(books.venue.state.certificates), ADMIN, books.second)
     m.open_window(books.venue, window)
     books.write()

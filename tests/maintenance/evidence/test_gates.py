@@ -12,8 +12,8 @@ from exchange.core.orders import evolve as evolve_orders
 from exchange.core.state import Account, State
 from exchange.journal import snapshots
 from exchange.maintenance.evidence import certificates, statements
-from exchange.maintenance.evidence.gates import Outcome
 from exchange.maintenance.evidence.history import AccountHistory
+from exchange.maintenance.evidence.messages import Verdict
 from exchange.rules import fees
 from exchange.rules.gates import GATES
 from exchange.rules.versions import BAND_BY_SIDE
@@ -29,8 +29,8 @@ from tests.maintenance.evidence.books import Books, rewrite_list
 from tests.venue import ADMIN, deposit
 
 
-def failed(outcome: Outcome) -> list[Gate]:
-    return [result.gate for result in outcome.results if not result.passed]
+def failed(verdict: Verdict) -> list[Gate]:
+    return [result.gate for result in verdict.results if not result.passed]
 
 
 def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
@@ -39,13 +39,13 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     books.snapshot()
     books.venue.expect(deposit(books.venue.state, books.accounts[0], "SOL", 5, "in the window"))
     books.write()
-    outcome = books.prove(window)
-    assert outcome.passed, books.report(outcome)
-    assert [result.gate for result in outcome.results] == list(GATES)
-    assert outcome.signed is not None
-    certificate = outcome.signed.certificate
+    verdict = books.prove(window)
+    assert verdict.passed, books.report(verdict)
+    assert [result.gate for result in verdict.results] == list(GATES)
+    assert verdict.signed is not None
+    certificate = verdict.signed.certificate
     assert certificate.kind is CertificateKind.OPENING
-    books.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
+    books.venue.expect(Certify(verdict.signed.text, verdict.signed.signature))
     m.approve(books.venue, max(books.venue.state.certificates), ADMIN, books.second)
     m.open_window(books.venue, window)
 
@@ -65,9 +65,9 @@ def test_a_start_without_a_window_is_held_against_the_snapshots_of_earlier_proce
     books.snapshot()
     books.shut()
     books.write()
-    outcome = books.prove()
-    assert outcome.passed, books.report(outcome)
-    assert "agrees with 1 snapshots" in outcome.results[1].evidence
+    verdict = books.prove()
+    assert verdict.passed, books.report(verdict)
+    assert "agrees with 1 snapshots" in verdict.results[1].evidence
 
 
 def test_a_build_that_folds_otherwise_is_caught_with_account_and_amount(
@@ -86,16 +86,16 @@ def test_a_build_that_folds_otherwise_is_caught_with_account_and_amount(
             state.accounts[event.maker_account].balances["SOL"].available_atoms -= 891
 
     monkeypatch.setitem(dispatch._EVOLVE, Traded, wrong)
-    outcome = books.prove(window)
-    assert not outcome.passed
-    assert Gate.STATEMENTS in failed(outcome)
-    assert Gate.FOLDS in failed(outcome)
-    report = books.report(outcome)
+    verdict = books.prove(window)
+    assert not verdict.passed
+    assert Gate.STATEMENTS in failed(verdict)
+    assert Gate.FOLDS in failed(verdict)
+    report = books.report(verdict)
     assert f"account {first.taker_account}: SOL available" in report
     assert "(+891)" in report
     assert f"account {first.maker_account}: SOL available" in report
     assert "(-891)" in report
-    assert outcome.signed is None
+    assert verdict.signed is None
 
 
 def test_a_build_that_decides_otherwise_is_caught_by_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +104,10 @@ def test_a_build_that_decides_otherwise_is_caught_by_rehearsal(tmp_path: Path, m
     books.write()
     real = fees.trading_fee
     monkeypatch.setattr(fees, "trading_fee", lambda atoms, ppm: real(atoms, ppm) + 1)
-    outcome = books.prove(window)
-    assert failed(outcome) == [Gate.REHEARSAL]
-    assert "would be decided otherwise" in outcome.reason
-    assert "atoms on record" in books.report(outcome)
+    verdict = books.prove(window)
+    assert failed(verdict) == [Gate.REHEARSAL]
+    assert "would be decided otherwise" in verdict.reason
+    assert "atoms on record" in books.report(verdict)
 
 
 def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
@@ -117,21 +117,21 @@ def test_a_failed_gate_that_two_approvers_waived_stands_in_the_certificate(
     window = books.close()
     books.write()
     monkeypatch.setattr("exchange.maintenance.evidence.gates.MIN_FREE_DISK_BYTES", 2**60)
-    outcome = books.prove(window)
-    assert failed(outcome) == [Gate.FLOORS]
+    verdict = books.prove(window)
+    assert failed(verdict) == [Gate.FLOORS]
     waived = Books(tmp_path / "waived")
     window = waived.close()
-    waived.venue.expect(ReportGates(window, outcome.results, outcome.reason, outcome.report))
+    waived.venue.expect(ReportGates(window, verdict.results, verdict.reason, verdict.report))
     for admin in (ADMIN, waived.second):
         waived.venue.expect(WaiveGate(admin, window, Gate.FLOORS, "a small test machine"))
     waived.write()
-    outcome = waived.prove(window)
-    assert outcome.passed
-    assert outcome.signed is not None
-    [result] = [result for result in outcome.signed.certificate.gates if result.gate is Gate.FLOORS]
+    verdict = waived.prove(window)
+    assert verdict.passed
+    assert verdict.signed is not None
+    [result] = [result for result in verdict.signed.certificate.gates if result.gate is Gate.FLOORS]
     assert not result.passed
     assert result.waived_by == (ADMIN, waived.second)
-    waived.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
+    waived.venue.expect(Certify(verdict.signed.text, verdict.signed.signature))
 
 
 @pytest.mark.parametrize("kind", [ORDER, FILL, AVAILABLE, LOCKED])
@@ -141,9 +141,9 @@ def test_deleted_history_is_caught_by_account(tmp_path: Path, kind: int) -> None
     books.write()
     account = books.accounts[1]
     rewrite_list(tmp_path, account, lambda entry: None if entry.kind == kind else entry)
-    outcome = books.prove(window)
-    assert failed(outcome) == [Gate.HISTORY]
-    assert f"account {account}: " in books.report(outcome)
+    verdict = books.prove(window)
+    assert failed(verdict) == [Gate.HISTORY]
+    assert f"account {account}: " in books.report(verdict)
 
 
 def test_an_order_that_met_a_fault_is_in_no_history(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_changed_history_is_caught(tmp_path: Path, change: dict[str, int]) -> No
     rewrite_list(
         tmp_path, books.accounts[0], lambda entry: entry._replace(**change) if entry.kind == AVAILABLE else entry
     )
-    outcome = books.prove()
-    assert failed(outcome) == [Gate.HISTORY]
-    assert f"account {books.accounts[0]}: " in books.report(outcome)
+    verdict = books.prove()
+    assert failed(verdict) == [Gate.HISTORY]
+    assert f"account {books.accounts[0]}: " in books.report(verdict)
 
 
 def test_history_of_an_account_that_has_none_is_caught(tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_history_of_an_account_that_has_none_is_caught(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE_NAME) as models:
         models.execute("INSERT INTO lists SELECT 7, chunk, before, entries FROM lists WHERE account = 2")
     models.close()
-    outcome = books.prove()
-    assert failed(outcome) == [Gate.HISTORY]
-    assert "account 7: 0 postings on record, " in books.report(outcome)
+    verdict = books.prove()
+    assert failed(verdict) == [Gate.HISTORY]
+    assert "account 7: 0 postings on record, " in books.report(verdict)
 
 
 def test_a_swapped_snapshot_is_caught(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_a_swapped_snapshot_is_caught(tmp_path: Path) -> None:
     snapshots.write(tmp_path, state, chain)
     books.shut()
     books.write()
-    outcome = books.prove()
-    assert failed(outcome) == [Gate.FOLDS]
-    assert f"account {books.accounts[2]} USDC available" in books.report(outcome)
+    verdict = books.prove()
+    assert failed(verdict) == [Gate.FOLDS]
+    assert f"account {books.accounts[2]} USDC available" in books.report(verdict)
 
 
 def test_a_running_state_that_is_not_what_its_records_say_is_caught(tmp_path: Path) -> None:
@@ -208,9 +208,9 @@ def test_closing_statements_that_were_altered_on_disk_are_not_believed(tmp_path:
     [kept] = (tmp_path / certificates.FOLDER).glob("closing-*")
     statements = (kept / "statements.jsonl").read_bytes()
     (kept / "statements.jsonl").write_bytes(statements.replace(b'"tier":0', b'"tier":1', 1))
-    outcome = books.prove(window)
-    assert not outcome.passed
-    assert Gate.STATEMENTS in failed(outcome)
+    verdict = books.prove(window)
+    assert not verdict.passed
+    assert Gate.STATEMENTS in failed(verdict)
 
 
 def test_a_closing_certificate_the_venue_did_not_sign_is_not_believed(tmp_path: Path) -> None:
@@ -220,9 +220,9 @@ def test_a_closing_certificate_the_venue_did_not_sign_is_not_believed(tmp_path: 
     m.begin(books.venue, window)
     books.certify_closing(window, forged=True)
     books.write()
-    outcome = books.prove(window)
-    assert not outcome.passed
-    assert "the signature is not the venue's" in books.report(outcome)
+    verdict = books.prove(window)
+    assert not verdict.passed
+    assert "the signature is not the venue's" in books.report(verdict)
 
 
 @pytest.mark.parametrize("debt", [0, 80_000])
@@ -242,11 +242,11 @@ def test_a_build_with_newer_statements_must_find_their_new_fields_unused(
     monkeypatch.setitem(statements.VERSIONS, 2, version_2)
     monkeypatch.setitem(statements.INITIAL, 2, {"debts": {}})
     monkeypatch.setattr(statements, "STATEMENT_VERSION", 2)
-    outcome = books.prove(window)
-    assert outcome.passed is not bool(debt), books.report(outcome)
+    verdict = books.prove(window)
+    assert verdict.passed is not bool(debt), books.report(verdict)
     if debt:
-        assert failed(outcome) == [Gate.STATEMENTS]
-        assert f"account {hurt}: debts" in books.report(outcome)
+        assert failed(verdict) == [Gate.STATEMENTS]
+        assert f"account {hurt}: debts" in books.report(verdict)
 
 
 def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_path: Path) -> None:
@@ -257,15 +257,15 @@ def test_a_rule_version_changes_behaviour_and_every_rehearsal_stays_clean(tmp_pa
     books.venue.expect(deep)
     books.shut()
     books.write()
-    outcome = books.prove()
-    assert outcome.passed, books.report(outcome)
+    verdict = books.prove()
+    assert verdict.passed, books.report(verdict)
 
 
 def test_the_report_is_there_for_people_and_for_programs(tmp_path: Path) -> None:
     books = Books(tmp_path)
     books.shut()
     books.write()
-    outcome = books.prove()
-    report = msgspec.json.decode((tmp_path / "reports" / f"{outcome.report}.json").read_bytes())
+    verdict = books.prove()
+    report = msgspec.json.decode((tmp_path / "reports" / f"{verdict.report}.json").read_bytes())
     assert [finding["gate"] for finding in report["findings"]] == list(GATES)
     assert digest(books.venue.state) == digest(books.read_back()[0])

@@ -21,8 +21,8 @@ from verify_proof import verify
 #: Where a field of a newer build is carried in the bytes it stands in, and left unread.
 CARRIED = {
     "values/windows/certificate.py": ("AssetTotal", "Certificate"),
-    "maintenance/evidence/certificates.py": ("Signed", "_Kept"),
-    "maintenance/evidence/gates.py": ("Finding", "Outcome", "Progress", "Report", "Request", "Said"),
+    "maintenance/evidence/certificates.py": ("SignedText", "_Kept"),
+    "maintenance/evidence/messages.py": ("Finding", "GatesReport", "Progress", "Request", "Said", "Verdict"),
     "maintenance/evidence/proofs.py": ("Part", "Proof"),
 }
 #: Where one that is used stands in the state too, so that its digest is another: what used it can't be undone.

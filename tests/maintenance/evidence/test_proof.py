@@ -32,9 +32,9 @@ def certified(tmp_path: Path, opening: bool = True) -> tuple[Books, WindowId]:
     if opening:
         books.venue.expect(deposit(books.venue.state, books.accounts[0], "SOL", 5, "in the window"))
         books.write()
-        outcome = books.prove(window)
-        assert outcome.signed is not None
-        books.venue.expect(Certify(outcome.signed.text, outcome.signed.signature))
+        verdict = books.prove(window)
+        assert verdict.signed is not None
+        books.venue.expect(Certify(verdict.signed.text, verdict.signed.signature))
     return books, window
 
 

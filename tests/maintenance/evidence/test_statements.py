@@ -10,7 +10,7 @@ from nacl.signing import SigningKey
 from exchange.core import State, fold
 from exchange.core.state import Account
 from exchange.maintenance.evidence import certificates, history, shown_history, statements
-from exchange.maintenance.evidence.certificates import CertificateError, Signed, check_signature
+from exchange.maintenance.evidence.certificates import CertificateError, SignedText, check_signature
 from exchange.maintenance.evidence.comparison import compare
 from exchange.maintenance.evidence.history import AccountHistory, Histories
 from exchange.values.accounts.settings import AccountSettings
@@ -138,7 +138,7 @@ def test_a_history_in_another_order_or_with_another_line_has_another_hash(lines:
     assert [f"account {account}" in line for line in shown_history.untrue(said, shown)] == [True]
 
 
-def certificate(books: Books) -> tuple[Signed, certificates.Body]:
+def certificate(books: Books) -> tuple[SignedText, certificates.Body]:
     state, histories, chain = books.read_back()
     made = certificates.body(state, histories)
     signed = certificates.certify(
@@ -162,7 +162,7 @@ def test_what_is_kept_reads_back_and_is_checked_to_the_last_byte(tmp_path: Path)
             certificates.read(tmp_path, signed)
         (place / name).write_bytes(content)
     with pytest.raises(CertificateError):
-        certificates.read(tmp_path, Signed(signed.text, "other"))
+        certificates.read(tmp_path, SignedText(signed.text, "other"))
 
 
 @pytest.mark.parametrize("secret", ["no hexadecimal", "00" * 31, "00" * 65, ""])
@@ -182,7 +182,7 @@ def test_signatures_count_only_under_the_venues_keys_of_the_time(tmp_path: Path)
     check_signature(signed, keys, books.venue.state.seq)
     with pytest.raises(CertificateError, match="never"):
         check_signature(signed, keys[:1], books.venue.state.seq)
-    forged = Signed(signed.text.replace('"time_us":1,', '"time_us":2,'), signed.signature)
+    forged = SignedText(signed.text.replace('"time_us":1,', '"time_us":2,'), signed.signature)
     with pytest.raises(CertificateError, match="not the venue's"):
         check_signature(forged, keys, books.venue.state.seq)
     mine = keys[-1]

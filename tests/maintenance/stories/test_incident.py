@@ -11,7 +11,7 @@ from exchange.journal.layout import journal_path
 from exchange.journal.store import open_writing
 from exchange.maintenance.evidence.reading import Span, span
 from exchange.maintenance.stories import incident, incident_text
-from exchange.maintenance.stories.incident_report import Report
+from exchange.maintenance.stories.incident_report import IncidentReport
 from exchange.rules.gates import GATES
 from exchange.values.enums import CancelReason, Mode, Side
 from exchange.values.ids import AccountId, OrderId, id_at
@@ -62,7 +62,7 @@ class BadDay:
         m.open_window(venue, self.window)
         books.write()
 
-    def report(self) -> Report:
+    def report(self) -> IncidentReport:
         return incident.investigate(self.books.data_dir, span(self.books.data_dir, str(self.from_seq)))
 
 
@@ -72,11 +72,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> BadDay:
 
 
 @pytest.fixture(scope="module")
-def report(day: BadDay) -> Report:
+def report(day: BadDay) -> IncidentReport:
     return day.report()
 
 
-def test_the_timeline_tells_every_step_of_the_window_in_order_with_its_actor(day: BadDay, report: Report) -> None:
+def test_the_timeline_tells_every_step_of_the_window_in_order_with_its_actor(
+    day: BadDay, report: IncidentReport
+) -> None:
     seqs = [happening.seq for happening in report.timeline]
     assert seqs == sorted(seqs)
     told = [happening.command for happening in report.timeline]
@@ -89,7 +91,7 @@ def test_the_timeline_tells_every_step_of_the_window_in_order_with_its_actor(day
     assert not any(happening.command == "SetCancelAllAfter" for happening in report.timeline)
 
 
-def test_modes_follow_on_each_other_without_a_gap(day: BadDay, report: Report) -> None:
+def test_modes_follow_on_each_other_without_a_gap(day: BadDay, report: IncidentReport) -> None:
     venue = [each for each in report.modes if not each.market]
     assert venue[0].mode is Mode.FULL
     assert [each.mode for each in venue][-2:] == [Mode.POST_ONLY, Mode.FULL]
@@ -98,14 +100,14 @@ def test_modes_follow_on_each_other_without_a_gap(day: BadDay, report: Report) -
     assert venue[-1].to_us is None
 
 
-def test_the_crash_is_an_outage_with_its_length(report: Report) -> None:
+def test_the_crash_is_an_outage_with_its_length(report: IncidentReport) -> None:
     [outage] = report.outages
     assert not outage.clean
     assert outage.build == "another build"
     assert outage.to_us - outage.from_us >= 60_000_000
 
 
-def test_gates_are_told_with_the_operators_findings_and_the_waiver(day: BadDay, report: Report) -> None:
+def test_gates_are_told_with_the_operators_findings_and_the_waiver(day: BadDay, report: IncidentReport) -> None:
     failed, passed = report.gate_runs
     assert not failed.passed
     assert failed.findings[0].details == ("USDC: 5 atoms missing",)
@@ -116,7 +118,9 @@ def test_gates_are_told_with_the_operators_findings_and_the_waiver(day: BadDay, 
     ]
 
 
-def test_faults_refusals_and_orders_ended_for_somebody_are_counted_by_account(day: BadDay, report: Report) -> None:
+def test_faults_refusals_and_orders_ended_for_somebody_are_counted_by_account(
+    day: BadDay, report: IncidentReport
+) -> None:
     [fault] = report.faults
     assert (fault.seq, fault.account, fault.error) == (day.fault_seq, day.bob, "e-1")
     [refused] = report.refusals
@@ -129,7 +133,7 @@ def test_faults_refusals_and_orders_ended_for_somebody_are_counted_by_account(da
     assert accounts[day.bob].orders_placed == 0
 
 
-def test_net_changes_and_totals_are_those_of_the_books(day: BadDay, report: Report) -> None:
+def test_net_changes_and_totals_are_those_of_the_books(day: BadDay, report: IncidentReport) -> None:
     moved = {account.account: account.moved for account in report.accounts}
     [credit] = [each for each in moved[day.ann] if each.atoms > 0 and each.bucket == "available"]
     assert (credit.asset, credit.said) == ("USDC", "1000 USDC")
@@ -142,9 +146,9 @@ def test_net_changes_and_totals_are_those_of_the_books(day: BadDay, report: Repo
     assert report.violations == ()
 
 
-def test_both_forms_hold_the_same_facts(day: BadDay, report: Report) -> None:
+def test_both_forms_hold_the_same_facts(day: BadDay, report: IncidentReport) -> None:
     text = incident_text.text(report)
-    assert msgspec.json.decode(report.to_json(), type=Report) == report
+    assert msgspec.json.decode(report.to_json(), type=IncidentReport) == report
     for fact in ("another build", "USDC: 5 atoms missing", "e-1", "after a crash", f"waived by admins {ADMIN} and"):
         assert fact in text
     assert "## Cause\n\n[" in text
