@@ -9,6 +9,7 @@ from exchange.core.money import invariants as money
 from exchange.core.orders import invariants as orders
 from exchange.core.people import invariants as people
 from exchange.core.state import State
+from exchange.core.windows import invariants as windows
 
 INVARIANTS: Final[tuple[Callable[[State], Iterator[str]], ...]] = (
     *money.INVARIANTS,
@@ -16,6 +17,7 @@ INVARIANTS: Final[tuple[Callable[[State], Iterator[str]], ...]] = (
     *accounts.INVARIANTS,
     *people.INVARIANTS,
     *listings.INVARIANTS,
+    *windows.INVARIANTS,
 )
 
 

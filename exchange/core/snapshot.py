@@ -19,7 +19,7 @@ from exchange.core.orders import image as orders
 from exchange.core.people import image as people
 from exchange.core.process.image import PROCESS
 from exchange.core.state import State, User
-from exchange.core.windows.image import WINDOWS
+from exchange.core.windows import image as windows
 
 FORMAT: Final = 1
 #: What each subject holds for the whole venue; the names stand in the line.
@@ -31,7 +31,7 @@ SUBJECTS: Final[dict[str, Table[Any]]] = {
     "accounts": accounts.ACCOUNTS,
     "orders": orders.ORDERS,
     "money": MONEY,
-    "windows": WINDOWS,
+    "windows": windows.WINDOWS,
 }
 
 
@@ -98,3 +98,4 @@ def _restore_venue(state: State, line: bytes) -> None:
     for name, table in SUBJECTS.items():
         if name in parts:
             table.restore(_decode_subject[name](parts[name]), state)
+    state.find_under_way()

@@ -80,6 +80,7 @@ class Account:
         "open_orders",
         "orders",
         "settings",
+        "spent_keys",
         "user",
     )
 
@@ -96,6 +97,8 @@ class Account:
         #: Of orders that have ended, the first to end in front; None before the first (see `State.ended_client_ids`).
         self.ended_client_ids: OrderedDict[ClientId, Ended] | None = None
         self.keys: dict[KeyId, Key] = {}
+        #: Public keys of it that were revoked.
+        self.spent_keys: tuple[str, ...] = ()
         #: When the dead-man's switch fires, on the timers' clock; 0: off.
         self.cancel_all_after_us = 0
         #: Sessions whose end cancels this account's orders (a dict for its order).
@@ -232,7 +235,9 @@ class State:
         self.unheard: dict[AdminId, None] = {}
         #: What waits for a second person (`core.people.agreement`).
         self.proposals: dict[ProposalId, CommandProposed] = {}
-        #: Revoked public keys of traders and admins: none comes back as anybody's (a dict for its order).
+        #: Public keys of admins that were revoked (a dict for its order).
+        self.spent_admin_keys: dict[str, None] = {}
+        #: All that were revoked, of traders and admins: none comes back as anybody's.
         self.spent_keys: dict[str, None] = {}
         self.orders: dict[OrderId, Order] = {}
         self.ended_client_ids = EndedClientIds(self.accounts)
@@ -265,6 +270,8 @@ class State:
 
         self.venue_keys: tuple[VenueKey, ...] = ()
         self.windows: dict[WindowId, Window] = {}
+        #: Those of them under way: what is asked before every order.
+        self.under_way: dict[WindowId, Window] = {}
         #: Opening certificates that still count for some scope; and the windows of the newest on record of either kind.
         self.certificates: dict[CertificateId, Certificate] = {}
         self.issued: dict[CertificateId, WindowId] = {}
@@ -273,7 +280,8 @@ class State:
         self.waivers: dict[tuple[WindowId, Gate], dict[AdminId, None]] = {}
         #: The gates that failed last, until a certificate is issued or the process starts anew.
         self.failed_gates: GatesFailed | None = None
-        #: Ranges of records that are lost: (epoch that began behind them, first seq, last seq).
+        #: Ranges of records that are lost: (epoch that began behind them, first seq, last seq). Nothing bounds them but
+        #: that each takes two approvers, a stopped exchange and 30 bytes.
         self.losses: tuple[tuple[int, int, int], ...] = ()
 
         for account_id, name in VENUE_ACCOUNTS.items():
@@ -297,10 +305,14 @@ class State:
 
     def window_over(self, market: Market) -> Window | None:
         """The window under way whose scope the market belongs to."""
-        for window in self.windows.values():
-            if window.under_way and (not window.plan.markets or market.symbol in window.plan.markets):
+        for window in self.under_way.values():
+            if not window.plan.markets or market.symbol in window.plan.markets:
                 return window
         return None
+
+    def find_under_way(self) -> None:
+        """Look anew for windows under way: for `evolve`, where one begins or ends, and for who restores them."""
+        self.under_way = {window_id: window for window_id, window in self.windows.items() if window.under_way}
 
     def timer_us(self, time_us: int) -> int:
         """The timers' clock: it misses the time the venue was shut with timers frozen."""

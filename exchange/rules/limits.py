@@ -18,5 +18,10 @@ MAX_PROPOSALS_PER_ADMIN: Final = 10
 PROPOSAL_LIFE_US: Final = 24 * 3600 * 1_000_000
 #: API keys in force per sub-account.
 MAX_KEYS_PER_ACCOUNT: Final = 50
+#: Public keys that were revoked are nobody's again, so they are kept: of a sub-account and of all admins at most these,
+#: a rotation a day for 27 years. Beyond, no key is added.
+MAX_REVOKED_KEYS: Final = 10_000
+#: Keys the venue has signed with, the one in force included; certificates of all of them are checked.
+MAX_VENUE_KEYS: Final = 1_000
 #: Armed cancel-on-disconnect sessions per sub-account.
 MAX_ARMED_SESSIONS: Final = 50

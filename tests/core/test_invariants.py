@@ -8,7 +8,7 @@ import pytest
 from exchange.core import State
 from exchange.core.invariants import INVARIANTS, violations
 from exchange.core.orders.book import Order
-from exchange.core.state import Account, Balance, Market, User
+from exchange.core.state import Account, Balance, Market, User, Window
 from exchange.values.accounts.commands import RevokeKey
 from exchange.values.enums import Side
 from exchange.values.ids import (
@@ -25,10 +25,12 @@ from exchange.values.ids import (
 from exchange.values.orders.commands import SetCancelAllAfter
 from exchange.values.people.commands import RevokeAdmin
 from exchange.values.people.events import CommandProposed
+from exchange.values.windows.plan import WindowId, WindowPlan
 from tests.venue import ADMIN, FILTERS, Venue
 
 ANN: Final = account_id(UserId(1))
 OTHER: Final = AccountId(3)
+PLAN: Final = WindowPlan(1, 2, 3, "test")
 
 
 def whole() -> State:
@@ -124,6 +126,9 @@ HARMS: Final[dict[str, Callable[[State], object]]] = {
     "a proposal stands under another id": lambda s: s.proposals.update(
         {ProposalId(8): CommandProposed(ProposalId(9), RevokeAdmin(ADMIN, ADMIN, "test"), 5)}
     ),
+    "nobody had a key that was revoked": lambda s: s.spent_keys.update({"key": None}),
+    "a window is under way that isn't there": lambda s: s.under_way.update({WindowId(7): Window(WindowId(7), PLAN)}),
+    "a window stands under another id": lambda s: s.windows.update({WindowId(7): Window(WindowId(8), PLAN)}),
     "a revoked key is in force": lambda s: s.spent_keys.update({next(iter(s.key_ids)): None}),
     "an admin's key is a trader's": lambda s: s.key_ids.update({s.admins[ADMIN].public_key: KeyId(7)}),
     "an asset stands under another name": lambda s: s.assets.update(XYZ=s.assets["SOL"]),

@@ -102,7 +102,7 @@ CHANGES: Final[dict[str, Callable[[Any], object]]] = {
     "proposals": lambda s: s.proposals.update(
         {ProposalId(9): CommandProposed(ProposalId(9), RevokeAdmin(ADMIN, ADMIN, "test"), 5)}
     ),
-    "spent_keys": lambda s: s.spent_keys.update({public_key(9): None}),
+    "spent_admin_keys": lambda s: s.spent_admin_keys.update({public_key(9): None}),
     "orphaned": lambda s: s.orphaned.update({(AccountId(1), "session"): None}),
     "sources": lambda s: s.sources.update({"a bank": Source("a bank")}),
     "references": lambda s: s.references.update({"a reference": 7}),
@@ -121,6 +121,7 @@ CHANGES: Final[dict[str, Callable[[Any], object]]] = {
     "settings": lambda a: setattr(a, "settings", AccountSettings(auto_lend=True)),
     "armed_sessions": lambda a: a.armed_sessions.clear(),
     "ended_client_ids": lambda a: a.ended_client_ids.clear(),
+    "spent_keys": lambda a: setattr(a, "spent_keys", (public_key(9),)),
     "scopes": lambda k: setattr(k, "scopes", ()),
     "market": _other_market,
     # of a market and a window

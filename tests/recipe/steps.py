@@ -45,7 +45,7 @@ EDITS: Final = (
     Edit(SUBJECT, "exchange/gateway/session/methods.py", "from exchange.gateway.orders import methods as orders\n",
          "from exchange.gateway.notes import methods as notes\n"),
     Edit(SUBJECT, "exchange/gateway/session/methods.py", "*orders.METHODS,", " *notes.METHODS,", behind=True),
-    Edit(FIELD, "exchange/core/state.py", '        "orders",\n        "settings",\n        "user",\n',
+    Edit(FIELD, "exchange/core/state.py", '        "settings",\n        "spent_keys",\n',
          '        "note",\n'),
     Edit(FIELD, "exchange/core/state.py", "        self.settings = DEFAULT_SETTINGS\n", '        self.note = ""\n'),
     Edit(FIELD, "exchange/core/accounts/image.py", "    ended_client_ids: tuple[EndedImage, ...] = ()\n",

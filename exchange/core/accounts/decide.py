@@ -6,7 +6,7 @@ from binascii import a2b_base64, b2a_base64
 from exchange.core import refuse
 from exchange.core.people.agreement import reserved
 from exchange.core.state import Account, State
-from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT
+from exchange.rules.limits import MAX_KEYS_PER_ACCOUNT, MAX_REVOKED_KEYS
 from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, SetUserTier, UpdateAccount
 from exchange.values.accounts.events import AccountOpened, AccountSettingsChanged, KeyAdded, KeyRevoked, UserTierChanged
 from exchange.values.enums import Pause
@@ -67,6 +67,8 @@ def add_key(state: State, time_us: int, command: AddKey) -> list[AnyEvent]:
         return refuse.invalid("Scopes are needed, each once")
     if len(account.keys) >= MAX_KEYS_PER_ACCOUNT:
         return refuse.precondition(f"An account has at most {MAX_KEYS_PER_ACCOUNT} keys")
+    if len(account.keys) + len(account.spent_keys) >= MAX_REVOKED_KEYS:
+        return refuse.precondition(f"An account can have had at most {MAX_REVOKED_KEYS} keys: open another one")
     key_id = KeyId(id_at(state.seq + 1))
     return [KeyAdded(key_id, command.account, command.public_key, command.scopes, command.label)]
 

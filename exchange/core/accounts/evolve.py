@@ -27,6 +27,7 @@ def key_revoked(state: State, event: KeyRevoked) -> None:
     key = state.keys.pop(event.key_id)
     del key.account.keys[event.key_id]
     del state.key_ids[key.public_key]
+    key.account.spent_keys += (key.public_key,)
     state.spent_keys[key.public_key] = None
 
 

@@ -44,6 +44,7 @@ class AccountImage(Image, frozen=True, rename={"account_id": "id"}):
     cancel_all_after_us: int = 0
     armed_sessions: tuple[str, ...] = ()
     ended_client_ids: tuple[EndedImage, ...] = ()
+    spent_keys: tuple[str, ...] = ()
 
 
 class UserImage(Image, frozen=True, rename={"user_id": "id"}):
@@ -86,7 +87,7 @@ ACCOUNT: Final = Table(
 USER: Final = Table(UserImage, {"accounts": Form(lambda held: tuple(map(ACCOUNT.write, held)))})
 ACCOUNTS: Final = Table(AccountsImage, {"orphaned": KEYS})
 #: What the state finds by these, it also holds by users and their accounts.
-DERIVED: Final = frozenset({"users", "accounts", "keys", "key_ids", "deadlines"})
+DERIVED: Final = frozenset({"users", "accounts", "keys", "key_ids", "spent_keys", "deadlines"})
 
 
 def restore_users(state: State, images: Iterable[UserImage]) -> None:
@@ -95,6 +96,7 @@ def restore_users(state: State, images: Iterable[UserImage]) -> None:
     Raises:
         KeyError: something belongs to a market that isn't listed.
     """
+    state.spent_keys.update(state.spent_admin_keys)
     orders: list[tuple[OrderImage, Account]] = []
     ended: list[tuple[EndedImage, Account]] = []
     for image in images:
@@ -120,6 +122,8 @@ def _restore_account(state: State, image: AccountImage) -> Account:
         key = Key(account, *msgspec.structs.astuple(key_image))
         state.keys[key.key_id] = account.keys[key.key_id] = key
         state.key_ids[key.public_key] = key.key_id
+    if account.spent_keys:
+        state.spent_keys.update(dict.fromkeys(account.spent_keys))
     if account.cancel_all_after_us:
         state.deadlines.add((account.cancel_all_after_us, account.account_id))
     return account

@@ -6,7 +6,7 @@ from exchange.core import refuse
 from exchange.core.accounts.decide import ed25519_key
 from exchange.core.people.agreement import approvers_in_force, holds, one_person, people
 from exchange.core.state import State
-from exchange.rules.limits import MAX_ADMINS
+from exchange.rules.limits import MAX_ADMINS, MAX_REVOKED_KEYS
 from exchange.values.enums import ProposalEnd, Role
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AdminId, id_at
@@ -32,6 +32,8 @@ def add_admin(state: State, time_us: int, command: AddAdmin) -> list[AnyEvent]:
         return refuse.refused(refusal)
     if len(state.admins) >= MAX_ADMINS:
         return refuse.precondition(f"There are at most {MAX_ADMINS} admins")
+    if len(state.admins) + len(state.spent_admin_keys) >= MAX_REVOKED_KEYS:
+        return refuse.precondition(f"There can have been at most {MAX_REVOKED_KEYS} admins")
     admin = AdminId(id_at(state.seq + 1))
     if not one_person(state):
         return [AdminAdded(admin, command.added, people(state, time_us, command))]

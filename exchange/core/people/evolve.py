@@ -21,7 +21,7 @@ def admin_revoked(state: State, event: AdminRevoked) -> None:
     public_key = state.admins.pop(event.admin).public_key
     del state.added_by[event.admin]
     state.unheard.pop(event.admin, None)
-    state.spent_keys[public_key] = None
+    state.spent_admin_keys[public_key] = state.spent_keys[public_key] = None
 
 
 def command_proposed(state: State, event: CommandProposed) -> None:

@@ -15,7 +15,7 @@ class PeopleImage(Image, frozen=True):
     added_by: tuple[tuple[AdminId, tuple[AdminId, ...]], ...] = ()
     unheard: tuple[AdminId, ...] = ()
     proposals: tuple[CommandProposed, ...] = ()
-    spent_keys: tuple[str, ...] = ()
+    spent_admin_keys: tuple[str, ...] = ()
 
 
 PEOPLE: Final = Table(
@@ -25,6 +25,6 @@ PEOPLE: Final = Table(
         "added_by": SORTED_PAIRS,
         "unheard": SORTED_KEYS,
         "proposals": values(lambda proposal: proposal.proposal),
-        "spent_keys": SORTED_KEYS,
+        "spent_admin_keys": SORTED_KEYS,
     },
 )

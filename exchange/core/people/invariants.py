@@ -16,6 +16,9 @@ def keys_are_one_persons(state: State) -> Iterator[str]:
     for public_key in state.spent_keys:
         if public_key in seen:
             yield f"the public key {public_key} was revoked, and is in force"
+    revoked = [key for account in state.accounts.values() for key in account.spent_keys]
+    if sorted((*revoked, *state.spent_admin_keys)) != sorted(state.spent_keys):
+        yield "the keys that were revoked and those whose they were do not agree"
 
 
 def makers_are_known(state: State) -> Iterator[str]:

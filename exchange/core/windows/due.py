@@ -5,7 +5,7 @@ from exchange.values.windows.commands import CancelAtClose
 
 
 def cancel_at_close(state: State, time_us: int) -> CancelAtClose | None:
-    for window in state.windows.values():
-        if window.under_way and not window.closed:
+    for window in state.under_way.values():
+        if not window.closed:
             return CancelAtClose(window.window_id)
     return None

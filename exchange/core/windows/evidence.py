@@ -11,6 +11,7 @@ from exchange.core.people.agreement import one_person
 from exchange.core.people.decide import ONE_PERSON
 from exchange.core.state import State
 from exchange.rules.gates import GATES
+from exchange.rules.limits import MAX_VENUE_KEYS
 from exchange.values.events import AnyEvent
 from exchange.values.ids import id_at
 from exchange.values.refusals import Code, Refusal
@@ -115,4 +116,6 @@ def rotate_venue_key(state: State, time_us: int, command: RotateVenueKey) -> Dec
         return refuse.refused(refusal)
     if one_person(state):
         return refuse.precondition(ONE_PERSON)
+    if len(state.venue_keys) >= MAX_VENUE_KEYS:
+        return refuse.precondition(f"The venue can have had at most {MAX_VENUE_KEYS} keys")
     return [VenueKeyRotated(command.public_key, command.revoke)]

@@ -33,6 +33,7 @@ def window_begun(state: State, event: WindowBegun) -> None:
     window.begun = True
     window.waiting = event.waiting
     window.canary_open = False
+    state.find_under_way()
 
 
 def window_closed(state: State, event: WindowClosed) -> None:
@@ -46,6 +47,7 @@ def window_stage_changed(state: State, event: WindowStageChanged) -> None:
     window.stage_us = state.time_us
     if event.stage in ENDED_STAGES:
         forget(state)
+    state.find_under_way()
 
 
 def canary_opened(state: State, event: CanaryOpened) -> None:

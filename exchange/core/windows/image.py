@@ -25,6 +25,7 @@ class WindowImage(Image, frozen=True):
 
 
 WINDOW: Final = Table(WindowImage)
+DERIVED: Final = frozenset({"under_way"})
 
 
 def _windows(images: tuple[WindowImage, ...]) -> dict[WindowId, Window]:
