@@ -17,8 +17,8 @@ WINDOWS: Final[dict[int, tuple[str, int]]] = {1: ("1m", DAY_US // MINUTE_US), 7:
 _WINDOW_OF: Final = {interval: days for days, (interval, _) in WINDOWS.items()}
 
 
-class Bucket:
-    """Trades of one stretch of time; prices mean nothing while `trades` is 0."""
+class Candle:
+    """Trades of one bucket of time; prices mean nothing while `trades` is 0."""
 
     __slots__ = (
         "close_ticks",
@@ -50,7 +50,7 @@ class Bucket:
         self.quote_atoms += quote_atoms
         self.trades += 1
 
-    def merge(self, later: "Bucket") -> None:
+    def merge(self, later: "Candle") -> None:
         """Take in the trades of a stretch that lies behind all of ours."""
         if not later.trades:
             return
@@ -82,9 +82,9 @@ class Bucket:
         )
 
 
-def from_view(candle: CandleView) -> Bucket:
-    """The bucket a candle was made of."""
-    made = Bucket(candle.start_us, candle.end_us)
+def from_view(candle: CandleView) -> Candle:
+    """The candle a view was made of."""
+    made = Candle(candle.start_us, candle.end_us)
     if candle.open_ticks is not None and candle.high_ticks is not None:
         assert candle.low_ticks is not None
         assert candle.close_ticks is not None
@@ -100,7 +100,7 @@ def window_start_us(interval: str, length: int, now_us: int) -> int:
     return start_us - (length - 1) * (end_us - start_us)
 
 
-class Window:
+class TickerWindow:
     """The closed buckets of a rolling ticker; summed anew only when one joins or leaves."""
 
     __slots__ = ("_closed", "_interval", "_length", "_sum")
@@ -108,21 +108,21 @@ class Window:
     def __init__(self, interval: str, length: int) -> None:
         self._interval = interval
         self._length = length
-        self._closed: deque[Bucket] = deque()
-        self._sum: Bucket | None = None
+        self._closed: deque[Candle] = deque()
+        self._sum: Candle | None = None
 
-    def add(self, closed: Bucket) -> None:
+    def add(self, closed: Candle) -> None:
         self._closed.append(closed)
         self._sum = None
 
-    def total(self, now_us: int) -> Bucket:
+    def total(self, now_us: int) -> Candle:
         """The sum of the closed buckets still in the window; not the caller's to change."""
         first_us = window_start_us(self._interval, self._length, now_us)
         while self._closed and self._closed[0].start_us < first_us:
             self._closed.popleft()
             self._sum = None
         if self._sum is None:
-            self._sum = Bucket()
+            self._sum = Candle()
             for each in self._closed:
                 self._sum.merge(each)
         return self._sum
@@ -133,12 +133,12 @@ class Candles:
 
     __slots__ = ("_market", "_on_closed", "_running", "_second", "_windows", "trades_seen")
 
-    def __init__(self, market: str, on_closed: Callable[[str, Bucket], None]) -> None:
+    def __init__(self, market: str, on_closed: Callable[[str, Candle], None]) -> None:
         self._market = market
         self._on_closed = on_closed
-        self._second = Bucket()
-        self._running: dict[str, Bucket] = {}
-        self._windows = {days: Window(*shape) for days, shape in WINDOWS.items()}
+        self._second = Candle()
+        self._running: dict[str, Candle] = {}
+        self._windows = {days: TickerWindow(*shape) for days, shape in WINDOWS.items()}
         #: Counts trades since the start, so that a publisher sees whether something is new.
         self.trades_seen = 0
 
@@ -153,7 +153,7 @@ class Candles:
         if time_us >= self._second.end_us:
             self.advance(time_us)
             start_us = time_us - time_us % SECOND_US
-            self._second = Bucket(start_us, start_us + SECOND_US)
+            self._second = Candle(start_us, start_us + SECOND_US)
         self._second.trade(price_ticks, lots, quote_atoms)
         self.trades_seen += 1
 
@@ -163,21 +163,21 @@ class Candles:
         if second.trades and now_us >= second.end_us:
             for interval in INTERVALS:
                 self._running_at(interval, second.start_us).merge(second)
-            self._second = Bucket()
+            self._second = Candle()
         for interval, running in list(self._running.items()):
             if now_us >= running.end_us:
                 self._close(interval, running)
 
-    def _running_at(self, interval: str, time_us: int) -> Bucket:
+    def _running_at(self, interval: str, time_us: int) -> Candle:
         running = self._running.get(interval)
         if running is not None and time_us >= running.end_us:
             self._close(interval, running)
             running = None
         if running is None:
-            running = self._running[interval] = Bucket(*bucket(interval, time_us))
+            running = self._running[interval] = Candle(*bucket(interval, time_us))
         return running
 
-    def _close(self, interval: str, ended: Bucket) -> None:
+    def _close(self, interval: str, ended: Candle) -> None:
         del self._running[interval]
         if interval in _WINDOW_OF:
             self._windows[_WINDOW_OF[interval]].add(ended)
@@ -186,7 +186,7 @@ class Candles:
     def running(self, interval: str, now_us: int) -> CandleView:
         """The bucket of now as it stands."""
         self.advance(now_us)
-        shown = Bucket(*bucket(interval, now_us))
+        shown = Candle(*bucket(interval, now_us))
         if interval in self._running:
             shown.merge(self._running[interval])
         shown.merge(self._second)
@@ -195,7 +195,7 @@ class Candles:
     def ticker(self, days: int, now_us: int) -> TickerView | None:
         """The last `days` (a key of WINDOWS), in whole buckets and the running one; None if nothing traded."""
         self.advance(now_us)
-        shown = Bucket()
+        shown = Candle()
         shown.merge(self._windows[days].total(now_us))
         interval, _ = WINDOWS[days]
         if interval in self._running:

@@ -11,7 +11,7 @@ from typing import Final
 
 from exchange.core.orders.book import BookSide
 from exchange.core.state import Market
-from exchange.runtime.feeds.candles import Bucket, Candles
+from exchange.runtime.feeds.candles import Candle, Candles
 from exchange.runtime.feeds.intervals import INTERVALS, SECOND_US
 from exchange.runtime.port import Channel, Topic
 from exchange.values.enums import Side
@@ -227,7 +227,7 @@ class MarketFeed:
             if ticker is not None:
                 self._stage(self._ticker, ticker)
 
-    def _candle_closed(self, interval: str, ended: Bucket) -> None:
+    def _candle_closed(self, interval: str, ended: Candle) -> None:
         stream = self._klines.get(interval)
         if stream is not None:
             stream.closed(ended.view(self._market.symbol, interval, closed=True), self._stage)

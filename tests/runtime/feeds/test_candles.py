@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from exchange.runtime.feeds.candles import WINDOWS, Bucket, Candles
+from exchange.runtime.feeds.candles import WINDOWS, Candle, Candles
 from exchange.runtime.feeds.intervals import DAY_US, HOUR_US, INTERVALS, MINUTE_US, bucket
 from exchange.runtime.feeds.market_past import wanted_from
 from exchange.values.listings.views import CandleView, TickerView
@@ -123,7 +123,7 @@ def test_loaded_from_what_was_they_go_on_as_if_they_had_never_stopped(seed: int)
         from_us = {"1m": now_us - 2 * DAY_US, "1h": now_us - 9 * DAY_US}.get(interval, now_us - 40 * DAY_US)
         past = [trade for trade in before if trade.time_us >= bucket(interval, from_us)[0]]
         for start_us, end_us in dict.fromkeys(bucket(interval, trade.time_us) for trade in past):
-            made = Bucket(start_us, end_us)
+            made = Candle(start_us, end_us)
             for trade in past:
                 if start_us <= trade.time_us < end_us:
                     made.trade(trade.price_ticks, trade.lots, trade.price_ticks * trade.lots)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from exchange.journal.lines import Lines
-from exchange.runtime.feeds.candles import Bucket
+from exchange.runtime.feeds.candles import Candle
 from exchange.runtime.feeds.intervals import bucket
 from exchange.runtime.follower.read_models.lists import DEPOSIT, FILL, LEGS, ORDER
 from exchange.runtime.follower.read_models.pages import MAX_ROWS, Few, History
@@ -156,11 +156,11 @@ class ReadModels:
         """
         if start_us > now_us:  # and perhaps beyond what a calendar holds
             return ()
-        buckets: dict[int, Bucket] = {}
+        buckets: dict[int, Candle] = {}
         first_us, next_us = bucket(interval, max(start_us, 0))
         at_us = first_us if first_us >= start_us else next_us
         while at_us < end_us and at_us <= now_us and len(buckets) < MAX_CANDLES:
-            made = buckets[at_us] = Bucket(*bucket(interval, at_us))
+            made = buckets[at_us] = Candle(*bucket(interval, at_us))
             at_us = made.end_us
         if buckets:
             with self._reading() as connection:
@@ -267,11 +267,11 @@ def _recent_candles(
     return tuple(each.view(market, interval, closed=each.end_us <= now_us) for each in traded)
 
 
-def _candles(connection: sqlite3.Connection, market: str, interval: str, start_us: int, end_us: int) -> list[Bucket]:
+def _candles(connection: sqlite3.Connection, market: str, interval: str, start_us: int, end_us: int) -> list[Candle]:
     buckets = []
     rows = connection.execute(_CANDLES, (market, interval, start_us, end_us, MAX_RECENT_CANDLES)).fetchall()
     for at_us, *traded in reversed(rows):
-        made = Bucket(*bucket(interval, at_us))
+        made = Candle(*bucket(interval, at_us))
         made.open_ticks, made.high_ticks, made.low_ticks, made.close_ticks = traded[:4]
         made.lots, made.quote_atoms, made.trades = traded[4:]
         buckets.append(made)

@@ -14,7 +14,7 @@ import msgspec
 
 from exchange.core import State
 from exchange.core.ledger import postings
-from exchange.runtime.feeds.candles import Bucket
+from exchange.runtime.feeds.candles import Candle
 from exchange.runtime.feeds.intervals import INTERVALS, bucket
 from exchange.runtime.follower.read_models.lists import (
     AVAILABLE,
@@ -25,8 +25,7 @@ from exchange.runtime.follower.read_models.lists import (
     NO_CLIENT_ID,
     ORDER,
 )
-from exchange.values.enums import Bucket as Place
-from exchange.values.enums import Side
+from exchange.values.enums import Bucket, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import AccountId, OrderId, id_at
 from exchange.values.listings.events import AssetListed, MarketListed
@@ -45,7 +44,7 @@ FILLED_UP: Final = 1
 ENDED: Final = 2
 
 _DEPOSIT: Final = "deposit"
-_AVAILABLE: Final = Place.AVAILABLE
+_AVAILABLE: Final = Bucket.AVAILABLE
 _BID: Final = Side.BID
 
 
@@ -58,7 +57,7 @@ def line_hash(line: bytes) -> bytes:
     return blake2b(line, digest_size=8).digest()
 
 
-def leg_kind(posting: str, place: Place) -> int:
+def leg_kind(posting: str, place: Bucket) -> int:
     """The kind of entry of a leg: `posting` is the posting's kind, `place` the bucket."""
     return LOCKED if place is not _AVAILABLE else DEPOSIT if posting == _DEPOSIT else AVAILABLE
 
@@ -81,7 +80,7 @@ class Rows:
         self.assets = dict(assets)
         self.new_markets: list[Row] = []
         self.new_assets: list[Row] = []
-        self._seconds: dict[tuple[str, int], Bucket] = {}
+        self._seconds: dict[tuple[str, int], Candle] = {}
 
     def add(self, state: State, record: Record, line: bytes) -> None:
         """Take in one record and its line as kept; `state` is that before it, and is only read."""
@@ -123,15 +122,15 @@ class Rows:
         self.new_markets.append((len(self.markets), symbol, spec))
         self.markets[symbol] = len(self.markets)
 
-    def candles(self) -> dict[tuple[str, str, int], Bucket]:
+    def candles(self) -> dict[tuple[str, str, int], Candle]:
         """Candles of every interval, by market, interval and start."""
-        candles: dict[tuple[str, str, int], Bucket] = {}
+        candles: dict[tuple[str, str, int], Candle] = {}
         for (market, _), second in self._seconds.items():
             for interval in INTERVALS:
                 start_us, end_us = bucket(interval, second.start_us)
                 key = (market, interval, start_us)
                 if key not in candles:
-                    candles[key] = Bucket(start_us, end_us)
+                    candles[key] = Candle(start_us, end_us)
                 candles[key].merge(second)
         return candles
 
@@ -159,13 +158,13 @@ class Rows:
         start_us, end_us = bucket("1s", time_us)
         second = self._seconds.get((market, start_us))
         if second is None:
-            second = self._seconds[market, start_us] = Bucket(start_us, end_us)
+            second = self._seconds[market, start_us] = Candle(start_us, end_us)
         second.trade(price_ticks, lots, quote_atoms)
 
     def _post(self, state: State, seq: int, events: Sequence[AnyEvent]) -> None:
         """An entry per leg, with its bucket's balance after it."""
         lists, assets, accounts, pack = self.lists, self.assets, state.accounts, ENTRY.pack
-        balances: dict[tuple[AccountId, str, Place], int] = {}
+        balances: dict[tuple[AccountId, str, Bucket], int] = {}
         at = 0
         for event in events:
             for posting, leg in postings(state, event):

@@ -8,7 +8,7 @@ from typing import Final
 
 from exchange.journal.errors import FilesReplaced
 from exchange.journal.held import HeldFile
-from exchange.runtime.feeds.candles import Bucket
+from exchange.runtime.feeds.candles import Candle
 from exchange.runtime.feeds.intervals import DAY_US, HOUR_US
 from exchange.runtime.follower.read_models import schema
 from exchange.runtime.follower.read_models.lists import CHUNK_BYTES, count, pack_counts, unpack_counts
@@ -216,7 +216,7 @@ def _written(path: Path) -> FilesReplaced:
     return FilesReplaced(f"another program has written to {path} while the exchange runs")
 
 
-def _candle(key: tuple[str, str, int], candle: Bucket) -> Row:
+def _candle(key: tuple[str, str, int], candle: Candle) -> Row:
     return (
         *key,
         candle.open_ticks,
