@@ -8,7 +8,7 @@ from exchange.values.accounts.commands import AddKey, OpenAccount, RevokeKey, Se
 from exchange.values.accounts.events import KeyAdded
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Pause, Scope, Side
-from exchange.values.ids import AccountId, KeyId, SubaccountId, UserId, user_of
+from exchange.values.ids import MAX_USER, AccountId, KeyId, SubaccountId, UserId, user_of
 from exchange.values.listings.commands import ListAsset, ListMarket, SetFeeTiers
 from exchange.values.listings.specs import (
     AssetSpec,
@@ -141,7 +141,7 @@ def test_reasons_are_needed_and_bounded() -> None:
         assert refused(venue, SetMode(ADMIN, Mode.CANCEL_ONLY, reason)) is Code.INVALID_CLIENT_REQUEST
 
 
-def test_accounts_open_once_under_the_seq_of_their_command() -> None:
+def test_accounts_open_once_and_users_are_numbered_as_they_come() -> None:
     venue = Venue()
     account = venue.account({})
     assert user_of(account) == venue.state.last_user == len(venue.state.users) - 1
@@ -150,6 +150,10 @@ def test_accounts_open_once_under_the_seq_of_their_command() -> None:
     assert refused(venue, OpenAccount(ADMIN, UserId(0), SubaccountId(3))) is Code.INVALID_CLIENT_REQUEST
     assert refused(venue, OpenAccount(ADMIN, UserId(12345))) is Code.INVALID_CLIENT_REQUEST
     assert refused(venue, OpenAccount(ADMIN, None, SubaccountId(70_000))) is Code.INVALID_CLIENT_REQUEST
+    next_one = venue.account({})
+    assert user_of(next_one) == user_of(account) + 1
+    venue.state.last_user = UserId(MAX_USER)
+    assert refused(venue, OpenAccount(ADMIN)) is Code.PRECONDITION_FAILED, "a u32 on the wire"
     venue.expect(SetPause(ADMIN, Pause.NEW_ACCOUNTS, True, "busy"))
     assert refused(venue, OpenAccount(ADMIN)) is Code.PRECONDITION_FAILED
 

@@ -14,9 +14,10 @@ from exchange.core.images import Table
 from exchange.core.invariants import violations
 from exchange.core.money.sources import Source
 from exchange.core.orders.book import Order
-from exchange.core.snapshot import SUBJECTS, SnapshotError, dump, load
+from exchange.core.snapshot import SUBJECTS, SnapshotError, dump, load, user_line
 from exchange.core.state import Account, Balance, Key, Market, User, Window
-from exchange.values.accounts.settings import AccountSettings
+from exchange.values.accounts.commands import UpdateAccount
+from exchange.values.accounts.settings import AccountSettings, SettingsChange
 from exchange.values.enums import Pause, Side
 from exchange.values.ids import AccountId, AdminId, ProposalId
 from exchange.values.listings.specs import AssetSpec, Limits
@@ -175,6 +176,16 @@ def test_a_change_of_any_field_is_seen_and_restored(kind: type, name: str) -> No
     restored = load(dump(state))
     assert dump(restored) == dump(state)
     assert digest(restored) == digest(state)
+
+
+def test_a_setting_that_is_changed_back_was_never_changed() -> None:
+    venue = Venue()
+    account = venue.account({})
+    user = venue.state.accounts[account].user
+    before = user_line(user)
+    for auto_lend in (True, False):
+        assert venue.do(UpdateAccount(account, venue.key(account), SettingsChange(auto_lend=auto_lend)))
+        assert (user_line(user) == before) is not auto_lend
 
 
 def test_what_is_restored_is_whole() -> None:

@@ -183,7 +183,8 @@ def test_a_record_of_a_newer_build_names_it(mine: Path, command: bytes, events: 
     else:
         started = b'{"type":"ProcessStarted","build":"build 2","recovered_seq":1,"clean":true}'
         start_process = b'{"type":"StartProcess","build":"build 2","clean":true}'
-        seq = beyond(data, (start_process, b"[%b]" % started), (command, events), (start_process, b"[%b]" % started))
+        later = start_process.replace(b"build 2", b"build 3"), b"[%b]" % started.replace(b"build 2", b"build 3")
+        seq = beyond(data, (start_process, b"[%b]" % started), (command, events), later)
         seq -= 1
     with pytest.raises(UnknownRecord, match=f"record {seq}, written by build .*{what}") as caught:
         recover(data, accept_missing_witness=True, now_us=None)

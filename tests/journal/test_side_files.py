@@ -162,3 +162,12 @@ def test_it_waits_for_nobody_and_takes_no_other_place(data_dir: Path, tmp_path: 
 def test_a_snapshot_beside_a_segment_is_read_with_zcat(data_dir: Path) -> None:
     content = gzip.decompress(manifest(data_dir)[0].path(data_dir, snapshots.KIND).read_bytes())
     assert content.startswith(b'{"header":{"format":1,"seq":400,')
+
+
+def test_of_two_snapshots_of_one_seq_both_are_verified(data_dir: Path) -> None:
+    beside = manifest(data_dir)[0].path(data_dir, snapshots.KIND)
+    header, state = snapshots.load(beside)
+    snapshots.write(data_dir, state, bytes.fromhex(header.chain))
+    assert verify(data_dir, from_genesis=True).ok
+    beside.write_bytes(gzip.compress(b"another", mtime=0))
+    assert f"snapshot {beside.name} can't be read" in verify(data_dir, from_genesis=True).text()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from exchange.core import State, decide
 from exchange.core import machine as dispatch
-from exchange.core.digest import PARTITIONS, digest, partition_digest
+from exchange.core.digest import PARTITIONS, digest, join, partition_digest
 from exchange.core.invariants import violations
 from exchange.core.ledger import postings
 from exchange.core.snapshot import dump, load
@@ -186,6 +186,7 @@ def test_counters_are_contiguous(choices: list[Choice]) -> None:
 def test_partition_digests_tell_any_difference(choices: list[Choice]) -> None:
     venue = play(choices)
     parts = [partition_digest(venue.state, part) for part in range(PARTITIONS)]
+    assert join(parts) == digest(venue.state)
     other = load(dump(venue.state))
     assert [partition_digest(other, part) for part in range(PARTITIONS)] == parts
     account = next(a for a in other.accounts.values() if a.balances)
