@@ -87,8 +87,10 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
     moved: list[Segment] = []
     with _alone(data_dir):
         for segment in manifest(data_dir)[:-1]:
-            source = segment.home(data_dir).absolute()
-            if segment.last_seq > up_to_seq or source == folder:
+            if segment.last_seq > up_to_seq:
+                continue
+            if segment.home(data_dir).absolute() == folder:
+                _remove_left_behind(data_dir, segment)
                 continue
             moved.append(msgspec.structs.replace(segment, folder=str(folder)))
             for kind in segment.files():
@@ -101,6 +103,16 @@ def archive(data_dir: Path, folder: Path, up_to_seq: int) -> tuple[Segment, ...]
             for kind in segment.files():
                 segment.path(data_dir, kind).unlink()
     return tuple(moved)
+
+
+def _remove_left_behind(data_dir: Path, segment: Segment) -> None:
+    """Of a segment in an archive, the files that a crash while it was moved has left. Raises SegmentError."""
+    here = msgspec.structs.replace(segment, folder="")
+    left = [path for kind in segment.files() if (path := here.path(data_dir, kind)).exists()]
+    if left and here.home(data_dir).absolute() != segment.home(data_dir).absolute():
+        require_whole(segment, segment.home(data_dir))
+        for path in left:
+            path.unlink()
 
 
 @contextmanager

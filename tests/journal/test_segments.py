@@ -1,6 +1,7 @@
 """Sealed segments: old records leave the database, and are still there, checked, for every reader."""
 
 import contextlib
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -91,6 +92,24 @@ def test_segments_move_to_an_archive_and_are_read_there(data_dir: Path, tmp_path
     with pytest.raises(SegmentError, match="bring it back"):
         read(data_dir)
     assert read(data_dir, 1_001) == list(range(1_001, RECORDS + 1))
+
+
+def test_what_a_crash_left_of_a_segment_that_was_moved_goes_with_the_next_move(data_dir: Path, tmp_path: Path) -> None:
+    away = tmp_path / "archive"
+    archive(data_dir, away, 500)
+    left = [Path(shutil.copy(path, segments_dir(data_dir))) for path in away.iterdir()]
+    whole = (away / "1-500.blocks").read_bytes()
+    (away / "1-500.blocks").write_bytes(b"cut")
+    with pytest.raises(SegmentError, match="its hash differs"):
+        archive(data_dir, away, 500)
+    assert all(path.exists() for path in left), "the archive's may be the only whole ones no more"
+    (away / "1-500.blocks").write_bytes(whole)
+    assert archive(data_dir, away, 500) == ()
+    assert not any(path.exists() for path in left)
+    assert read(data_dir) == list(range(1, RECORDS + 1))
+    archive(data_dir, segments_dir(data_dir), 500)
+    assert archive(data_dir, segments_dir(data_dir), 500) == ()
+    assert read(data_dir) == list(range(1, RECORDS + 1))
 
 
 @pytest.mark.parametrize("keep_bytes", [0, 10, 5_000])
