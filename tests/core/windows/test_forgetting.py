@@ -8,16 +8,25 @@ from exchange.core.snapshot import dump, load, venue_line
 from exchange.core.windows.certificates import MAX_ENDED_WINDOWS, MAX_ISSUED
 from exchange.core.windows.view import maintenance_view
 from exchange.rules.limits import MAX_OPEN_WINDOWS
-from exchange.values.enums import Side
+from exchange.values.commands import AnyCommand
+from exchange.values.enums import Mode, Side
 from exchange.values.ids import AccountId
+from exchange.values.modes.commands import SetMode
 from exchange.values.process.commands import StartProcess
+from exchange.values.process.events import Refused
 from exchange.values.windows.certificate import Gate
-from exchange.values.windows.commands import ApproveOpening, CancelWindow, WaiveGate
+from exchange.values.windows.commands import ApproveOpening, CancelWindow, Certify, RotateVenueKey, WaiveGate
 from exchange.values.windows.plan import WindowId, WindowStage
 from tests.core.windows import by_hand as m
-from tests.venue import ADMIN, Venue
+from tests.venue import ADMIN, Venue, public_key
 
 WARM, WINDOWS = 70, 300
+
+
+def why_not(venue: Venue, command: AnyCommand) -> str:
+    [event] = venue.do(command)
+    assert isinstance(event, Refused), event
+    return event.message
 
 
 def traded() -> tuple[Venue, AccountId]:
@@ -152,3 +161,21 @@ def test_what_was_waived_at_a_start_stays_when_a_window_ends_meanwhile() -> None
     opening = m.certify(venue, WindowId(0), waived={Gate.FLOORS: (ADMIN, second)})
     m.approve(venue, opening, ADMIN, second)
     venue.open()
+    venue.expect(StartProcess("b3", True))
+    m.fail(venue, WindowId(0), Gate.FLOORS)
+    again = Certify(m.certificate(venue, failed={Gate.FLOORS: (ADMIN, second)}), "x")
+    assert "has not been waived" in why_not(venue, again), "that was for what failed at the start before"
+
+
+def test_what_a_revoked_key_has_signed_opens_nothing_nor_does_an_older_certificate() -> None:
+    venue, _ = traded()
+    second = m.second_approver(venue)
+    venue.expect(SetMode(ADMIN, Mode.OFFLINE, "test"))
+    m.approve(venue, m.certify(venue), ADMIN, second)
+    venue.agree(RotateVenueKey(ADMIN, public_key(801), False, "yearly"), second)
+    m.approve(venue, m.certify(venue), ADMIN, second)
+    venue.agree(RotateVenueKey(ADMIN, public_key(802), True, "stolen"), second)
+    step = SetMode(ADMIN, Mode.POST_ONLY, "test")
+    assert "needs an opening certificate" in why_not(venue, step)
+    m.approve(venue, m.certify(venue), ADMIN, second)
+    venue.expect(step)
