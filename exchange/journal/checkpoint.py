@@ -1,12 +1,14 @@
 """Signed checkpoints: "verified from genesis to seq N", so that a check of the whole history need not begin anew.
 
 `<data>/checkpoints/<seq>.json` is the state there (a snapshot), `<seq>.signed.json` the statement, signed with
-the venue's Ed25519 key. Believing a checkpoint is believing that key; `verify` can always begin at genesis instead.
+the venue's Ed25519 key, and `<seq>.histories.jsonl` the accounts' histories up to there, where whoever verified leaves
+them. Believing a checkpoint is believing that key; `verify` can always begin at genesis instead.
 The signature is over the statement's bytes as they are kept, so a newer build's field in it is passed over, and signed.
 """
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,7 @@ from exchange.journal.layout import checkpoints_dir, whole_file
 FORMAT: Final = 1
 _KEPT: Final = 2
 _SIGNED: Final = ".signed.json"
+_HISTORIES: Final = ".histories.jsonl"
 #: Begins what is signed, so that no signature of the venue's can be taken for another kind.
 _DOMAIN: Final = b"exchange checkpoint\n"
 
@@ -31,7 +34,8 @@ _DOMAIN: Final = b"exchange checkpoint\n"
 class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """The statement: the journal with identity `genesis` was verified from its first record to `seq`.
 
-    `chain` and `digest` (hex) are those after `seq`; `public_key` is base64.
+    `chain` and `digest` (hex) are those after `seq`; `public_key` is base64. `histories` is the BLAKE2b-256 (hex) of
+    the file of histories left with it, "" if none was.
     """
 
     format: int
@@ -42,6 +46,7 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     digest: str
     build: str
     public_key: str
+    histories: str = ""
 
 
 class _File(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,21 +56,34 @@ class _File(msgspec.Struct, frozen=True, omit_defaults=True):
     signature: str
 
 
-def sign(data_dir: Path, state: State, chain: bytes, genesis: str, key: SigningKey) -> Checkpoint:
-    """State that everything up to a state was verified, and keep that state; older checkpoints go."""
+def sign(
+    data_dir: Path, state: State, chain: bytes, genesis: str, key: SigningKey, histories: bytes = b""
+) -> Checkpoint:
+    """State that everything up to a state was verified, and keep that state and `histories`; older checkpoints go."""
     folder = checkpoints_dir(data_dir)
     snapshots.write(data_dir, state, chain, folder=folder)
+    if histories:
+        with whole_file(folder / f"{state.seq}{_HISTORIES}") as file:
+            file.write(histories)
     public_key = b64encode(bytes(key.verify_key)).decode()
     checkpoint = Checkpoint(
-        FORMAT, genesis, state.seq, state.time_us, chain.hex(), digest(state), state.build, public_key
+        format=FORMAT,
+        genesis=genesis,
+        seq=state.seq,
+        time_us=state.time_us,
+        chain=chain.hex(),
+        digest=digest(state),
+        build=state.build,
+        public_key=public_key,
+        histories=_hash(histories) if histories else "",
     )
     statement = msgspec.json.encode(checkpoint)
     signature = b64encode(key.sign(_DOMAIN + statement).signature).decode()
     with whole_file(folder / f"{state.seq}{_SIGNED}") as file:
         file.write(msgspec.json.encode(_File(msgspec.Raw(statement), signature)) + b"\n")
     for seq in _seqs(data_dir)[_KEPT:]:
-        (folder / f"{seq}{_SIGNED}").unlink()
-        (folder / f"{seq}.json").unlink(missing_ok=True)
+        for ending in (_SIGNED, _HISTORIES, ".json"):
+            (folder / f"{seq}{ending}").unlink(missing_ok=True)
     return checkpoint
 
 
@@ -98,6 +116,19 @@ def newest(data_dir: Path, genesis: str, public_key: str | None = None) -> tuple
     if stated != (genesis, header.seq, header.chain, digest(state)):
         raise CheckpointRefused(f"checkpoint {seqs[0]} is not about this journal, or not about the state beside it")
     return checkpoint, state
+
+
+def histories(data_dir: Path, checkpoint: Checkpoint) -> bytes | None:
+    """What was left with a checkpoint; None: nothing was, or it is not there as it was signed for."""
+    try:
+        content = (checkpoints_dir(data_dir) / f"{checkpoint.seq}{_HISTORIES}").read_bytes()
+    except FileNotFoundError:
+        return None
+    return content if _hash(content) == checkpoint.histories else None
+
+
+def _hash(content: bytes) -> str:
+    return blake2b(content, digest_size=32).hexdigest()
 
 
 def _seqs(data_dir: Path) -> list[int]:

@@ -30,7 +30,6 @@ from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.journal.verify import verify as verify_journal
 from exchange.maintenance.evidence import certificates, history
-from exchange.maintenance.evidence.gather import histories_path
 from exchange.maintenance.evidence.messages import Request, Verdict
 from exchange.maintenance.evidence.rehearsal import rehearse as rehearse_journal
 from exchange.maintenance.evidence.worker import CLOSING, GATES, work
@@ -209,7 +208,9 @@ def certificate(data: Path) -> dict[str, float]:
             found = checkpoint.newest(data, reader.genesis())
         assert found is not None
         signed, state = found
-        histories = history.load(histories_path(data, signed.seq).read_bytes().splitlines())
+        left = checkpoint.histories(data, signed)
+        assert left is not None
+        histories = history.load(left.splitlines())
         before = resident_bytes()
         begun = time.perf_counter()
         made = certificates.body(state, histories)

@@ -26,7 +26,7 @@ from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, shown_history
 from exchange.maintenance.evidence.certificates import SignedText
-from exchange.maintenance.evidence.gather import Closing, Evidence, balances, histories_path
+from exchange.maintenance.evidence.gather import Closing, Evidence, balances
 from exchange.maintenance.evidence.messages import Finding, GatesReport, Progress, Request, Said, Verdict, speak
 from exchange.maintenance.evidence.statements import totals
 from exchange.rules.gates import GATES
@@ -265,9 +265,8 @@ class Proving:
         )
         certificates.keep(self._data_dir, signed, made)
         if all(finding.passed for finding in self._findings):
-            checkpoint.sign(self._data_dir, evidence.state, evidence.chain, reader.genesis(), key)
-            with whole_file(histories_path(self._data_dir, evidence.state.seq)) as file:
-                file.write(history.dump(evidence.histories))
+            histories = history.dump(evidence.histories)
+            checkpoint.sign(self._data_dir, evidence.state, evidence.chain, reader.genesis(), key, histories)
         return signed
 
     def _progress(self, gate: Gate, done: int, total: int) -> None:

@@ -16,7 +16,6 @@ from exchange.core.digest import digest
 from exchange.core.ledger import postings
 from exchange.journal import checkpoint, snapshots
 from exchange.journal.errors import CheckpointRefused, JournalDamaged, JournalError, SnapshotDamaged, UnknownFormat
-from exchange.journal.layout import checkpoints_dir
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, statements
@@ -93,7 +92,7 @@ class Evidence:
             self.broken_folds.append(f"the newest snapshot leads to another state at record {end_seq}")
 
     def _begin(self, closing: Closing | None) -> None:
-        """From the last signed checkpoint that has the histories beside it and lies before the closing, or genesis."""
+        """From the last checkpoint before the closing, if the histories it was signed with are there; else genesis."""
         try:
             found = checkpoint.newest(self._data_dir, self._reader.genesis())
         except CheckpointRefused as error:
@@ -102,11 +101,10 @@ class Evidence:
         if found is None or (closing is not None and found[0].seq > closing.certificate.as_of_seq):
             return
         signed, state = found
-        try:
-            lines = histories_path(self._data_dir, signed.seq).read_bytes().splitlines()
-            self.histories = history.load(lines)
-        except (OSError, msgspec.MsgspecError, ValueError):
+        histories = checkpoint.histories(self._data_dir, signed)
+        if histories is None:
             return
+        self.histories = history.load(histories.splitlines())
         self.state, self.chain, self.from_seq = state, bytes.fromhex(signed.chain), signed.seq
 
     def _fold_to(self, stop: int, end_seq: int, progress: Progress) -> None:
@@ -212,8 +210,3 @@ def balances(body: Body) -> Moves:
             for bucket, atoms in buckets.items():
                 held[account, asset, bucket] = atoms
     return held
-
-
-def histories_path(data_dir: Path, seq: int) -> Path:
-    """Where the histories lie that belong to the signed checkpoint at `seq`."""
-    return checkpoints_dir(data_dir) / f"{seq}.histories.jsonl"

@@ -50,16 +50,6 @@ def test_honest_books_pass_every_gate_and_open(tmp_path: Path) -> None:
     m.open_window(books.venue, window)
 
 
-def test_the_next_run_begins_at_the_checkpoint_the_last_one_signed(tmp_path: Path) -> None:
-    books = Books(tmp_path)
-    books.shut()
-    books.write()
-    assert books.prove().passed
-    again = books.prove()
-    assert again.passed
-    assert f"from checkpoint {books.venue.state.seq}" in again.results[0].evidence
-
-
 def test_a_start_without_a_window_is_held_against_the_snapshots_of_earlier_processes(tmp_path: Path) -> None:
     books = Books(tmp_path)
     books.snapshot()
