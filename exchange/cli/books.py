@@ -1,4 +1,4 @@
-"""`exchange verify | backup | restore | journal show`: the records, read without the exchange."""
+"""`exchange verify | backup | restore | journal show | journal archive`: the records, without the exchange."""
 
 import sqlite3
 from pathlib import Path
@@ -13,7 +13,7 @@ from exchange.cli.found import venue_key_path
 from exchange.cli.keys import read_key
 from exchange.cli.settings import ConfigOption, DataOption, load
 from exchange.journal import backup as backups
-from exchange.journal import errors
+from exchange.journal import errors, sealing
 from exchange.journal import show as showing
 from exchange.journal import verify as verifying
 from exchange.journal.recovery import Progress
@@ -25,7 +25,7 @@ from exchange.values.ids import AccountId, OrderId
 MAX_INT = 2**63 - 1
 
 app = typer.Typer()
-journal = typer.Typer(help="Read the records.")
+journal = typer.Typer(help="Read the records, or move old ones.")
 
 
 @app.command()
@@ -41,7 +41,7 @@ def verify(
     """Fold the records from genesis and from every snapshot; check chain, witness, invariants and digests.
 
     Holds the history users are shown against them, too. Also while the exchange runs. Names the first bad record if
-    there is one, and of the history table, row and field.
+    there is one, and of the history what differs.
     """
     settings = with_journal(config, data)
     try:
@@ -118,7 +118,7 @@ def restore(
 
 @journal.callback()
 def _journal() -> None:
-    """Read the records."""
+    """Read the records, or move old ones."""
 
 
 @journal.command()
@@ -156,3 +156,27 @@ def show(
             result(text)
     except errors.JournalError as error:
         stop(exit_of(error), str(error))
+
+
+@journal.command()
+def archive(
+    folder: Annotated[Path, typer.Argument(help="Where they go; it has to stay within reach.")],
+    up_to_seq: Annotated[int, typer.Option("--up-to", min=1, max=MAX_INT, help="The last record that may go.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Move sealed segments of old records to another folder, also while the exchange runs: all but the newest.
+
+    They are read there from then on: by history, verify, backups and a start that needs them.
+    """
+    settings = with_journal(config, data)
+    try:
+        moved = sealing.archive(settings.data, folder, up_to_seq)
+    except errors.JournalError as error:
+        stop(exit_of(error), str(error))
+    except OSError as error:
+        stop(Exit.USAGE, f"can't move to {folder}: {error}", "what was moved stays moved; try again")
+    if moved:
+        result(f"Records {moved[0].first_seq} to {moved[-1].last_seq} are in {folder}.")
+    else:
+        result(f"No sealed segment but the newest ends at or before record {up_to_seq}, or it is there already.")

@@ -1,4 +1,4 @@
-"""`exchange verify`, `backup`, `restore` and `journal show`, as a person calls them."""
+"""`exchange verify`, `backup`, `restore`, `journal show` and `journal archive`, as a person calls them."""
 
 import json
 import re
@@ -13,6 +13,7 @@ import pytest
 
 from exchange.cli.exits import Exit
 from exchange.journal.layout import journal_path
+from exchange.journal.sealing import seal
 from tests.server import Server
 
 
@@ -89,3 +90,22 @@ def test_records_are_shown_by_seq_account_and_order(running: Server) -> None:
     kept = exchange("journal", "show", "--data", str(running.data), "--account", account, "--json").stdout
     assert json.loads(kept.splitlines()[0])["command"]["type"] == "OpenAccount"
     assert exchange("journal", "show", "--data", str(running.data / "nowhere")).returncode == Exit.NOT_FOUNDED
+
+
+def test_old_records_move_to_an_archive_under_a_running_exchange(running: Server, tmp_path: Path) -> None:
+    assert len(seal(running.data, 10, 0)) > 3
+    data = ("--data", str(running.data))
+    moved = exchange("journal", "archive", str(tmp_path / "archive"), "--up-to", "25", *data)
+    assert moved.returncode == Exit.OK, moved.stderr
+    assert "Records 1 to 20 are in" in moved.stdout
+    assert "there already" in exchange("journal", "archive", str(tmp_path / "archive"), "--up-to", "25", *data).stdout
+    assert exchange("verify", "--from-genesis", *data).returncode == Exit.OK
+    (tmp_path / "a file").touch()
+    for folder in (tmp_path / "a file", tmp_path / "a file" / "below"):
+        refused = exchange("journal", "archive", str(folder), "--up-to", "30", *data)
+        assert refused.returncode != Exit.OK
+        assert "Traceback" not in refused.stderr
+    (tmp_path / "archive").rename(tmp_path / "away")
+    away = exchange("verify", "--from-genesis", *data)
+    assert away.returncode == Exit.JOURNAL_DAMAGED
+    assert "bring it back" in away.stdout
