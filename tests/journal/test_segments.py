@@ -81,6 +81,17 @@ def test_a_crash_while_sealing_leaves_every_record(data_dir: Path) -> None:
     assert read(data_dir) == list(range(1, RECORDS + 501))
 
 
+def test_what_does_not_read_back_is_not_sealed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_writing(data_dir).append(RECORDS + 1, bodies(RECORDS + 1, 500))
+    unpack = blocks.unpack
+    with monkeypatch.context() as patch:
+        patch.setattr(blocks, "unpack", lambda *block: unpack(*block)[::-1])
+        with pytest.raises(SegmentError, match="does not read back"):
+            seal(data_dir, 500, 400)
+    assert len(segments.manifest(data_dir)) == 3
+    assert read(data_dir) == list(range(1, RECORDS + 501))
+
+
 def test_segments_move_to_an_archive_and_are_read_there(data_dir: Path, tmp_path: Path) -> None:
     away = tmp_path / "archive"
     assert [s.name for s in archive(data_dir, away, 1_200)] == ["1-500.jsonl.gz", "501-1000.jsonl.gz"]
