@@ -78,7 +78,7 @@ class Signers:
             in_force = all(key in [admin.public_key for admin in command.admins] for key in keys)
         else:
             admins = [admin for key in keys if (admin := state.admin_of(key)) is not None]
-            in_force = len(admins) == len(keys) and sorted(admins) == sorted(senders(command) or admins)
+            in_force = len(set(admins)) == len(keys) and sorted(admins) == sorted(senders(command) or admins)
         # A command that came too late for its key, and was refused for that, is none of anybody's.
         if not in_force and carried_out(record.events):
             return "it is not signed with the keys in force of those it names"

@@ -14,7 +14,7 @@ from exchange.journal.verify import verify
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode, Role
 from exchange.values.ids import AdminId
-from exchange.values.modes.commands import SetMode
+from exchange.values.modes.commands import DropToCancelOnly, SetMode
 from exchange.values.modes.events import ModeChanged
 from exchange.values.people.admins import AdminSpec
 from exchange.values.people.commands import AddAdmin, RevokeAdmin
@@ -134,6 +134,17 @@ def test_two_are_two_people(signing: Signing) -> None:
     for keys in ((FOUNDER, FOUNDER), (FOUNDER,), (FOUNDER, STRANGER), (FOUNDER, SECOND, SECOND)):
         [(_, said)] = judged([*signing.records, record(*keys)]).found
         assert "not signed with the keys in force" in said
+
+
+def test_a_brake_that_two_ask_for_where_the_data_folder_is_has_two(signing: Signing) -> None:
+    """Its command names nobody: who signed for it is all that says who they were."""
+    command = DropToCancelOnly("the witness was lost")
+    signing.venue.do(command)
+    record = signing.venue.records[-1]
+    for keys, good in (((FOUNDER, SECOND), True), ((FOUNDER, FOUNDER), False), ((FOUNDER, STRANGER), False)):
+        signed = (sign(command, signing_key(key), record.time_us + 1_000 * at) for at, key in enumerate(keys))
+        found = judged([*signing.records, replace(record, signed=tuple(signed))]).found
+        assert [seq for seq, _ in found] == ([] if good else [record.seq])
 
 
 @pytest.mark.parametrize("revoked", [False, True])
