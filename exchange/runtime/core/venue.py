@@ -128,7 +128,7 @@ class Venue:
             return
         lane = _LANE[type(first)]
         if lane is LaneOf.MARKET:
-            self._put(first.market, commands, reply)
+            self._put(first.market, commands, reply, signed)
         elif lane is LaneOf.VENUE:
             self._put(_VENUE, commands, reply, signed)
         elif lane is LaneOf.ACCOUNT:

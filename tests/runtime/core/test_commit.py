@@ -17,19 +17,19 @@ from exchange.runtime.core.refusal_limit import REFUSAL_BURST
 from exchange.runtime.port import Channel, Topic
 from exchange.values.accounts.commands import AddKey, RevokeKey
 from exchange.values.commands import AnyCommand
-from exchange.values.enums import CancelReason, Mode, OrderStatus, Scope, Side
+from exchange.values.enums import CancelReason, Mode, OrderStatus, Pause, Scope, Side
 from exchange.values.events import AnyEvent
 from exchange.values.ids import OrderId, id_at
 from exchange.values.listings.commands import ListMarket
 from exchange.values.listings.specs import AssetSpec, spot_market
 from exchange.values.listings.specs import ListedMarket as Listing
-from exchange.values.modes.commands import DropToCancelOnly, SetMode
+from exchange.values.modes.commands import DropToCancelOnly, SetMode, SetPause
 from exchange.values.orders.commands import CancelForAccount, PlaceOrder, SetCancelAllAfter, SetCancelOnDisconnect
 from exchange.values.orders.events import OrderDone
 from exchange.values.orders.views import Outcome
 from exchange.values.process.commands import ReportFault
 from exchange.values.process.events import Faulted
-from exchange.values.record import Record
+from exchange.values.record import Record, Signed
 from exchange.values.refusals import Code
 from tests import venue as core
 from tests.runtime.running import MARKET, HandClock, Seen, Traders, done, records, running, trading, writer_held
@@ -257,6 +257,21 @@ async def test_a_command_that_meets_a_bug_is_recorded_and_shuts_its_market_alone
     assert kinds == [PlaceOrder, PlaceOrder]
     async with running(tmp_path, HandClock()) as life:
         assert life.venue.status().markets[MARKET][0] is Mode.OFFLINE
+
+
+async def test_what_was_signed_for_a_command_stands_in_its_record_also_where_it_met_a_bug(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever lane it came by: or a venue that had a bug could not show who asked for what met it."""
+    poisonous(monkeypatch)
+    signed = (Signed("key", "text", "signature"),)
+    async with trading(tmp_path, traders, HandClock()) as life:
+        await life.venue.execute(traders.buy(traders.ann, 9_000, POISON), signed)
+        await life.venue.execute(SetPause(core.ADMIN, Pause.DEPOSITS, True, "test"), signed)
+    met, paused = [record for record in records(tmp_path) if record.signed]
+    assert isinstance(met.events[0], Faulted)
+    assert isinstance(paused.command, SetPause)
+    assert met.signed == paused.signed == signed
 
 
 async def test_resending_poison_does_not_fill_the_disk(
