@@ -3,6 +3,9 @@
 A backup is a folder: the database as of one moment, the sealed segments, snapshots, checkpoints and the witness, and
 `backup.json` with the hash of every file. It is read back and checked, record by record, before it counts. It holds no
 keys: those are kept apart. Read models are made again from the journal.
+
+What was recorded after a backup is not in it, and nobody there can tell that it ever was: a restored folder carries a
+marker until a start has seen to it that the venue does not open by itself.
 """
 
 import os
@@ -10,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import msgspec
@@ -23,13 +26,14 @@ from exchange.journal.layout import (
     copy_whole,
     hash_file,
     journal_path,
+    restored_path,
     segments_dir,
     snapshots_dir,
     sync_dir,
     whole_file,
     witness_path,
 )
-from exchange.journal.privacy import make_folder, private_folder
+from exchange.journal.privacy import make_folder, private_folder, refuse_links_in
 from exchange.journal.recovery import Progress
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
@@ -56,6 +60,13 @@ class Backup(msgspec.Struct, frozen=True, omit_defaults=True):
     chain: str
     made_us: int
     files: tuple[File, ...]
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """The marker in a restored data folder: the backup ends at record `seq`."""
+
+    format: int
+    seq: int
 
 
 def backup(
@@ -104,8 +115,11 @@ def check(folder: Path, progress: Progress | None = None) -> Backup:
     """Check a backup: every file by its hash, every record by the chain, segments and snapshots by their own.
 
     Raises:
-        BackupError, UnknownFormat
+        BackupError, UnknownFormat. NotPrivate: there is a link in it.
     """
+    if not is_backup(folder):
+        raise BackupError(f"there is no {_STATEMENT} in {folder}: it is no backup, or one that was never finished")
+    refuse_links_in(folder)
     try:
         content = (folder / _STATEMENT).read_bytes()
         require_format(folder / _STATEMENT, content, FORMAT)
@@ -114,6 +128,8 @@ def check(folder: Path, progress: Progress | None = None) -> Backup:
         raise BackupError(f"{folder} holds no whole backup: {error}") from error
     for file in statement.files:
         path = folder / file.path
+        if ".." in path.parts or PurePath(file.path).is_absolute():
+            raise BackupError(f"the backup in {folder} names a file outside of it: {file.path}")
         if not path.exists() or (path.stat().st_size, hash_file(path)) != (file.file_bytes, file.hash):
             raise BackupError(f"{file.path} is missing from the backup, or not what was written")
     chain = GENESIS_CHAIN
@@ -135,16 +151,22 @@ def check(folder: Path, progress: Progress | None = None) -> Backup:
     return statement
 
 
+def is_backup(folder: Path) -> bool:
+    """Whether a folder is a backup itself, not what was made of one by `restore`."""
+    return os.path.lexists(folder / _STATEMENT)
+
+
 def restore(
     folder: Path, data_dir: Path, *, witness_dir: Path | None = None, progress: Progress | None = None
 ) -> Backup:
     """Put a backup into a new or empty data folder; the backup is checked first.
 
     A witness that is in `witness_dir` already stays: if it has seen more than the backup holds, the start will be
-    refused and name what is missing. Keys have to be put back by hand.
+    refused and name what is missing. Keys have to be put back by hand. The marker that is left (`restored_seq`) keeps
+    the venue from opening by itself.
 
     Raises:
-        BackupError: the backup is not whole, or `data_dir` is not empty.
+        BackupError: the backup is not whole, or `data_dir` is not empty. NotPrivate: there is a link in the backup.
     """
     _require_empty(data_dir)
     statement = check(folder, progress)
@@ -157,10 +179,38 @@ def restore(
                 copy_whole(path, witness_path(draft) if witness_dir is None else witness_path(data_dir, witness_dir))
         else:
             copy_whole(path, draft / file.path)
+    with whole_file(restored_path(draft)) as marker:
+        marker.write(msgspec.json.encode(Restored(FORMAT, statement.seq)) + b"\n")
     make_folder(data_dir)
     os.replace(draft, data_dir)
     sync_dir(data_dir.parent)
     return statement
+
+
+def restored_seq(data_dir: Path) -> int | None:
+    """Up to which record the backup went that was put here and not started since; None: no such thing was.
+
+    Raises:
+        BackupError, UnknownFormat: there is a marker that can't be read.
+    """
+    path = restored_path(data_dir)
+    try:
+        content = path.read_bytes()
+        require_format(path, content, FORMAT)
+        return msgspec.json.decode(content, type=Restored).seq
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BackupError(
+            f"{path}, which says up to which record this restored journal goes, can't be read: {error};"
+            " restore the backup into a new folder again"
+        ) from error
+
+
+def started(data_dir: Path) -> None:
+    """Take the marker away, once it is on record that the venue does not open by itself."""
+    restored_path(data_dir).unlink(missing_ok=True)
+    sync_dir(data_dir)
 
 
 def _copy_states(data_dir: Path, target: Path, up_to_seq: int) -> None:

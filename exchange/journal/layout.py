@@ -36,6 +36,11 @@ def witness_path(data_dir: Path, witness_dir: Path | None = None) -> Path:
     return (witness_dir or data_dir / "witness") / "witness"
 
 
+def restored_path(data_dir: Path) -> Path:
+    """The marker that a backup was put here and has not been started since (`backup.Restored`)."""
+    return data_dir / "restored.json"
+
+
 def sync_dir(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -8,9 +8,9 @@ import pytest
 
 from exchange.core.digest import digest
 from exchange.journal import snapshots
-from exchange.journal.backup import backup, check, restore
-from exchange.journal.errors import BackupError, BehindWitness, NoJournal, SegmentError
-from exchange.journal.layout import journal_path, segments_dir, witness_path
+from exchange.journal.backup import backup, check, restore, restored_seq
+from exchange.journal.errors import BackupError, BehindWitness, NoJournal, NotPrivate, SegmentError
+from exchange.journal.layout import journal_path, restored_path, segments_dir, witness_path
 from exchange.journal.recovery import recover
 from exchange.journal.sealing import archive, seal
 from exchange.journal.verify import verify
@@ -135,7 +135,7 @@ def test_nothing_is_overwritten(tmp_path: Path, venue: Timeline) -> None:
     assert journal_path(tmp_path / "data").read_bytes() == before
     with pytest.raises(NoJournal):
         backup(tmp_path / "nothing", tmp_path / "elsewhere")
-    with pytest.raises(BackupError, match="holds no whole backup"):
+    with pytest.raises(BackupError, match=r"there is no backup\.json"):
         check(tmp_path / "data")
 
 
@@ -160,3 +160,34 @@ def test_a_snapshot_damaged_before_the_backup_stays_behind(tmp_path: Path, venue
     restore(tmp_path / "backup", tmp_path / "again")
     assert snapshots.newest_first(tmp_path / "again") == []
     assert recover(tmp_path / "again").seq == venue.state.seq
+
+
+def test_what_is_restored_says_up_to_which_record_it_goes(tmp_path: Path, venue: Timeline) -> None:
+    backup(tmp_path / "data", tmp_path / "backup")
+    assert restored_seq(tmp_path / "data") is None
+    restore(tmp_path / "backup", tmp_path / "again")
+    assert restored_seq(tmp_path / "again") == venue.state.seq
+    assert restored_path(tmp_path / "again").stat().st_mode & 0o777 == 0o600
+    restored_path(tmp_path / "again").write_bytes(b"{")
+    with pytest.raises(BackupError, match=r"restored\.json.*restore the backup into a new folder"):
+        restored_seq(tmp_path / "again")
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "witness", "backup.json"])
+def test_no_link_inside_a_backup_is_followed(tmp_path: Path, venue: Timeline, name: str) -> None:
+    backup(tmp_path / "data", tmp_path / "backup")
+    path = tmp_path / "backup" / name
+    path.rename(tmp_path / name)
+    path.symlink_to(tmp_path / name)
+    with pytest.raises(NotPrivate, match=f"{name} is a symbolic link"):
+        restore(tmp_path / "backup", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_backup_names_no_file_outside_of_it(tmp_path: Path, venue: Timeline) -> None:
+    backup(tmp_path / "data", tmp_path / "backup")
+    statement = tmp_path / "backup" / "backup.json"
+    (tmp_path / "backup" / "witness" / "witness").rename(tmp_path / "witness")
+    statement.write_text(statement.read_text().replace("witness/witness", "../witness"))
+    with pytest.raises(BackupError, match=r"a file outside of it: \.\./witness"):
+        restore(tmp_path / "backup", tmp_path / "again")

@@ -12,8 +12,9 @@ from typing import Final
 
 import structlog
 
+from exchange.journal import backup
 from exchange.journal.client import WriterClient
-from exchange.journal.errors import NoJournal, WriterFailed
+from exchange.journal.errors import BackupError, NoJournal, WriterFailed
 from exchange.journal.recovery import Progress, Recovered, recover
 from exchange.journal.store import JournalReader
 from exchange.runtime.build import build_id
@@ -115,6 +116,10 @@ class Life:
             ClockDoubtful: nothing was recorded.
             StateDoubtful: what was recovered did not hold.
         """
+        if backup.is_backup(data_dir):
+            raise BackupError(
+                f"{data_dir} is a backup, and would be none any more: exchange restore puts it into a new data folder"
+            )
         outbox, ending = Outbox(), Ending()
         writer = await WriterClient.start(data_dir, outbox.release, ending.journal_failed, witness_dir)
         life = None
@@ -184,7 +189,15 @@ class Life:
         fault = self._last_fault()
         # After a loss nobody knows what the lost records began with.
         restarted = self.state.started_seq > 0 or self.state.epoch > 1
+        restored_seq = backup.restored_seq(self.data_dir)
         self._committer.commit(StartProcess(build_id(), recovered.clean))
+        if restored_seq is not None:
+            # Seqs behind the backup's end were acknowledged, and will be given again: people decide about that.
+            self._committer.commit(
+                DropToCancelOnly(
+                    f"restored from a backup that ends at record {restored_seq}; what came after it is not here"
+                )
+            )
         if fault is not None and fault.market is not None:
             self._committer.commit(ReportFault(fault.market, fault.error_id))
         await run_all_due(self._committer)
@@ -193,13 +206,15 @@ class Life:
         # is on record, or the next start would know nothing of it.
         if recovered.skipped or self._doubted or (fault is not None and fault.market is None):
             self._committer.commit(DropToCancelOnly("what was found at the start is to be looked at first"))
-        else:
+        elif restored_seq is None:
             self._committer.commit(ResumeModes())
             if abs(self.clock.divergence_us()) > MAX_DIVERGENCE_US:
                 self._committer.commit(
                     DropToCancelOnly("time stands still until the clock has reached the last record")
                 )
         await self._outbox.durable(self.state.seq)
+        if restored_seq is not None:
+            backup.started(self.data_dir)
         timers = Timers(self.state, self.clock, self._committer, self._streams, follower, self._ending)
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._started = True

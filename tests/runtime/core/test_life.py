@@ -12,8 +12,9 @@ import pytest
 
 from exchange.core.digest import digest
 from exchange.core.invariants import violations
-from exchange.journal.errors import ClockBehind, JournalLocked, NoJournal, WriterFailed
-from exchange.journal.layout import snapshots_dir
+from exchange.journal.backup import backup, restore
+from exchange.journal.errors import BackupError, ClockBehind, JournalLocked, NoJournal, WriterFailed
+from exchange.journal.layout import restored_path, snapshots_dir
 from exchange.runtime.clock import ClockAheadOfJournal, ClockBehindJournal, clock_after
 from exchange.runtime.core import life as life_module
 from exchange.runtime.core.ending import Reason
@@ -25,7 +26,7 @@ from exchange.runtime.follower.messages import Check, Mismatch
 from exchange.runtime.port import Channel, Page, Paged, Topic
 from exchange.values.enums import Mode
 from exchange.values.listings.views import DepthDelta
-from exchange.values.modes.commands import ResumeModes, SetMode
+from exchange.values.modes.commands import DropToCancelOnly, ResumeModes, SetMode
 from exchange.values.orders.commands import CancelForAccount, CancelOrder, PlaceOrder, SetCancelOnDisconnect
 from exchange.values.orders.views import Outcome
 from exchange.values.process.commands import StartProcess, StopProcess
@@ -342,3 +343,59 @@ async def test_a_killed_follower_costs_history_a_moment_and_trading_nothing(tmp_
         placed = await done(life.venue, traders.buy(traders.ann, 9_000))
         history = await life.venue.order_history(traders.ann, Page())
         assert getattr(history, "rows", ()) == placed.orders
+
+
+async def a_backup_behind_its_venue(tmp_path: Path, traders: Traders, clock: HandClock) -> int:
+    """In `backup`, made while the venue was FULL and has gone on since; returns the seq it ends at."""
+    async with trading(tmp_path / "data", traders, clock) as life:
+        await done(life.venue, traders.sell(traders.ann, 10_000))
+        made = await asyncio.to_thread(backup, tmp_path / "data", tmp_path / "backup")
+        await done(life.venue, traders.buy(traders.bob, 10_000))
+        assert life.venue.status().mode is Mode.FULL
+    return made.seq
+
+
+async def test_a_restored_backup_does_not_open_by_itself_now_or_later(tmp_path: Path, traders: Traders) -> None:
+    clock, again = HandClock(), tmp_path / "again"
+    seq = await a_backup_behind_its_venue(tmp_path, traders, clock)
+    restore(tmp_path / "backup", again)
+    for _ in range(2):
+        async with running(again, clock) as life:
+            status = life.venue.status()
+            assert status.mode is Mode.OFFLINE
+            assert not restored_path(again).exists()
+    reasons = [
+        record.command.reason for record in records(again, seq + 1) if isinstance(record.command, DropToCancelOnly)
+    ]
+    assert reasons == [f"restored from a backup that ends at record {seq}; what came after it is not here"]
+
+
+async def test_a_crash_before_that_is_on_record_changes_nothing_about_it(
+    tmp_path: Path, traders: Traders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, again = HandClock(), tmp_path / "again"
+    await a_backup_behind_its_venue(tmp_path, traders, clock)
+    restore(tmp_path / "backup", again)
+    with monkeypatch.context() as crashing:
+        commit = life_module.Committer.commit
+
+        def dies(committer: Any, command: Any) -> Any:
+            if isinstance(command, DropToCancelOnly):
+                raise RuntimeError("the machine is gone")
+            return commit(committer, command)
+
+        crashing.setattr(life_module.Committer, "commit", dies)
+        with pytest.raises(RuntimeError):
+            await Life.start(again, clock=clock)
+    assert restored_path(again).exists()
+    async with running(again, clock) as life:
+        assert life.venue.status().mode is Mode.OFFLINE
+    assert not restored_path(again).exists()
+
+
+async def test_a_backup_is_not_started_in_its_own_folder(tmp_path: Path, traders: Traders) -> None:
+    await a_backup_behind_its_venue(tmp_path, traders, HandClock())
+    before = {path: path.read_bytes() for path in (tmp_path / "backup").rglob("*") if path.is_file()}
+    with pytest.raises(BackupError, match="exchange restore puts it into a new data folder"):
+        await Life.start(tmp_path / "backup", clock=HandClock())
+    assert {path: path.read_bytes() for path in (tmp_path / "backup").rglob("*") if path.is_file()} == before
