@@ -17,6 +17,7 @@ from exchange.journal.errors import BackupError, ClockBehind, JournalLocked, NoJ
 from exchange.journal.layout import restored_path, snapshots_dir
 from exchange.runtime.clock import ClockAheadOfJournal, ClockBehindJournal, clock_after
 from exchange.runtime.core import life as life_module
+from exchange.runtime.core.commit import Committer
 from exchange.runtime.core.ending import Reason
 from exchange.runtime.core.life import Life
 from exchange.runtime.core.venue import Venue
@@ -377,14 +378,14 @@ async def test_a_crash_before_that_is_on_record_changes_nothing_about_it(
     await a_backup_behind_its_venue(tmp_path, traders, clock)
     restore(tmp_path / "backup", again)
     with monkeypatch.context() as crashing:
-        commit = life_module.Committer.commit
+        commit = Committer.commit
 
         def dies(committer: Any, command: Any) -> Any:
             if isinstance(command, DropToCancelOnly):
                 raise RuntimeError("the machine is gone")
             return commit(committer, command)
 
-        crashing.setattr(life_module.Committer, "commit", dies)
+        crashing.setattr(Committer, "commit", dies)
         with pytest.raises(RuntimeError):
             await Life.start(again, clock=clock)
     assert restored_path(again).exists()
