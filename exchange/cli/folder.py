@@ -45,15 +45,15 @@ def with_journal(config: Path | None, data: Path | None, **options: Any) -> Sett
     journal of what was recorded is gone.
     """
     settings = load(config, data=data, **options)
-    need_journal(settings)
+    need_journal(settings.data, settings.witness)
     return settings
 
 
-def need_journal(settings: Settings) -> None:
-    """The same for settings that are read already."""
+def need_journal(data: Path, witness: Path | None = None) -> None:
+    """The same for a folder that is known already."""
     try:
-        refuse_links_in(settings.data)
-        require_journal(settings.data, settings.witness)
+        refuse_links_in(data)
+        require_journal(data, witness)
     except errors.NoJournal as error:
         stop(Exit.NOT_FOUNDED, str(error), "exchange init founds a venue")
     except errors.JournalError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli.exits import Exit, progress, result, stop
-from exchange.cli.folder import exit_of
+from exchange.cli.folder import exit_of, need_journal
 from exchange.journal.errors import JournalError
 from exchange.maintenance.evidence import rehearsal
 
@@ -22,6 +22,7 @@ def rehearse(
 
     Works on a copy, on any machine; changes nothing. Ends with 0 if there is no difference, 14 if there is.
     """
+    need_journal(journal)
     try:
         with progress("Deciding the records again") as show_progress:
             report = rehearsal.rehearse(journal, show_progress)

@@ -135,7 +135,7 @@ def run(
 
     `prepare` is awaited before the ports open; `beside` is entered when they are open, left before they close.
     """
-    need_journal(settings)
+    need_journal(settings.data, settings.witness)
     logs.configure(settings.log_level, settings.log_format)
     keep_to_us(settings)
     open_files.allow(GatewayLimits(**settings.limits), WsLimits(**settings.ws_limits))

@@ -77,7 +77,7 @@ def backup(
     Raises:
         NoJournal, BackupError: `target` is not empty, or the copy is not whole.
         NotPrivate: others can replace what is in `target`.
-        SegmentError: a segment is away or damaged.
+        SegmentError: a segment or the manifest is away or damaged. DatabaseDamaged
     """
     _require_empty(target)
     private_folder(target)
@@ -85,6 +85,7 @@ def backup(
     if witness_path(data_dir, witness_dir).exists():
         copy_whole(witness_path(data_dir, witness_dir), witness_path(target))
     with JournalReader(data_dir) as reader:
+        reader.require_sealed()
         try:
             reader.copy_to(journal_path(target))
         except sqlite3.Error as error:

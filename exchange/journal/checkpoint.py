@@ -104,8 +104,11 @@ def newest(data_dir: Path, genesis: str, public_key: str | None = None) -> tuple
         require_format(path, held.statement, FORMAT)
         checkpoint = msgspec.json.decode(held.statement, type=Checkpoint)
         header, state = snapshots.load(checkpoints_dir(data_dir) / f"{seqs[0]}.json")
-    except (msgspec.MsgspecError, SnapshotDamaged, UnknownFormat) as error:
-        raise CheckpointRefused(f"checkpoint {seqs[0]} can't be read: {error}") from error
+    except (OSError, msgspec.MsgspecError, SnapshotDamaged, UnknownFormat) as error:
+        raise CheckpointRefused(
+            f"checkpoint {seqs[0]} can't be read: {error}; bring it back from a backup, or move {path} away and verify"
+            " from an older one or from genesis"
+        ) from error
     try:
         VerifyKey(b64decode(checkpoint.public_key)).verify(_DOMAIN + bytes(held.statement), b64decode(held.signature))
     except (CryptoError, ValueError, Base64Error) as error:

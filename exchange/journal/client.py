@@ -19,6 +19,7 @@ from exchange.journal.errors import JournalError, JournalLocked, WriterFailed
 START_TIMEOUT_S: Final = 60.0
 #: How long it may take to write what is left and end.
 CLOSE_TIMEOUT_S: Final = 30.0
+_FAILURES: Final = {frames.LOCKED: JournalLocked, frames.FAILED: WriterFailed, frames.DAMAGED: JournalError}
 
 
 class WriterClient(asyncio.Protocol):
@@ -64,7 +65,7 @@ class WriterClient(asyncio.Protocol):
 
         Raises:
             JournalLocked: another process holds the journal.
-            WriterFailed: it could not open the journal; the text says why.
+            WriterFailed: it could not open the journal; the text says why. JournalError: it is damaged.
         """
         client = cls(on_durable, on_failed)
         ours, theirs = socket.socketpair()
@@ -141,7 +142,7 @@ class WriterClient(asyncio.Protocol):
                 self._started.set_result(None)
             else:
                 reason = payload.decode(errors="replace")
-                failure = JournalLocked(reason) if kind == frames.LOCKED else WriterFailed(reason)
+                failure = _FAILURES[kind](reason)
         if durable is not None:
             self._settle(durable)
         if failure is not None:

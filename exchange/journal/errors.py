@@ -1,5 +1,6 @@
 """Why a journal can't be opened, trusted or written. Each has a name, and none is passed over in silence."""
 
+import sqlite3
 from pathlib import Path
 
 from exchange.values.times import utc_text
@@ -16,6 +17,16 @@ class JournalDamaged(JournalError):
         super().__init__(f"the journal is damaged at seq {seq}: {reason}")
         self.seq = seq
         self.reason = reason
+
+
+class DatabaseDamaged(JournalError):
+    """The journal's file is not what SQLite wrote: cut off, or written over."""
+
+    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+        super().__init__(
+            f"{path} is damaged ({error}): put it and its -wal back from a copy, or exchange restore a backup into a"
+            " new folder, and keep this one: what came after the backup may be in it"
+        )
 
 
 class UnknownRecord(JournalDamaged):

@@ -1,7 +1,8 @@
 """What the core and its journal writer say to each other over their socket pair: length-prefixed frames.
 
 Core to writer: `BATCH` + encoded records joined by newlines.
-Writer to core: `REPLY` + payload; the payload of STARTED and DURABLE is `END`, of LOCKED and FAILED a reason in UTF-8.
+Writer to core: `REPLY` + payload; the payload of STARTED and DURABLE is `END`, of LOCKED, FAILED and DAMAGED
+a reason in UTF-8.
 """
 
 import struct
@@ -18,3 +19,4 @@ STARTED: Final = 1
 DURABLE: Final = 2
 LOCKED: Final = 3
 FAILED: Final = 4
+DAMAGED: Final = 5

@@ -55,11 +55,13 @@ def require_journal(data_dir: Path, witness_dir: Path | None = None) -> None:
 
     Raises:
         NoJournal: no record was ever made here, as far as anything here knows.
-        JournalGone: there are no records, but there were. UnknownFormat, WitnessDamaged, SegmentError, NotPrivate
+        JournalGone: there are no records, but there were. SegmentError: what has left the database can't be found.
+        UnknownFormat, DatabaseDamaged, JournalDamaged, WitnessDamaged, NotPrivate
     """
     try:
         with JournalReader(data_dir) as reader:
             if reader.last()[0]:
+                reader.require_sealed()
                 return
         none = NoJournal(f"the journal in {data_dir} has no first record: the venue was not founded")
     except NoJournal as error:
@@ -96,6 +98,7 @@ def recover(
     gc.disable()
     try:
         with JournalReader(data_dir) as reader:
+            reader.require_sealed()
             witness.require_agreement(
                 witness_path(data_dir, witness_dir), reader, accept_missing=accept_missing_witness
             )

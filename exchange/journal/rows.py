@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from exchange.journal.chain import Batch
-from exchange.journal.errors import JournalDamaged, JournalError, NoJournal, UnknownFormat
+from exchange.journal.errors import DatabaseDamaged, JournalDamaged, JournalError, NoJournal, UnknownFormat
 from exchange.journal.privacy import prepare_database, refuse_links
 from exchange.values.record import GENESIS_CHAIN, head
 
@@ -31,23 +31,36 @@ def check_format(meta: Iterable[Any]) -> None:
         raise UnknownFormat(Path("journal.sqlite"), said.get("format"), FORMAT, said.get("build", ""))
 
 
+def is_damaged(error: Exception) -> bool:
+    """Whether an error says that a database's file is not what SQLite wrote, rather than busy or out of reach."""
+    # The module's own errors have no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class Rows:
     """A connection that only reads. What can't be read raises JournalDamaged, with the seq that was asked for."""
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
-        """`shared`: threads take turns at it. Raises NoJournal, UnknownFormat."""
+        """`shared`: threads take turns at it. Raises NoJournal, UnknownFormat, DatabaseDamaged, JournalError."""
         if not path.exists():
             raise NoJournal(f"there is no {path.name} in {path.parent}")
         refuse_links(path)
-        self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=not shared
-        )
+        self._path = path
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=not shared
+            )
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{path} can't be opened: {error}") from error
         try:
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchall():
+                raise NoJournal(f"the journal in {path.parent} has no first record: the venue was not founded")
             check_format(self._connection.execute(SELECT_META).fetchall())
         except sqlite3.DatabaseError as error:
             self.close()
-            raise NoJournal(f"{path.name} can't be read as a journal: {error}") from error
+            raise self._unreadable(error) from error
         except JournalError:
             self.close()
             raise
@@ -63,6 +76,10 @@ class Rows:
         """The last durable seq and its chain value; (0, GENESIS_CHAIN) if there is none."""
         rows = self._query("SELECT last_seq, chain FROM batches ORDER BY first_seq DESC LIMIT 1", (), 1)
         return rows[0] if rows else (0, GENESIS_CHAIN)
+
+    def first_seq(self) -> int:
+        """The lowest seq in the database; 1 if there is none."""
+        return self._query("SELECT min(first_seq) FROM batches", (), 1)[0][0] or 1
 
     def following(self, seq: int) -> list[Batch]:
         """The row with record `seq`, or the next there is, and some of those after it."""
@@ -120,15 +137,25 @@ class Rows:
         """Copy the database as of one moment into a new file, without a log beside it; the writer goes on.
 
         Raises:
-            sqlite3.Error
+            DatabaseDamaged, sqlite3.Error
         """
         prepare_database(path)
         with closing(sqlite3.connect(path)) as copy:
-            self._connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
+            try:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.DatabaseError as error:
+                if is_damaged(error):
+                    raise DatabaseDamaged(self._path, error) from error
+                raise
 
     def _query(self, sql: str, parameters: tuple[Any, ...], seq: int) -> list[Any]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
-            raise JournalDamaged(seq, f"the database can't be read there: {error}") from error
+            raise JournalDamaged(seq, str(self._unreadable(error))) from error
+
+    def _unreadable(self, error: sqlite3.DatabaseError) -> JournalError:
+        if is_damaged(error):
+            return DatabaseDamaged(self._path, error)
+        return JournalError(f"{self._path} can't be read: {error}")

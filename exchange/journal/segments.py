@@ -21,6 +21,8 @@ from exchange.journal.layout import hash_file, segments_dir, whole_file
 FORMAT: Final = 1
 #: What ends the name of a segment's own file; those of side files end in a dot and their kind.
 RECORDS: Final = "jsonl.gz"
+#: What is to be done about a manifest that can't be used.
+BRING_BACK: Final = "bring it back from the newest backup (segments/manifest.jsonl there)"
 
 
 class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -124,15 +126,18 @@ def manifest(data_dir: Path) -> tuple[Segment, ...]:
         segments = [_read(line) for line in lines]
     except FileNotFoundError:
         return ()
-    except msgspec.MsgspecError as error:
-        by = f", written by build {build}," if build else ""
-        raise SegmentError(f"the manifest of segments{by} can't be read: {error}") from error
+    except (OSError, msgspec.MsgspecError) as error:
+        by = f" written by build {build}," if build else ""
+        raise SegmentError(f"{path}, the manifest of segments,{by} can't be read: {error}; {BRING_BACK}") from error
     link, next_seq = "", 1
     for segment in segments:
         link = _link(link, segment.kept)
         # A gap is a declared loss, or will be found missing when the records are read.
         if segment.link != link or segment.first_seq < next_seq:
-            raise SegmentError(f"the manifest of segments is not what was written, from segment {segment.name} on")
+            raise SegmentError(
+                f"{path}, the manifest of segments, is not what was written, from segment {segment.name} on;"
+                f" {BRING_BACK}"
+            )
         next_seq = segment.last_seq + 1
     return tuple(segments)
 

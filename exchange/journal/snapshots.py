@@ -126,6 +126,8 @@ def read(path: Path) -> tuple[Header, bytes]:
         line = msgspec.json.decode(first, type=_Line)
         require_format(path, line.header, FORMAT)
         header = msgspec.json.decode(line.header, type=Header)
+    except FileNotFoundError as error:
+        raise SnapshotDamaged(f"snapshot {path.name} is missing from {path.parent}") from error
     except (OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
         raise SnapshotDamaged(f"snapshot {path.name} can't be read: {error}") from error
     if len(content) != header.state_bytes or line.hash != _hash(line.header, content):

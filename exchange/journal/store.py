@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from exchange.journal import blocks, segments
 from exchange.journal.chain import Batch, CheckedBatch, Loss, begins_behind_loss, loss_before, read_batch
-from exchange.journal.errors import JournalDamaged, JournalError, OutOfSequence, UnknownRecord
+from exchange.journal.errors import JournalDamaged, JournalError, OutOfSequence, SegmentError, UnknownRecord
 from exchange.journal.formats import release
 from exchange.journal.layout import journal_path, sync_dir
 from exchange.journal.privacy import make_folder, prepare_database
@@ -173,7 +173,7 @@ class JournalReader:
     """
 
     def __init__(self, data_dir: Path, *, shared: bool = False) -> None:
-        """`shared`: its caller has threads take turns at it. Raises NoJournal, UnknownFormat."""
+        """`shared`: its caller has threads take turns at it. Raises NoJournal, UnknownFormat, DatabaseDamaged."""
         self._data_dir = data_dir
         self.rows = Rows(journal_path(data_dir), shared=shared)
 
@@ -208,6 +208,23 @@ class JournalReader:
         for batch in self._batches(seq):
             return batch.chain_at(seq)
         raise JournalDamaged(seq, "the record is missing")
+
+    def require_sealed(self) -> None:
+        """To be asked before records are relied on: is what has left the database in sealed segments?
+
+        Raises:
+            SegmentError: their manifest is missing, cut off or damaged. JournalDamaged, UnknownFormat
+        """
+        # In this order: rows leave the database only for segments that stand in the manifest.
+        first_seq = self.rows.first_seq()
+        before = self.before(first_seq)
+        sealed = segments.manifest(self._data_dir)
+        if before > (sealed[-1].last_seq if sealed else 0):
+            ends = f"ends at record {sealed[-1].last_seq}" if sealed else "is missing"
+            raise SegmentError(
+                f"{segments.manifest_path(self._data_dir)}, the manifest of segments, {ends}, and records up to"
+                f" {before} are in the database no more: {segments.BRING_BACK}"
+            )
 
     def next_seq(self, seq: int) -> int:
         """The seq of the record that follows, or will: `seq` + 1, except before a declared loss.
@@ -302,7 +319,7 @@ class JournalReader:
         """Copy the database as of one moment into a new file, without a log beside it; the writer goes on.
 
         Raises:
-            sqlite3.Error
+            DatabaseDamaged, sqlite3.Error
         """
         self.rows.copy_to(path)
 

@@ -197,10 +197,13 @@ class _Verification:
         """Hold the files of the segments that will be read against hash and size; returns how many."""
         checked = 0
         try:
+            self._reader.require_sealed()
             for segment in segments.manifest(self._data_dir):
                 if segment.last_seq > from_seq:
                     segments.require_whole(segment, segment.home(self._data_dir))
                     checked += 1
+        except JournalDamaged as error:
+            self._found(error, error.seq)
         except (SegmentError, UnknownFormat) as error:
             self._found(error)
         return checked

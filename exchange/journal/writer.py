@@ -25,10 +25,19 @@ from pathlib import Path
 from typing import Final
 
 from exchange.journal import blocks, frames
-from exchange.journal.errors import JournalError, JournalLocked, LogGone, OutOfSequence, SegmentError
+from exchange.journal.errors import (
+    DatabaseDamaged,
+    JournalDamaged,
+    JournalError,
+    JournalLocked,
+    LogGone,
+    OutOfSequence,
+    SegmentError,
+)
 from exchange.journal.held import HeldJournal
-from exchange.journal.layout import lock_path, witness_path
+from exchange.journal.layout import journal_path, lock_path, witness_path
 from exchange.journal.privacy import UMASK, make_folder, open_private
+from exchange.journal.rows import is_damaged
 from exchange.journal.segments import RECORDS, Segment, manifest, manifest_path
 from exchange.journal.store import Journal, open_writing
 from exchange.journal.witness import SYNC_INTERVAL_S, Witness
@@ -73,14 +82,21 @@ def run(core: socket.socket, data_dir: Path, witness: Path) -> int:
         return 0
     except (JournalError, sqlite3.Error, OSError) as error:
         print(f"journal writer: {error}", file=sys.stderr)  # noqa: T201
-        kind = frames.LOCKED if isinstance(error, JournalLocked) else frames.FAILED
         with suppress(ConnectionError):
-            _reply(core, kind, _told(error, data_dir).encode())
+            _reply(core, _kind(error), _told(error, data_dir).encode())
         return 1
     return 0
 
 
+def _kind(error: Exception) -> int:
+    if isinstance(error, JournalLocked):
+        return frames.LOCKED
+    return frames.DAMAGED if isinstance(error, JournalDamaged) or is_damaged(error) else frames.FAILED
+
+
 def _told(error: Exception, data_dir: Path) -> str:
+    if isinstance(error, sqlite3.Error) and is_damaged(error):
+        return str(DatabaseDamaged(journal_path(data_dir), error))
     full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or (
         # The module's own errors have no code.
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal.errors import JournalDamaged, NoJournal, OutOfSequence, UnknownFormat
+from exchange.journal.errors import DatabaseDamaged, JournalDamaged, NoJournal, OutOfSequence, UnknownFormat
 from exchange.journal.layout import journal_path
 from exchange.journal.store import BATCH_RECORDS, Journal, JournalReader, open_writing
 from exchange.values.record import GENESIS_CHAIN, link, seal, split
@@ -167,7 +167,7 @@ def test_a_damaged_page_is_reported_not_skipped(data_dir: Path) -> None:
         try:
             with JournalReader(data_dir) as reader:
                 read = list(reader.lines())
-        except (JournalDamaged, NoJournal, UnknownFormat):
+        except (JournalDamaged, DatabaseDamaged, NoJournal, UnknownFormat):
             continue
         # Bytes that nothing is kept in: all records must still be there.
         assert len(read) == RECORDS
