@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from exchange.journal import witness
-from exchange.journal.errors import JournalLocked, WriterFailed
+from exchange.journal.errors import JournalError, JournalLocked, WriterFailed
 from exchange.journal.layout import journal_path, witness_path
 from exchange.journal.store import JournalReader
 from exchange.journal.writer import locked
@@ -144,7 +144,7 @@ async def test_a_full_disk_is_reported_and_never_acknowledged(tmp_path: Path) ->
 
 async def test_a_folder_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     journal_path(tmp_path).write_bytes(b"not a database " * 1_000)
-    with pytest.raises(WriterFailed, match="not a database"):
+    with pytest.raises(JournalError, match=r"journal\.sqlite is damaged .file is not a database"):
         await started(tmp_path)
 
 
