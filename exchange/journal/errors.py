@@ -154,6 +154,14 @@ class SegmentError(JournalError):
     """A sealed segment, or the manifest of them, is missing or not what was sealed."""
 
 
+class SegmentDamaged(SegmentError):
+    """A sealed segment's file, or one beside it, is not what was sealed; `segment` is the file's name."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"segment {path.name} in {path.parent} is not what was sealed: {reason}")
+        self.segment = path.name
+
+
 class SegmentAway(SegmentError):
     """A sealed segment, or a file beside it, is not where the manifest says: its archive can't be reached.
 

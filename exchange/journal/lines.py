@@ -13,9 +13,10 @@ from threading import Lock
 from typing import Final
 
 import msgspec
+import structlog
 
 from exchange.journal import blocks
-from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway
+from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway, SegmentError
 from exchange.journal.segments import Segment, manifest, manifest_path
 from exchange.journal.store import JournalReader
 from exchange.values.record import RecordError, split
@@ -24,6 +25,8 @@ from exchange.values.record import RecordError, split
 CACHED_BYTES: Final = 32 << 20
 #: Segments whose tables of blocks are kept.
 CACHED_TABLES: Final = 64
+
+_log = structlog.get_logger(__name__)
 
 
 class _Piece(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +51,8 @@ class Lines:
         self._pieces: OrderedDict[tuple[bool, int], _Piece] = OrderedDict()
         self._tables: OrderedDict[int, blocks.Table] = OrderedDict()
         self._segments: tuple[Segment, ...] = ()
+        #: Segments whose lost tables have been told of; no more than there are.
+        self._told: set[int] = set()
         self._manifest_as_read = (0, 0)
 
     def close(self) -> None:
@@ -63,7 +68,8 @@ class Lines:
         Raises:
             NoSuchRecord: one is declared lost, or not durable yet.
             SegmentAway: one is in an archive that can't be reached; it says which, and its time span.
-            JournalDamaged: names the record that is missing or unreadable. SegmentError, UnknownFormat
+            JournalDamaged: names the record that is missing or unreadable. UnknownFormat, SegmentError
+            SegmentDamaged: neither the table of its blocks nor the segment can be read; it names the file.
         """
         found: list[bytes] = []
         piece: _Piece | None = None
@@ -131,12 +137,23 @@ class Lines:
         with self._lock:
             table = self._tables.get(segment.first_seq)
         if table is None:
-            table = blocks.table(segment, self._data_dir)
+            try:
+                table = blocks.table(segment, self._data_dir)
+            except SegmentError as error:
+                table = blocks.found_again(segment, self._data_dir)
+                self._tell_once(segment, error)
             with self._lock:
                 while len(self._tables) >= CACHED_TABLES:
                     self._tables.pop(next(iter(self._tables)))
                 self._tables[segment.first_seq] = table
         return table
+
+    def _tell_once(self, segment: Segment, error: SegmentError) -> None:
+        with self._lock:
+            told = segment.first_seq in self._told
+            self._told.add(segment.first_seq)
+        if not told:
+            _log.error("blocks_found_again", segment=segment.name, reason=str(error))
 
     def _cached(self, key: tuple[bool, int]) -> _Piece | None:
         piece = self._pieces.get(key)

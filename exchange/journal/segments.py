@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from exchange.journal.errors import SegmentAway, SegmentError
+from exchange.journal.errors import SegmentAway, SegmentDamaged, SegmentError
 from exchange.journal.formats import Maker, release, require_format
 from exchange.journal.layout import hash_file, segments_dir, whole_file
 
@@ -167,4 +167,4 @@ def require_whole(segment: Segment, folder: Path) -> None:
         if not path.exists():
             raise SegmentAway(path, segment.sealed.first_time_us, segment.sealed.last_time_us)
         if path.stat().st_size != file_bytes or hash_file(path) != digest:
-            raise SegmentError(f"segment {path.name} in {path.parent} is not what was sealed: its hash differs")
+            raise SegmentDamaged(path, "its hash differs")

@@ -1,6 +1,7 @@
 """What the running venue is asked about maintenance: certificates, proofs, and to have the gates run."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -29,6 +30,9 @@ MAX_WAITING: Final = 100
 _NO_CERTIFICATE: Final = Refusal(Code.RESOURCE_NOT_FOUND, "No certificate of that window is on record")
 _TOO_MANY: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many proofs are being made")
 _AWAY: Final = "Certificates from {} to {} are in an archive that can't be reached at present"
+_NO_STATEMENTS: Final = Refusal(
+    Code.SERVER_ERROR, "The proof can't be made: what is kept with its certificate is missing or damaged"
+)
 _UNREADABLE: Final = Refusal(Code.SERVER_ERROR, "The certificates can't be read")
 
 RunGates = Callable[[WindowId, AdminView, str], Refusal | None]
@@ -53,7 +57,7 @@ class Desk:
         await self._life.settled()
         try:
             found = await self._fetch(newest)
-        except JournalError as error:
+        except (JournalError, OSError, sqlite3.Error) as error:
             return _unread(error)
         return CertificatesView(
             state.venue_keys,
@@ -84,9 +88,13 @@ class Desk:
                 proof = await asyncio.to_thread(
                     proofs.prove, self._life.data_dir, state.venue_keys, account, window, found, self._read
                 )
-        except CertificateError as error:
+        except proofs.NotOpenYet as error:
             return Refusal(Code.RESOURCE_NOT_FOUND, f"There is no proof: {error}")
-        except JournalError as error:
+        except CertificateError as error:
+            # On record, and so not "not found"; where our files lie is the operators' to know alone.
+            _log.error("proof_not_made", folder=str(self._life.data_dir / certificates.FOLDER), reason=str(error))
+            return _NO_STATEMENTS
+        except (JournalError, OSError, sqlite3.Error) as error:
             return _unread(error)
         finally:
             self._waiting -= 1
@@ -115,7 +123,7 @@ class Desk:
             }
 
 
-def _unread(error: JournalError) -> Refusal:
+def _unread(error: JournalError | OSError | sqlite3.Error) -> Refusal:
     _log.error("certificates_unread", reason=str(error))
     if isinstance(error, SegmentAway):
         return Refusal(Code.MAINTENANCE, _AWAY.format(utc_text(error.first_time_us), utc_text(error.last_time_us)))

@@ -71,7 +71,7 @@ def words_of(line: str) -> list[str]:
     return [PLACEHOLDERS.get(word, word) for word in words]
 
 
-@pytest.mark.parametrize("line", [*pasted(RUNBOOK), *pasted(README)])
+@pytest.mark.parametrize("line", [*pasted(RUNBOOK), *pasted(README), *pasted(PROOF)])
 def test_every_command_can_be_pasted(line: str) -> None:
     """It is one there is, with options it has, values they take, and all that it needs."""
     words = words_of(line)[1:]

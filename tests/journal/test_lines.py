@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from exchange.journal import blocks, lines
-from exchange.journal.errors import JournalDamaged, NoSuchRecord, SegmentAway, SegmentError
+from exchange.journal.errors import JournalDamaged, NoSuchRecord, SegmentAway, SegmentDamaged
 from exchange.journal.layout import journal_path, segments_dir
 from exchange.journal.lines import Lines
 from exchange.journal.rows import Rows
@@ -168,14 +169,55 @@ def test_a_damaged_block_is_named_by_its_first_record(
     assert caught.value.seq == 501
 
 
-def test_a_damaged_table_is_refused(data_dir: Path, reading: Lines) -> None:
-    path = segments_dir(data_dir) / "501-1000.blocks"
+def in_table(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"757", b"758"))
-    with pytest.raises(SegmentError, match="hash differs"):
-        reading.lines([600])
+
+
+@pytest.mark.parametrize("harm", [in_table, Path.unlink])
+def test_a_table_that_is_lost_is_found_again_from_its_segment_and_told_of_once(
+    data_dir: Path,
+    reading: Lines,
+    kept: dict[int, bytes],
+    harm: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "CACHED_TABLES", 1)
+    harm(segments_dir(data_dir) / "501-1000.blocks")
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert reading.lines(SPREAD) == [kept[seq] for seq in SPREAD]
+    assert [(each["event"], each["segment"]) for each in logs] == [("blocks_found_again", "501-1000.jsonl.gz")]
+
+
+def test_a_table_is_found_again_as_it_was_written(data_dir: Path) -> None:
+    for segment in manifest(data_dir):
+        assert blocks.found_again(segment, data_dir) == blocks.table(segment, data_dir)
+
+
+@pytest.mark.parametrize("damage", [in_block, cut])
+def test_a_segment_whose_table_is_lost_too_is_named(
+    data_dir: Path, damage: Callable[[bytearray], None], reading: Lines, kept: dict[int, bytes]
+) -> None:
+    path = segments_dir(data_dir) / "501-1000.jsonl.gz"
+    in_table(path.with_name("501-1000.blocks"))
+    content = bytearray(path.read_bytes())
+    damage(content)
+    path.write_bytes(content)
+    with pytest.raises(SegmentDamaged) as caught:
+        reading.lines([900])
+    assert caught.value.segment == path.name
+    assert reading.lines([500, 1_001]) == [kept[500], kept[1_001]]
     path.unlink()
     with pytest.raises(SegmentAway, match=path.name):
-        reading.lines([600])
+        reading.lines([900])
+
+
+def test_a_segment_that_ends_early_is_not_taken_for_whole(data_dir: Path) -> None:
+    segment = manifest(data_dir)[1]
+    path, last = segment.path(data_dir), blocks.table(segment, data_dir).blocks[-1]
+    path.write_bytes(path.read_bytes()[: last.offset])
+    with pytest.raises(SegmentDamaged, match=f"ends before record {last.first_seq}"):
+        blocks.found_again(segment, data_dir)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ _PAGE_HEADERS: Final = ("X-PAGE-COUNT", "X-CURRENT-PAGE", "X-PAGE-SIZE", "X-TOTA
 
 
 def paged(rows: Sequence[object], limit: int, offset: int, total: int) -> Answer:
-    """One page of a list; the headers say where it stands."""
-    values = (-(-total // limit), offset // limit + 1, limit, total)
+    """One page of a list; the headers say where it stands: of an empty list, or beyond its end, on the last page."""
+    pages = max(-(-total // limit), 1)
+    values = (pages, min(offset // limit + 1, pages), limit, total)
     headers = tuple((name, str(value)) for name, value in zip(_PAGE_HEADERS, values, strict=True))
     return Answer(body=_encode(rows), headers=(*headers, ("Access-Control-Expose-Headers", ", ".join(_PAGE_HEADERS))))

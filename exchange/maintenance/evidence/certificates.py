@@ -213,7 +213,7 @@ def read(data_dir: Path, on_record: SignedText) -> Body:
         histories = history.load((place / "histories.jsonl").read_bytes().splitlines())
         secret = bytes.fromhex(kept.secret)
     except OSError as error:  # its text names the folder, which is nobody's to know
-        raise CertificateError(f"{place.name}: {error.strerror}") from error
+        raise CertificateError(f"{place.name}/{Path(error.filename or '').name}: {error.strerror}") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise CertificateError(f"{place.name}: {error}") from error
     if signed != on_record:
@@ -245,21 +245,26 @@ def long_ago(data_dir: Path, window: WindowId) -> dict[CertificateId, SignedText
 
     Raises:
         JournalError: they can't be looked up now, as where an archive is away.
+        CertificateError: none is found, and what is kept of one can't be read: it may be this window's.
     """
-    found = {}
+    found: dict[CertificateId, SignedText] = {}
+    unreadable: list[str] = []
     with JournalReader(data_dir) as journal:
         end_seq, _ = journal.last()
-        for signed in _kept_of(data_dir, window):
+        for signed in _kept_of(data_dir, window, unreadable):
             made_seq = signed.certificate.as_of_seq
             for certificate_id, each in recorded(journal, made_seq + 1, min(made_seq + MAX_LATER, end_seq)):
                 if each == signed:
                     found[certificate_id] = each
                     break
+    first = CertificateKind.CLOSING if window else CertificateKind.OPENING
+    if unreadable and first not in (each.certificate.kind for each in found.values()):
+        raise CertificateError(f"can't be read: {', '.join(unreadable)}")
     return found
 
 
-def _kept_of(data_dir: Path, window: WindowId) -> Iterator[SignedText]:
-    """What is kept of a window, whose certificates are all made after it was planned."""
+def _kept_of(data_dir: Path, window: WindowId, unreadable: list[str]) -> Iterator[SignedText]:
+    """What is kept of a window, whose certificates are all made after it was planned; notes what can't be read."""
     seqs = {}
     for path in (data_dir / FOLDER).glob("[!.]*-*"):
         kind, _, seq = path.name.rpartition("-")
@@ -270,6 +275,7 @@ def _kept_of(data_dir: Path, window: WindowId) -> Iterator[SignedText]:
             signed = msgspec.json.decode((path / "certificate.json").read_bytes(), type=SignedText)
             wanted = signed.certificate.window == window
         except (OSError, msgspec.MsgspecError, CertificateError):
+            unreadable.append(path.name)
             continue
         if wanted:
             yield signed

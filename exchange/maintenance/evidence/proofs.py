@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from exchange.maintenance.evidence import certificates, merkle
-from exchange.maintenance.evidence.certificates import Body, CertificateError, SignedText
+from exchange.maintenance.evidence.certificates import Body, SignedText
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.windows.certificate import CertificateId, CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId
@@ -21,6 +21,10 @@ FORMAT: Final = 1
 
 #: Reads what is kept with a certificate.
 Reader = Callable[[Path, SignedText], Body]
+
+
+class NotOpenYet(Exception):
+    """The account had no statement when a certificate was made."""
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,12 +60,12 @@ def part(
     account: AccountId,
     read: Reader = certificates.read,
 ) -> Part:
-    """Raises CertificateError: what is kept is damaged, or the account had no statement then."""
+    """Raises CertificateError: what is kept is missing or damaged. NotOpenYet"""
     kept = read(data_dir, signed)
     try:
         index = kept.index(account)
     except ValueError as error:
-        raise CertificateError(f"account {account} was not open yet") from error
+        raise NotOpenYet(f"account {account} was not open yet") from error
     return Part(
         signed.text,
         signed.signature,
@@ -96,7 +100,8 @@ def prove(
     `read` is `certificates.read`, or one that remembers what it has read.
 
     Raises:
-        CertificateError: what is kept beside a certificate is missing or damaged, or the account had no statement then.
+        CertificateError: what is kept beside a certificate is missing or damaged.
+        NotOpenYet: the account had no statement then.
     """
     parts = [
         None

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
-from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway
+from exchange.journal.errors import JournalDamaged, JournalError, NoSuchRecord, SegmentAway, SegmentDamaged
 from exchange.runtime.core.outbox import Outbox
 from exchange.runtime.follower.client import FollowerClient
 from exchange.runtime.follower.read_models import ReadModels, ReadModelsHarmed
@@ -28,6 +28,7 @@ MAX_QUERIES: Final = 1_000
 MAX_QUERIES_PER_ASKER: Final = 250
 
 _HARMED: Final = Refusal(Code.MAINTENANCE, "History is being made anew: its file was harmed")
+_UNREADABLE: Final = Refusal(Code.SERVER_ERROR, "The history can't be read")
 _EXPORTING: Final = Refusal(Code.TOO_MANY_REQUESTS, "Another file of this account is under way")
 _AWAY: Final = "History from {} to {} is in an archive that can't be reached at present"
 _NOT_THERE: Final = Refusal(Code.MAINTENANCE, "History is not available: its process does not start")
@@ -75,9 +76,12 @@ class History:
         except ReadModelsHarmed as error:
             _log.error("read_models_harmed", reason=str(error))
             return _HARMED
-        except (sqlite3.Error, JournalError):
-            _log.exception("read_models_failed")
-            return Refusal(Code.SERVER_ERROR, "The history can't be read")
+        except SegmentDamaged as error:
+            _log.critical("segment_damaged", segment=error.segment, reason=str(error))
+            return Refusal(Code.SERVER_ERROR, f"File {error.segment} can't be read: it is not what was written")
+        except (sqlite3.Error, JournalError, OSError) as error:
+            _log.error("history_unread", error=type(error).__name__, reason=str(error))
+            return _UNREADABLE
         finally:
             self._all_under_way -= 1
             self._under_way[asker] -= 1

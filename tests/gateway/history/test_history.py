@@ -260,6 +260,21 @@ async def test_deposits_that_were_recorded_are_listed(venue: HttpVenue) -> None:
     assert not set(every) & {row["id"] for row in (await venue.ask(venue.bob, "GET", DEPOSITS)).json}
 
 
+async def test_a_page_beyond_the_end_is_called_the_last_one(traded: HttpVenue) -> None:
+    for path in (ORDERS, FILLS, LEDGER, DEPOSITS):
+        total = int((await traded.ask(traded.ann, "GET", path)).headers["x-total"])
+        beyond = await traded.ask(traded.ann, "GET", path, query={"offset": 100_000, "limit": 2})
+        assert beyond.json == []
+        pages = str(-(-total // 2))
+        assert [beyond.headers[name] for name in ("x-current-page", "x-page-count", "x-total")] == [
+            pages,
+            pages,
+            str(total),
+        ]
+    empty = await traded.ask(traded.ann, "GET", FILLS, query={"strategyId": "1", "offset": 5})
+    assert [empty.headers[name] for name in ("x-current-page", "x-page-count", "x-total")] == ["1", "1", "0"]
+
+
 async def test_an_offset_goes_so_far_and_times_go_further(traded: HttpVenue) -> None:
     for path in (ORDERS, FILLS, LEDGER, "/wapi/v1/capital/deposits"):
         assert (await traded.ask(traded.ann, "GET", path, query={"offset": "100000"})).json == []

@@ -66,6 +66,9 @@ async def test_stories_history_reports_and_proofs_of_a_running_exchange(running:
         ]
         assert {posting.actor for posting in postings if posting.kind == "trade"} == {"another account"}
 
+        too_early = await asyncio.to_thread(fetched, running, tmp_path)
+        said = "There is no proof to be had: No certificate of that window is on record\n"
+        assert (too_early.returncode, too_early.stderr) == (1, said)
         document = await certified(running, buyer)
         lines = verify(document, document["venue_keys"][-1]["public_key"])
         assert lines[-1] == "Nothing of your account differs between closing and opening."
@@ -85,18 +88,24 @@ async def test_stories_history_reports_and_proofs_of_a_running_exchange(running:
 
 def as_the_page_says(server: Server, folder: Path, venue_key: str) -> None:
     """What users are told to run to fetch and check their proof works as it stands there."""
-    page = (ROOT / "docs" / "proof.md").read_text()
-    program = page.split("```python\n")[1].split("```")[0]
-    program = program.replace("http://127.0.0.1:8000", server.http_url)
-    program = program.replace("data/demo-accounts.json", str(server.data / "demo-accounts.json"))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, timeout=60)
+    assert fetched(server, folder).returncode == 0
     verifier = str(ROOT / "clients" / "python" / "verify_proof.py")
     for key, code, said in ((venue_key, 0, "PROVED"), ("another", 1, "NOT PROVED")):
         command = [sys.executable, verifier, "proof.json", "--venue-key", key]
         checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
         assert checked.returncode == code, checked.stderr
         assert (checked.stdout + checked.stderr).splitlines()[-1].startswith(said)
+
+
+def fetched(server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The page's program, run."""
+    page = (ROOT / "docs" / "proof.md").read_text()
+    program = page.split("```python\n")[1].split("```")[0]
+    program = program.replace("http://127.0.0.1:8000", server.http_url)
+    program = program.replace("data/demo-accounts.json", str(server.data / "demo-accounts.json"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 
 
 async def certified(server: Server, client: ExchangeClient) -> Any:

@@ -1,14 +1,17 @@
 """Certificates and proofs as the running venue gives them, also of what its state has let go of."""
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exchange.journal.errors import SegmentAway
 from exchange.maintenance.evidence import certificates
+from exchange.values.ids import AccountId
 from exchange.values.refusals import Code, Refusal
 from exchange.values.windows.certificate import CertificateKind, read_certificate
 from exchange.values.windows.views import CertificatesView
@@ -90,10 +93,65 @@ async def test_certificates_in_an_archive_that_is_away_are_refused_by_its_time_a
             assert isinstance(refused, Refusal)
             assert refused.code is Code.MAINTENANCE
             assert "1970-01-02" in refused.message
-        monkeypatch.undo()
-        for kept in (house.data_dir / certificates.FOLDER).glob("closing-*"):
-            (kept / "secret.json").unlink()
-        refused = await running.venue.proof(house.ann, window)
-        assert isinstance(refused, Refusal)
-        assert refused.code is Code.RESOURCE_NOT_FOUND
-        assert str(house.data_dir) not in refused.message
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "secret missing": lambda kept: (kept / "secret.json").unlink(),
+    "secret damaged": lambda kept: (kept / "secret.json").write_bytes(b"{"),
+    "statements cut": lambda kept: (kept / "statements.jsonl").write_bytes(b""),
+    "a folder in place of a file": lambda kept: ((kept / "secret.json").unlink(), (kept / "secret.json").mkdir()),
+    "all missing": lambda kept: shutil.rmtree(kept),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+async def test_a_proof_over_missing_or_damaged_files_is_an_error_told_to_operators_and_names_no_folder(
+    house: House, harm: str
+) -> None:
+    """Its certificate is on record, so it is never "not found"."""
+    async with house.up() as running:
+        window = await running.plan()
+        await running.shut(window)
+        [kept] = (house.data_dir / certificates.FOLDER).glob("closing-*")
+        HARMS[harm](kept)
+        with capture_logs() as logs:
+            refused = await running.venue.proof(house.ann, window)
+        assert refused == Refusal(
+            Code.SERVER_ERROR, "The proof can't be made: what is kept with its certificate is missing or damaged"
+        )
+        [told] = [each for each in logs if each["event"] == "proof_not_made"]
+        assert (told["log_level"], told["folder"]) == ("error", str(kept.parent))
+        assert kept.name in told["reason"]
+        if harm == "secret missing":
+            assert f"{kept.name}/secret.json" in told["reason"]
+
+        if harm != "all missing":
+            (kept / "certificate.json").write_bytes(b"{")
+            running.state.issued.clear()  # long ago: what is kept says where the records are
+            assert await running.venue.proof(house.ann, window) == refused
+
+
+async def test_a_journal_that_can_not_be_opened_is_an_error_told_to_operators(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        await running.shut(window)
+
+        def unreadable(*span: Any) -> Iterator[Any]:
+            return iter((house.data_dir / "gone").read_bytes())
+
+        monkeypatch.setattr(certificates, "recorded", unreadable)
+        with capture_logs() as logs:
+            for asked in (running.venue.certificates(10), running.venue.proof(house.ann, window)):
+                assert await asked == Refusal(Code.SERVER_ERROR, "The certificates can't be read")
+        told = [each for each in logs if each["event"] == "certificates_unread"]
+        assert [str(house.data_dir) in each["reason"] for each in told] == [True, True]
+
+
+async def test_an_account_that_was_not_open_yet_has_no_proof(house: House) -> None:
+    async with house.up() as running:
+        window = await running.plan()
+        await running.shut(window)
+        none = await running.venue.proof(AccountId(999_999), window)
+        assert none == Refusal(Code.RESOURCE_NOT_FOUND, "There is no proof: account 999999 was not open yet")

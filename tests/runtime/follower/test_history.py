@@ -11,9 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from exchange.journal import sealing
 from exchange.journal.layout import journal_path
+from exchange.journal.segments import manifest_path
 from exchange.runtime.core.life import Life
 from exchange.runtime.core.venue import CLIENT_ID_US
 from exchange.runtime.follower import history as history_module
@@ -249,6 +251,53 @@ async def test_history_that_an_archive_holds_is_refused_with_its_time_span_and_n
         assert newest.total == 1
         (tmp_path / "unplugged").rename(tmp_path / "archive")
         assert isinstance(await life.venue.deposits(traders.ann, Page()), Paged)
+
+
+async def test_a_segment_file_that_is_damaged_is_named_and_what_does_not_need_it_is_shown(
+    tmp_path: Path, traders: Traders
+) -> None:
+    async with trading(tmp_path, traders, HandClock()) as life:
+        await done(life.venue, traders.sell(traders.ann, 10_000))
+        assert life._follower is not None
+        await life._follower.wait_for(life.state.seq, 5)
+        whole = await life.venue.deposits(traders.ann, Page())
+        assert isinstance(whole, Paged)
+        first = sealing.seal(tmp_path, segment_records=life.state.seq - 1, tail_records=0)[0]
+        with sqlite3.connect(journal_path(tmp_path)) as journal:
+            journal.execute("DELETE FROM batches WHERE last_seq < ?", (life.state.seq,))
+        journal.close()
+        life._history.read_models._lines = None  # what it had read before is not unpacked any more
+
+        table = first.path(tmp_path, "blocks")
+        table.write_bytes(table.read_bytes()[:-9])
+        with capture_logs() as logs:
+            assert await life.venue.deposits(traders.ann, Page()) == whole, (
+                "the segment itself says where its blocks are"
+            )
+        assert [(each["event"], each["log_level"]) for each in logs] == [("blocks_found_again", "error")]
+
+        life._history.read_models._lines = None
+        segment = first.path(tmp_path)
+        segment.write_bytes(segment.read_bytes()[:-9])
+        with capture_logs() as logs:
+            refused = await life.venue.deposits(traders.ann, Page())
+        assert refused == Refusal(Code.SERVER_ERROR, f"File {segment.name} can't be read: it is not what was written")
+        [told] = logs
+        assert (told["event"], told["segment"]) == ("segment_damaged", segment.name)
+        assert "exc_info" not in told
+        assert str(tmp_path) in told["reason"]
+        newest = await life.venue.order_history(traders.ann, Page(limit=1))
+        assert isinstance(newest, Paged)
+        assert newest.total == 1
+
+        manifest = manifest_path(tmp_path)
+        manifest.unlink()
+        manifest.mkdir()
+        with capture_logs() as logs:
+            refused = await life.venue.deposits(traders.ann, Page())
+        assert refused == Refusal(Code.SERVER_ERROR, "The history can't be read")
+        assert [each["event"] for each in logs] == ["history_unread"]
+        assert "exc_info" not in logs[0]
 
 
 async def test_a_record_that_was_damaged_is_named_and_not_shown(tmp_path: Path, traders: Traders) -> None:

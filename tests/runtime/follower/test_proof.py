@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,9 +197,25 @@ def test_a_follower_puts_what_the_records_make_in_the_place_of_what_differs(
 
 def test_what_a_killed_proof_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / f"{SCRATCH}999999999.sqlite").touch()
+    (tmp_path / f"{SCRATCH}999999999.sqlite-wal").touch()
+    (tmp_path / f"{SCRATCH}999999998.sqlite-shm").touch()  # killed while it cleared up itself
     (tmp_path / f"{SCRATCH}1.sqlite").touch()  # of a process that lives
     clear_scratch(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{SCRATCH}1.sqlite"]
+
+
+def test_the_next_verify_clears_what_a_killed_one_left(books: Books) -> None:
+    command = [sys.executable, "-m", "exchange.cli", "verify", "--data", str(books.data_dir)]
+    program = "import os, sys; from exchange.runtime.follower.read_models.proof import _Proving\n"
+    program += "_Proving._compare = lambda *_: os.kill(os.getpid(), 9)\n"
+    program += "from exchange.runtime.follower.read_models.proof import prove; from pathlib import Path\n"
+    program += "prove(Path(sys.argv[1]))"
+    killed = subprocess.run([sys.executable, "-c", program, str(books.data_dir)], check=False, timeout=60)
+    assert killed.returncode == -9
+    assert list(books.data_dir.glob(f"{SCRATCH}*"))
+    verified = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    assert verified.returncode == Exit.OK, verified.stderr
+    assert not list(books.data_dir.glob(f"{SCRATCH}*"))
 
 
 @pytest.mark.torture

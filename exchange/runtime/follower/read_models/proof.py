@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from heapq import merge
 from itertools import groupby
@@ -83,6 +83,7 @@ def prove(data_dir: Path, progress: Progress | None = None, *, keep_made: bool =
         return None
     if shutil.disk_usage(data_dir).free < _DISK_FACTOR * path.stat().st_size:
         return Proof(0, gave_up=f"there is less disk than {_DISK_FACTOR} times the size of the read models")
+    clear_scratch(data_dir)
     scratch = data_dir / f"{SCRATCH}{os.getpid()}.sqlite"
     kept = False
     try:
@@ -295,16 +296,17 @@ def put_in_place(data_dir: Path, proof: Proof) -> None:
     """Let what the records make take the place of read models that differ; without it the next writer makes them."""
     delete(data_dir / FILE_NAME)
     if proof.made:
-        os.replace(proof.made, data_dir / FILE_NAME)
+        with suppress(FileNotFoundError):  # whoever proves meanwhile may have taken it for left behind
+            os.replace(proof.made, data_dir / FILE_NAME)
 
 
 def clear_scratch(data_dir: Path) -> None:
     """Delete what proofs have left whose process was killed."""
-    for path in data_dir.glob(f"{SCRATCH}*.sqlite"):
+    for path in data_dir.glob(f"{SCRATCH}*"):
         try:
-            os.kill(int(path.stem.removeprefix(SCRATCH)), 0)
+            os.kill(int(path.name.removeprefix(SCRATCH).partition(".")[0]), 0)
         except (ProcessLookupError, ValueError):
-            delete(path)
+            path.unlink(missing_ok=True)
         except PermissionError:
             continue
 
