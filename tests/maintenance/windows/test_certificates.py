@@ -95,11 +95,16 @@ async def test_certificates_in_an_archive_that_is_away_are_refused_by_its_time_a
             assert "1970-01-02" in refused.message
 
 
+def folder_instead(kept: Path) -> None:
+    (kept / "secret.json").unlink()
+    (kept / "secret.json").mkdir()
+
+
 HARMS: dict[str, Callable[[Path], object]] = {
     "secret missing": lambda kept: (kept / "secret.json").unlink(),
     "secret damaged": lambda kept: (kept / "secret.json").write_bytes(b"{"),
     "statements cut": lambda kept: (kept / "statements.jsonl").write_bytes(b""),
-    "a folder in place of a file": lambda kept: ((kept / "secret.json").unlink(), (kept / "secret.json").mkdir()),
+    "a folder in place of a file": folder_instead,
     "all missing": lambda kept: shutil.rmtree(kept),
 }
 

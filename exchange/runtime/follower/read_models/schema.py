@@ -75,10 +75,10 @@ CREATE TABLE touches (
     PRIMARY KEY (order_id, seq)
 ) STRICT, WITHOUT ROWID;
 
--- The newest order under a client id. It is found for a day after its end (`core.venue.CLIENT_ID_US`), and its row stays:
--- an index file holds what a segment's records add, without the states that say when an order of an earlier one ended.
--- A row has 21 to 23 bytes, beside the five list entries of 23 of an order that is placed and cancelled: a million orders
--- whose ids are never used again make 22 MB of it. Who uses ids again adds none.
+-- The newest order under a client id. It is found for a day after its end; its row stays,
+-- since an index file holds what a segment's records add, and not when orders ended that came in before it. A row has
+-- 21 to 23 bytes, beside the five list entries of 23 of an order that is placed and cancelled: a million orders whose
+-- ids are never used again make 22 MB of it. Who uses ids again adds none.
 CREATE TABLE client_ids (
     account INTEGER NOT NULL,
     market INTEGER NOT NULL,
