@@ -119,7 +119,8 @@ def cancel(context: typer.Context, window_id: Id, reason: Reason) -> None:
 def list_windows(context: typer.Context) -> None:
     """Windows to come, under way and past, and what an opening waits for."""
     session: Session = context.obj
-    maintenance = venue_of(context).status.maintenance
+    status = venue_of(context).status
+    maintenance = status.maintenance
     if session.as_json:
         result(msgspec.json.encode(maintenance))
         return
@@ -139,6 +140,9 @@ def list_windows(context: typer.Context) -> None:
     if (progress := maintenance.verification) is not None:
         gate = progress.gate or "starting"
         console.print(f"The {progress.kind} certificate is being made: {gate}, {progress.done} of {progress.total}")
+    for condition in status.conditions:
+        if condition.part == "certificates":
+            console.print(f"{condition.message}. Way out: {condition.way_out}", markup=False, soft_wrap=True)
 
 
 def _waits(opening: OpeningView) -> str:

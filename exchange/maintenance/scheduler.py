@@ -25,6 +25,7 @@ from exchange.maintenance.venue_key import VenueKeyError, seed_of
 from exchange.runtime.core.life import Life
 from exchange.values.commands import AnyCommand
 from exchange.values.enums import Mode
+from exchange.values.modes.views import ConditionView
 from exchange.values.people.views import AdminView
 from exchange.values.process.events import Refused
 from exchange.values.refusals import Code, Refusal
@@ -37,6 +38,8 @@ from exchange.values.windows.views import VerificationView
 TICK_S: Final = 0.2
 #: Between two attempts at a certificate, where the process that makes it failed.
 RETRY_S: Final = 30.0
+#: How often it is seen whether the venue's key is at hand: before a window needs it, not when it does.
+KEY_LOOK_S: Final = 10.0
 #: How often a digest of the whole state is begun anew because something has happened meanwhile.
 DIGEST_ATTEMPTS: Final = 5
 #: A start without a window.
@@ -44,6 +47,8 @@ NO_WINDOW: Final = WindowId(0)
 
 _NOT_UNDER_WAY: Final = Refusal(Code.PRECONDITION_FAILED, "The window is not shut and certified")
 _WAITING_ALREADY: Final = Refusal(Code.PRECONDITION_FAILED, "The gates are running, or about to")
+
+_NO_KEY: Final = "Certificates can't be made: the venue's key is not at hand"
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +66,9 @@ class Scheduler:
         self._asked: dict[WindowId, None] = {}
         self._failed: dict[WindowId, None] = {}
         self._retry_at: dict[WindowId, float] = {}
+        self._key_look_at = 0.0
+        #: Why no certificate can be signed, as it was said last; "" if one can.
+        self._keyless = ""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -101,6 +109,11 @@ class Scheduler:
             await asyncio.sleep(TICK_S)
 
     async def _tick(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._key_look_at:
+            self._key_look_at = now_s + KEY_LOOK_S
+            with suppress(VenueKeyError):
+                self._seed()
         for window in tuple(self._state.windows.values()):
             if window.stage not in ENDED_STAGES:
                 await self._move(window)
@@ -235,7 +248,7 @@ class Scheduler:
             live_seq, live_digest = await self._live_digest()
             request = Request(
                 data=str(life.data_dir),
-                seed=seed_of(life.data_dir / "keys", self._state.venue_public_key),
+                seed=self._seed(),
                 time_us=life.clock.now_us(),
                 witness=None if self._witness_dir is None else str(self._witness_dir),
                 window=window,
@@ -248,10 +261,39 @@ class Scheduler:
             _log.error("certificate_failed", kind=str(kind), window=window, error=str(error))
             self._retry_later(window)
             if window:
-                await self._execute(DelayWindow(window, f"the {kind} certificate could not be made; it is tried again"))
+                why = ": the venue's key is not at hand" if isinstance(error, VenueKeyError) else ""
+                reason = f"the {kind} certificate could not be made{why}; it is tried again"
+                await self._execute(DelayWindow(window, reason))
             return None
         finally:
             life.venue.show_progress(None)
+
+    def _seed(self) -> str:
+        """The seed of the venue's key in force; says in log and status when it goes, and when it is back.
+
+        Raises:
+            VenueKeyError
+        """
+        try:
+            seed = seed_of(self._life.data_dir / "keys", self._state.venue_public_key)
+        except VenueKeyError as error:
+            self._say_key(str(error))
+            raise
+        self._say_key("")
+        return seed
+
+    def _say_key(self, problem: str) -> None:
+        if problem == self._keyless:
+            return
+        self._keyless = problem
+        shown: tuple[ConditionView, ...] = ()
+        if problem:
+            _log.warning("venue_key_not_at_hand", reason=problem)
+            way_out = f"{problem}; put that key's file there: it is looked for every {KEY_LOOK_S:.0f} s"
+            shown = (ConditionView("certificates", _NO_KEY, way_out, self._life.clock.now_us(), stops_orders=False),)
+        else:
+            _log.warning("venue_key_at_hand_again")
+        self._life.venue.show_maintenance_conditions(shown)
 
     def _retry_later(self, window: WindowId) -> None:
         self._retry_at[window] = asyncio.get_running_loop().time() + RETRY_S

@@ -48,6 +48,9 @@ _NO_READ: Final = Refusal(Code.FORBIDDEN, "The API key may not do this")
 _TOO_LARGE: Final = invalid("Request body is too large")
 _IN_FLIGHT: Final = Refusal(Code.TOO_MANY_REQUESTS, "Too many requests of this account wait for their answer")
 
+#: Conditions of the process that keep nobody waiting.
+_LASTING: Final = ("loop", "certificates")
+
 _encode: Final = msgspec.json.Encoder().encode
 _log: Final = structlog.get_logger(__name__)
 
@@ -90,7 +93,7 @@ class Dispatcher(Collector):
             return (("Retry-After", "1"),)
         if code is not Code.MAINTENANCE:
             return ()
-        if any(condition.part != "loop" for condition in self._exchange.status().conditions):
+        if any(condition.part not in _LASTING for condition in self._exchange.status().conditions):
             return (("Retry-After", "1"),)
         wait_s = opens_in_s(self._exchange.maintenance(), self._exchange.now_us())
         return (("Retry-After", str(wait_s)),) if wait_s else ()

@@ -32,7 +32,7 @@ from exchange.values.enums import Side
 from exchange.values.ids import AccountId, OrderId
 from exchange.values.listings.specs import AssetSpec
 from exchange.values.listings.views import CandleView, DepthView, MarketView, TickerView, TradeView
-from exchange.values.modes.views import StatusView
+from exchange.values.modes.views import ConditionView, StatusView
 from exchange.values.money.views import BalanceView, LedgerLine
 from exchange.values.orders.views import FillView, OrderView, Outcome
 from exchange.values.people.views import AdminView, PeopleView
@@ -292,6 +292,10 @@ class Venue:
     def show_progress(self, verification: VerificationView | None) -> None:
         """Show everybody how far a certificate in the making is; None: none is being made."""
         self._public.show_progress(verification)
+
+    def show_maintenance_conditions(self, conditions: tuple[ConditionView, ...]) -> None:
+        """Show everybody, and admins the way out, what keeps certificates from being made."""
+        self._public.show_conditions("maintenance", conditions)
 
     def run_gates(self, window: WindowId, asked_by: AdminView, reason: str) -> Refusal | None:
         return _NO_DESK if self.desk is None else self.desk.run_gates(window, asked_by, reason)

@@ -207,7 +207,7 @@ class Watchdog:
         self._intake.stopped = writer or history
         self._intake.late = writer
         self._look_at_loop(now_s)
-        self._public.show_conditions(tuple(self._conditions.values()))
+        self._public.show_conditions("watchdog", tuple(self._conditions.values()))
 
     def _stood_s(self, now_s: float) -> float:
         """How long the loop has stood still since the last look. What the writer and the follower said meanwhile isn't

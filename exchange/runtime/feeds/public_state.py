@@ -54,7 +54,8 @@ class PublicState:
         self._keys: dict[str, KeyView] = {}
         self.watcher: Watcher | None = None
         self._verification: VerificationView | None = None
-        self._conditions: tuple[ConditionView, ...] = ()
+        #: By who says them.
+        self._conditions: dict[str, tuple[ConditionView, ...]] = {}
 
     # --- reading ---
 
@@ -124,9 +125,13 @@ class PublicState:
             self._verification = verification
             self._tell(self._shown.status)
 
-    def show_conditions(self, conditions: tuple[ConditionView, ...]) -> None:
-        """What keeps the process from its full service; the stream hears of a change, not of every second of it."""
-        before, self._conditions = self._conditions, conditions
+    def show_conditions(self, said_by: str, conditions: tuple[ConditionView, ...]) -> None:
+        """All that `said_by` knows to keep the process from its full service, in place of what it said before.
+
+        The stream hears of a change, not of every second of it.
+        """
+        before = self._conditions.get(said_by, ())
+        self._conditions[said_by] = conditions
         if [(each.part, each.stops_orders) for each in conditions] != [
             (each.part, each.stops_orders) for each in before
         ]:
@@ -138,8 +143,8 @@ class PublicState:
 
     def _as_it_is(self, status: StatusView) -> StatusView:
         """With what isn't on record: progress, and conditions of this process."""
-        if self._conditions:
-            status = msgspec.structs.replace(status, conditions=self._conditions)
+        if conditions := tuple(each for said in self._conditions.values() for each in said):
+            status = msgspec.structs.replace(status, conditions=conditions)
         if self._verification is None:
             return status
         maintenance = msgspec.structs.replace(status.maintenance, verification=self._verification)

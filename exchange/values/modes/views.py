@@ -17,8 +17,8 @@ class PauseView(View, frozen=True):
 class ConditionView(View, frozen=True):
     """Something that keeps the running process from its full service.
 
-    `part`: writer, history or loop. `message` is for everybody, `way_out` for operators. `stops_orders`: new orders are
-    refused meanwhile.
+    `part`: writer, history, loop or certificates. `message` is for everybody, `way_out` for operators. `stops_orders`:
+    new orders are refused meanwhile.
     """
 
     part: str

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.cli.keys import KeyFile, write_private
@@ -294,10 +295,37 @@ async def test_without_the_venues_key_nothing_is_certified_and_it_says_so(house:
         window = await running.plan()
         running.at(running.view(window).plan.offline_at_us)
         await running.reaches(window, WindowStage.DELAYED)
-        assert "could not be made" in running.view(window).reason
+        assert "could not be made: the venue's key is not at hand" in running.view(window).reason
         running.at(running.view(window).plan.full_at_us)
         await asyncio.sleep(0.5)
         assert running.venue.status().mode is Mode.OFFLINE
+
+
+async def test_a_venue_key_that_is_not_the_one_in_force_is_said_from_the_start(house: House) -> None:
+    path, other = house.data_dir / "keys" / "venue.json", KeyFile.generate("venue")
+    kept = path.read_bytes()
+    swapped = {"name": "venue", "apiKey": house.key.api_secret, "apiSecret": house.key.api_key}
+    path.unlink()
+    for content, said in (
+        (None, "there is no venue.json"),
+        (msgspec.json.encode(other), f"venue.json holds {other.api_key}"),
+        (b"{", "venue.json can't be read"),
+        (msgspec.json.encode(swapped), "the two halves of venue.json don't belong together"),
+    ):
+        if content is not None:
+            path.write_bytes(content)
+        async with house.up() as running:
+            await running.until(lambda: bool(running.venue.status().conditions))
+            [condition] = running.venue.status().conditions
+        assert (condition.part, condition.stops_orders) == ("certificates", False)
+        assert f"the venue's key in force is {house.key.api_key}, and no file in " in condition.way_out
+        assert said in condition.way_out
+        assert not any(secret in condition.way_out for secret in (house.key.api_secret, other.api_secret))
+    path.write_bytes(kept)
+    (path.parent / "venue-until-9.json").write_bytes(b"{")
+    async with house.up() as running:
+        await asyncio.sleep(0.5)
+        assert running.venue.status().conditions == ()
 
 
 async def test_a_window_called_off_in_the_middle_opens_by_hand_on_the_same_evidence(house: House) -> None:
