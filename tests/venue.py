@@ -13,8 +13,10 @@ from nacl.signing import SigningKey
 
 from exchange.core import State, decide, fold, next_seq
 from exchange.core.invariants import violations
+from exchange.journal.signatures import sign
 from exchange.values.accounts.commands import AddKey, OpenAccount
 from exchange.values.accounts.events import AccountOpened, KeyAdded
+from exchange.values.actors import senders
 from exchange.values.commands import AnyCommand, TwoPeopleCommand
 from exchange.values.enums import Mode, OrderType, ProposalEnd, Role, Scope, SelfTradePrevention, Side, TimeInForce
 from exchange.values.events import AnyEvent
@@ -103,12 +105,17 @@ class Venue:
         markets: tuple[MarketSpec, ...] = (SOL_USDC,),
         begin_us: int = BEGIN_US,
         step_us: int = 1_000,
+        signs: Iterable[SigningKey] = (),
     ) -> None:
-        """Its first record, at `begin_us`, and no other; `step_us` lie between two records."""
+        """Its first record, at `begin_us`, and no other; `step_us` lie between two records.
+
+        With the keys of `signs` every command of their admins is signed.
+        """
         self.state = State()
         self.records: list[Record] = []
         self.time_us = begin_us - step_us
         self.step_us = step_us
+        self._signs = {b64encode(bytes(key.verify_key)).decode(): key for key in signs}
         self._keys: dict[AccountId, KeyId] = {}
         self.expect(genesis(filters, limits, auto_resume, venue_key, founders, assets, markets))
 
@@ -122,10 +129,21 @@ class Venue:
         """Decide and fold one command; its events."""
         self.time_us += self.step_us
         events = decide(self.state, self.time_us, command)
+        signed = signed or self._signed(command)
         record = Record(next_seq(self.state, command), self.time_us, command, events, signed)
         fold(self.state, record)
         self.records.append(record)
         return events
+
+    def _signed(self, command: AnyCommand) -> tuple[Signed, ...]:
+        if not self._signs:
+            return ()
+        if isinstance(command, Genesis):
+            public_keys = [command.admins[0].public_key]
+        else:
+            public_keys = [self.state.admins[admin].public_key for admin in senders(command)]
+        keys = [self._signs[public_key] for public_key in public_keys if public_key in self._signs]
+        return tuple(sign(command, key, self.time_us) for key in keys)
 
     def expect(self, command: AnyCommand) -> list[AnyEvent]:
         """`do`, for a command that must be carried out."""

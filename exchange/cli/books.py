@@ -40,7 +40,8 @@ def verify(
 ) -> None:
     """Fold the records from genesis and from every snapshot; check chain, witness, invariants and digests.
 
-    Holds the history users are shown against them, too. Also while the exchange runs. Names the first bad record if
+    Decides again what admins and the venue did, checks who signed for it and the certificates on record, and holds the
+    history users are shown against the records. Also while the exchange runs. Names the first bad record if
     there is one, and of the history what differs.
     """
     settings = with_journal(config, data)

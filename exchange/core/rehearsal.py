@@ -10,11 +10,11 @@ from exchange.values.record import Record
 def decided_otherwise(state: State, record: Record) -> list[AnyEvent] | Exception | None:
     """What this build decides of a recorded command instead of what was recorded; None: the same.
 
-    `state` is that before the record, and is only read. A faulted command is never decided again.
-    An exception is what deciding raised.
+    `state` is that before the record, and is only read. An exception is what deciding raised.
+    A command that faulted, and so caused nothing else, is never decided again.
     """
     recorded = record.events
-    if recorded and type(recorded[0]) is Faulted:
+    if len(recorded) == 1 and type(recorded[0]) is Faulted:
         return None
     try:
         decided = decide(state, record.time_us, record.command)

@@ -7,20 +7,17 @@ of trust.
 
 from base64 import b64decode, b64encode
 from hashlib import blake2b
-from typing import Final
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from exchange.core import State
+from exchange.journal.told import Told
 from exchange.values.actors import senders
 from exchange.values.commands import AnyCommand
 from exchange.values.process.commands import Genesis
 from exchange.values.record import Record, Signed, carried_out
 from exchange.values.signing import says, text_of
-
-#: What is told one by one; the rest is counted.
-MAX_TOLD: Final = 100
 
 
 def sign(command: AnyCommand, key: SigningKey, time_us: int) -> Signed:
@@ -33,37 +30,44 @@ def sign(command: AnyCommand, key: SigningKey, time_us: int) -> Signed:
 class Signers:
     """Judges records one by one, each before it is folded.
 
-    `promised`: the venue was founded with a signature, and from then on every command of an admin carries one.
+    Where one record carries a signature, the venue is one whose admins sign: every command of theirs must then carry
+    one, and its first record too, those before that one included. `promised`: it is known to be such a venue. What
+    the venue asks of itself names no admin, and needs none.
     """
 
     def __init__(self, promised: bool = False) -> None:
         self.promised = promised
         #: Commands that carry the good signatures of those who gave them.
         self.proved = 0
-        #: (seq, what is wrong), at most `MAX_TOLD`; `wrong` counts them all.
-        self.found: list[tuple[int, str]] = []
-        self.wrong = 0
+        self._wrong = Told()
+        self._unsigned = Told()
         self._texts: dict[bytes, None] = {}
+
+    @property
+    def unsigned(self) -> int:
+        """Commands of admins that nobody has signed."""
+        return self._unsigned.count
+
+    @property
+    def found(self) -> list[tuple[int | None, str]]:
+        """What is wrong with which record: those that nobody has signed are only where others are signed."""
+        return [*(self._unsigned.lines() if self.promised else ()), *self._wrong.lines()]
 
     def see(self, state: State, record: Record) -> None:
         """`state` is that before the record, and is only read."""
         command = record.command
-        if isinstance(command, Genesis) and record.signed:
+        if record.signed:
             self.promised = True
-        elif not record.signed and not (self.promised and senders(command)):
-            return
-        problem = self._problem(state, record)
-        if problem is None:
-            self.proved += 1
-            return
-        self.wrong += 1
-        if len(self.found) < MAX_TOLD:
-            self.found.append((record.seq, f"record {record.seq}, {type(command).__name__}: {problem}"))
+            problem = self._problem(state, record)
+            if problem is None:
+                self.proved += 1
+            else:
+                self._wrong.add(record.seq, f"record {record.seq}, {type(command).__name__}: {problem}")
+        elif senders(command) or isinstance(command, Genesis):
+            self._unsigned.add(record.seq, f"record {record.seq}, {type(command).__name__}: nobody has signed it")
 
     def _problem(self, state: State, record: Record) -> str | None:
         command = record.command
-        if not record.signed:
-            return "nobody has signed it"
         for signed in record.signed:
             if not _is_good(signed):
                 return f"the signature is not one of {signed.public_key}"

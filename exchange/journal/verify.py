@@ -27,9 +27,9 @@ from exchange.journal.errors import (
     UnknownRecord,
     WitnessError,
 )
+from exchange.journal.judging import Judge
 from exchange.journal.layout import witness_path
 from exchange.journal.recovery import Progress, fold_batch, without_collection
-from exchange.journal.signatures import Signers
 from exchange.journal.store import JournalReader
 from exchange.values.record import GENESIS_CHAIN
 
@@ -48,7 +48,8 @@ class Report(msgspec.Struct, frozen=True):
     """What a verification found. Everything up to `to_seq` was folded; `from_seq` 0 is genesis.
 
     `chain` and `digest` (hex) are those after `to_seq`. `snapshot_seqs` are those that agreed.
-    `signed`: commands of admins, each with the good signatures of those who gave it.
+    `signed`: commands of admins, each with the good signatures of those who gave it; `unsigned`: those without any.
+    `decided`: commands decided again; `certificates`: those on record, held against key and chain.
     `checkpoint_seq`: a signed checkpoint was left there. `read_models_seq`: what users are shown agrees up to there;
     who knows of read models says so.
     """
@@ -66,6 +67,9 @@ class Report(msgspec.Struct, frozen=True):
     checkpoint_seq: int | None
     seconds: float
     signed: int = 0
+    unsigned: int = 0
+    decided: int = 0
+    certificates: int = 0
     read_models_seq: int | None = None
 
     def to_json(self) -> bytes:
@@ -83,8 +87,11 @@ class Report(msgspec.Struct, frozen=True):
             f"Segments   {self.segments} sealed",
             f"Witness    {'has seen seq ' + str(self.witness_seq) if self.witness_seq is not None else 'none'}",
         ]
-        if self.signed:
-            lines.append(f"Admins     {self.signed} commands, each signed with the keys in force of those who gave it")
+        lines += [
+            f"Admins     {self._admins()}",
+            f"Decisions  {self.decided} commands of admins and of the venue itself, decided again",
+            f"Certified  {self.certificates} certificates on record, each held against the venue's key and the chain",
+        ]
         if self.read_models_seq is not None:
             lines.append(f"History    shown is what the records say, to seq {self.read_models_seq}")
         if self.checkpoint_seq is not None:
@@ -94,6 +101,14 @@ class Report(msgspec.Struct, frozen=True):
             lines.append(f"First bad seq: {self.first_bad_seq}")
         lines.append("The journal is whole and its books hold." if self.ok else "The journal does NOT verify.")
         return "\n".join(lines)
+
+    def _admins(self) -> str:
+        signed = f"{self.signed} commands, each signed with the keys in force of those who gave it"
+        if not self.unsigned:
+            return signed if self.signed else "no commands among these records"
+        if not self.signed:
+            return f"{self.unsigned} commands, none of them signed: nothing here proves who gave them"
+        return f"{signed}; {self.unsigned} signed by nobody"
 
 
 def verify(
@@ -133,7 +148,7 @@ class _Verification:
         self._state = State()
         self._leg: State | None = None
         self._chain = GENESIS_CHAIN
-        self._signers = Signers(_founded_signed(reader))
+        self._judge = Judge(reader, _founded_signed(reader))
 
     def run(self, witness_file: Path, from_genesis: bool, key: SigningKey | None) -> Report:
         started = time.monotonic()
@@ -144,7 +159,7 @@ class _Verification:
         from_seq = self._state.seq
         sealed = self._check_segments(from_seq)
         self._fold(end_seq)
-        for seq, problem in self._signers.found:
+        for seq, problem in self._judge.found:
             self._found(problem, seq)
         ok = not self._problems
         signed = None
@@ -163,7 +178,10 @@ class _Verification:
             problems=tuple(self._problems),
             checkpoint_seq=signed,
             seconds=time.monotonic() - started,
-            signed=self._signers.proved,
+            signed=self._judge.signers.proved,
+            unsigned=self._judge.signers.unsigned,
+            decided=self._judge.decided,
+            certificates=self._judge.certificates,
         )
 
     def _found(self, what: object, seq: int | None = None) -> None:
@@ -238,7 +256,7 @@ class _Verification:
         if stop == self._state.seq:
             return
         for batch in self._reader.checked_batches(self._state.seq + 1, stop, self._chain):
-            fold_batch(self._state, batch, self._signers.see)
+            fold_batch(self._state, batch, self._judge.see)
             if self._leg is not None:
                 fold_batch(self._leg, batch)
             self._chain = batch.chain

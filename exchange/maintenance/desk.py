@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 import structlog
 
+from exchange.journal.certified import CertificateError, SignedText
 from exchange.journal.errors import JournalError, SegmentAway
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, proofs
-from exchange.maintenance.evidence.certificates import CertificateError, SignedText
 from exchange.runtime.core.life import Life
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.people.views import AdminView

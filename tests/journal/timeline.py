@@ -39,6 +39,7 @@ class Timeline:
             venue_key=public(VENUE_KEY),
             founders=(AdminSpec("root", public(ADMIN_KEY), tuple(Role)),),
             begin_us=START_US,
+            signs=(ADMIN_KEY,),
         )
         self._random = random.Random(1)
         self.chain = GENESIS_CHAIN

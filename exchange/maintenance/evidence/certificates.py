@@ -10,17 +10,17 @@ A certificate's folder, `<data>/certificates/<kind>-<as_of_seq>/`, holds what a 
 
 import os
 import secrets
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
+from nacl.signing import SigningKey
 
 from exchange.core import State
+from exchange.journal.certified import CertificateError, SignedText
 from exchange.journal.privacy import make_folder, open_private
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import history, merkle
@@ -32,8 +32,6 @@ from exchange.values.windows.certificate import (
     CertificateId,
     CertificateKind,
     GateResult,
-    VenueKey,
-    read_certificate,
 )
 from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
@@ -44,25 +42,6 @@ MAX_FOLDERS: Final = 1_000
 MAX_LATER: Final = 200_000
 _SECRET_BYTES: Final = 32
 _encode = msgspec.json.Encoder().encode
-
-
-class CertificateError(ValueError):
-    """A certificate, or what is kept beside it, is missing, damaged or not what was signed."""
-
-
-class SignedText(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A certificate as it was signed, and the signature (base64, Ed25519 over the text's UTF-8)."""
-
-    text: str
-    signature: str
-
-    @property
-    def certificate(self) -> Certificate:
-        """What the text says, signed by the venue or not. Raises CertificateError: it is none of a certificate."""
-        try:
-            return read_certificate(self.text)
-        except msgspec.MsgspecError as error:
-            raise CertificateError(f"not a certificate: {error}") from error
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -135,28 +114,6 @@ def certify(
     )
     text = _encode(certificate)
     return SignedText(text.decode(), b64encode(key.sign(text).signature).decode())
-
-
-def check_signature(signed: SignedText, keys: Sequence[VenueKey], recorded_seq: int) -> None:
-    """Whether the venue signed this text, with a key that was its own when the certificate was recorded.
-
-    Raises:
-        CertificateError
-    """
-    certificate = signed.certificate
-    for key in keys:
-        if key.public_key == certificate.public_key and key.since_seq <= recorded_seq:
-            if key.revoked:
-                raise CertificateError("signed with a key the venue has revoked")
-            if key.until_seq and recorded_seq > key.until_seq:
-                raise CertificateError("signed with a key the venue had replaced by then")
-            break
-    else:
-        raise CertificateError("signed with a key that was never the venue's")
-    try:
-        VerifyKey(b64decode(certificate.public_key)).verify(signed.text.encode(), b64decode(signed.signature))
-    except (BadSignatureError, ValueError) as error:
-        raise CertificateError("the signature is not the venue's") from error
 
 
 # --- on disk -----------------------------------------------------------------------------------------

@@ -20,12 +20,12 @@ from exchange.core import State
 from exchange.core.invariants import violations
 from exchange.core.modes.clearance import waived_by
 from exchange.journal import checkpoint, segments, witness
+from exchange.journal.certified import SignedText
 from exchange.journal.errors import JournalError
 from exchange.journal.layout import whole_file, witness_path
 from exchange.journal.recovery import without_collection
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, shown_history
-from exchange.maintenance.evidence.certificates import SignedText
 from exchange.maintenance.evidence.gather import Closing, Evidence, balances
 from exchange.maintenance.evidence.messages import Finding, GatesReport, Progress, Request, Said, Verdict, speak
 from exchange.maintenance.evidence.statements import totals

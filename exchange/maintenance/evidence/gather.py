@@ -15,11 +15,12 @@ from exchange.core import State
 from exchange.core.digest import digest
 from exchange.core.ledger import postings
 from exchange.journal import checkpoint, snapshots
+from exchange.journal.certified import CertificateError, SignedText, check_signature
 from exchange.journal.errors import CheckpointRefused, JournalDamaged, JournalError, SnapshotDamaged, UnknownFormat
 from exchange.journal.recovery import fold_batch
 from exchange.journal.store import JournalReader
 from exchange.maintenance.evidence import certificates, history, statements
-from exchange.maintenance.evidence.certificates import Body, CertificateError, SignedText, check_signature
+from exchange.maintenance.evidence.certificates import Body
 from exchange.maintenance.evidence.comparison import AccountDifference, compare
 from exchange.maintenance.evidence.history import Histories
 from exchange.maintenance.evidence.rehearsal import Rehearsal

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from exchange.journal.certified import SignedText
 from exchange.journal.errors import JournalError
-from exchange.maintenance.evidence.certificates import SignedText
 from exchange.values.windows.certificate import Gate, GateResult
 from exchange.values.windows.plan import WindowId
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
+from exchange.journal.certified import SignedText
 from exchange.maintenance.evidence import certificates, merkle
-from exchange.maintenance.evidence.certificates import Body, SignedText
+from exchange.maintenance.evidence.certificates import Body
 from exchange.values.ids import AccountId, seq_of
 from exchange.values.windows.certificate import CertificateId, CertificateKind, VenueKey
 from exchange.values.windows.plan import WindowId

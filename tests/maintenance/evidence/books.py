@@ -12,6 +12,7 @@ from nacl.signing import SigningKey
 from exchange.core import State, fold
 from exchange.core.digest import digest
 from exchange.journal import snapshots
+from exchange.journal.certified import SignedText
 from exchange.journal.layout import witness_path
 from exchange.journal.store import JournalReader, open_writing
 from exchange.journal.witness import Witness
@@ -35,9 +36,11 @@ from exchange.values.windows.events import CertificateIssued
 from exchange.values.windows.plan import WindowId
 from tests.core.windows import by_hand as m
 from tests.properties.flow import START, command, random_choices
-from tests.venue import ADMIN, Venue
+from tests.venue import ADMIN, Venue, signing_key
 
 KEY = SigningKey(bytes(range(32)))
+#: Those of `tests.venue`'s founder, and of whoever is the second approver.
+SIGNS = tuple(signing_key(number) for number in (2, *range(700, 720)))
 SEED = b64encode(bytes(KEY)).decode()
 
 
@@ -47,7 +50,7 @@ class Books:
     def __init__(self, data_dir: Path, trades: int = 300, build: str | None = None) -> None:
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
-        self.venue = venue = Venue(venue_key=b64encode(bytes(KEY.verify_key)).decode())
+        self.venue = venue = Venue(venue_key=b64encode(bytes(KEY.verify_key)).decode(), signs=SIGNS)
         self.second = m.second_approver(venue)
         venue.expect(StartProcess(build_id() if build is None else build, True))
         venue.open()
@@ -79,7 +82,7 @@ class Books:
             key=KEY,
         )
         if forged:
-            signed = certificates.SignedText(signed.text, b64encode(bytes(64)).decode())
+            signed = SignedText(signed.text, b64encode(bytes(64)).decode())
         certificates.keep(self.data_dir, signed, made)
         [issued] = venue.expect(Certify(signed.text, signed.signature))
         assert isinstance(issued, CertificateIssued)
@@ -94,14 +97,10 @@ class Books:
             chain = link(chain, encode(record))
         return state, histories, chain
 
-    def signed(self) -> dict[CertificateId, certificates.SignedText]:
+    def signed(self) -> dict[CertificateId, SignedText]:
         """Every certificate on record."""
         events = (event for record in self.venue.records for event in record.events)
-        return {
-            e.certificate_id: certificates.SignedText(e.text, e.signature)
-            for e in events
-            if isinstance(e, CertificateIssued)
-        }
+        return {e.certificate_id: SignedText(e.text, e.signature) for e in events if isinstance(e, CertificateIssued)}
 
     def write(self) -> None:
         """Journal, witness and read models."""

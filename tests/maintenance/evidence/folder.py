@@ -18,7 +18,7 @@ from exchange.values.process.commands import StartProcess
 from exchange.values.windows.commands import Certify
 from exchange.values.windows.plan import ENDED_STAGES, WindowId
 from tests.core.windows import by_hand as m
-from tests.maintenance.evidence.books import Books
+from tests.maintenance.evidence.books import SIGNS, Books
 from tests.venue import ADMIN, Venue
 
 
@@ -26,7 +26,7 @@ def resumed(data_dir: Path) -> Books:
     """The books of a data folder, as the next process goes on with them."""
     books, books.venue = Books.__new__(Books), Venue.__new__(Venue)
     books.data_dir, venue = data_dir, books.venue
-    Venue.__init__(venue)
+    Venue.__init__(venue, signs=SIGNS)
     venue.state, venue.records = type(venue.state)(), []
     with JournalReader(data_dir) as reader:
         for record in reader.records():

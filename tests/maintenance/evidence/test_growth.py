@@ -21,7 +21,8 @@ from verify_proof import verify
 #: Where a field of a newer build is carried in the bytes it stands in, and left unread.
 CARRIED = {
     "values/windows/certificate.py": ("AssetTotal", "Certificate"),
-    "maintenance/evidence/certificates.py": ("SignedText", "_Kept"),
+    "journal/certified.py": ("SignedText",),
+    "maintenance/evidence/certificates.py": ("_Kept",),
     "maintenance/evidence/messages.py": ("Finding", "GatesReport", "Progress", "Request", "Said", "Verdict"),
     "maintenance/evidence/proofs.py": ("Part", "Proof"),
 }

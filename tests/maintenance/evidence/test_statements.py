@@ -9,8 +9,8 @@ from nacl.signing import SigningKey
 
 from exchange.core import State, fold
 from exchange.core.state import Account
+from exchange.journal.certified import CertificateError, SignedText, check_signature
 from exchange.maintenance.evidence import certificates, history, shown_history, statements
-from exchange.maintenance.evidence.certificates import CertificateError, SignedText, check_signature
 from exchange.maintenance.evidence.comparison import compare
 from exchange.maintenance.evidence.history import AccountHistory, Histories
 from exchange.values.accounts.settings import AccountSettings
