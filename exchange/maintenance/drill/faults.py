@@ -53,9 +53,10 @@ FAULTS: Final = (
     _build(
         "an open order changes its side at the restart",
         patch(
-            "core/snapshot.py",
-            "            market,\n            image.side,\n",
-            "            market,\n            Side.BID if image.order_id == $resting_order else image.side,\n",
+            "core/orders/image.py",
+            "        market.book(image.side).add(order)\n",
+            "        order.side = Side.BID if image.order_id == $resting_order else image.side\n"
+            "        market.book(image.side).add(order)\n",
         ),
         "start: InvariantBroken",
         "account $reserver order $resting_order side: Bid before, Ask after",
@@ -104,16 +105,20 @@ FAULTS: Final = (
     _build(
         "an account is dropped",
         patch(
-            "core/snapshot.py",
-            "for image in accounts for order in",
-            "for image in accounts if image.account != $idle for order in",
+            "core/accounts/image.py",
+            "    for image in images:\n",
+            "    for image in (kept for kept in images if kept.accounts[0].account_id != $idle):\n",
         ),
         "start: InvariantBroken",
         "account $idle the account was not there before",
     ),
     _build(
         "tiers are lost at the restart",
-        patch("core/snapshot.py", "state.users[user].tier = tier", "state.users[user].tier = 0"),
+        patch(
+            "core/accounts/image.py",
+            "        USER.restore(image, state.users[image.user_id])\n",
+            "        USER.restore(msgspec.structs.replace(image, tier=0), state.users[image.user_id])\n",
+        ),
         "gate: folds",
         "account $tiered tier: 0 before, 1 after",
     ),

@@ -36,6 +36,7 @@ _BY_HAND: Final = {"EndedImage"}
 HELD: Final = {
     "core/state.py": {"State", "User", "Account", "Balance", "Key", "Market", "Window"},
     "core/orders/book.py": {"Order"},
+    "core/money/sources.py": {"Source"},
 }
 FIELD: Final = "grown"
 HOUR_US: Final = 3_600_000_000
