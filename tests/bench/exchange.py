@@ -55,10 +55,11 @@ def running(folder: Path, accounts: int) -> Iterator[tuple[Server, list[Keypair]
 
 def open_accounts(server: Server, count: int) -> list[Keypair]:
     client = AdminClient(server.http_url, read_key(server.admin_key))
-    decimals = {asset.symbol: asset.decimals for asset in client.venue().assets}
+    venue = client.venue()
+    decimals = {asset.symbol: asset.decimals for asset in venue.assets}
     nobody = AdminId(0)  # the server fills in who asks
     keys = []
-    deposits = itertools.count(1)
+    deposits = itertools.count(venue.deposits.get("", 0) + 1)
     for number in range(count):
         key = KeyFile.generate(f"bench {number}")
         events = client.execute(OpenAccount(nobody, label=key.name)).events
