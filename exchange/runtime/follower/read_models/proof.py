@@ -1,8 +1,8 @@
 """Are the read models what the records say? They are made again from the first record on, beside them, and compared.
 
 `python -m exchange.runtime.follower.read_models.proof DATA` does it once, in a process that only takes time nobody else
-wants; the follower starts it when it has caught up. It takes about 35 µs a record and as much disk as the read models
-have.
+wants; the follower starts it when it has caught up. It takes as long as following did, and as much disk as the read
+models have.
 """
 
 import argparse
